@@ -1,0 +1,1 @@
+"""Who may do what, and why: subjects, credentials and the permits that every use-case takes."""

@@ -1,0 +1,1 @@
+"""Composition: settings from files and environment, plain constructor calls, the server process."""

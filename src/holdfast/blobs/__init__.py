@@ -1,0 +1,1 @@
+"""Blob stores behind one port: content that is durable before anyone is told so."""

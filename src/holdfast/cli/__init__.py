@@ -1,0 +1,1 @@
+"""The `holdfast` command: server verbs today, client verbs (HTTP only) later."""

@@ -1,0 +1,1 @@
+"""The database engines behind one port: transactions, group commit, migrations, portable SQL constants."""

@@ -1,0 +1,1 @@
+"""The `/v2` surface: OCI distribution 1.1 over plain ASGI."""

@@ -1,0 +1,1 @@
+"""The one append-only record of state changes; audit, events and webhooks are readings of it."""

@@ -1,0 +1,1 @@
+"""Logs, access lines, counters and request ids. Knows nothing of registries."""
