@@ -1,0 +1,96 @@
+"""What settings must hold together (design 6): nobody opens a registry, or its passwords, to a network unawares.
+
+Each check is a function from the settings to the problems it sees; it names the settings involved, so that the
+report can say where each of them came from. A check that involves a setting which did not parse is left out.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from holdfast.app.config_record import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Settings that do not go together: `names`, the one to change first."""
+
+    names: tuple[str, ...]
+    reason: str
+    allowed: str
+
+
+Check = Callable[[Settings], Iterator[Clash]]
+
+
+def _tls_pair(settings: Settings) -> Iterator[Clash]:
+    if settings.tls_cert is not None and settings.tls_key is None:
+        yield Clash(("tls_key", "tls_cert"), "is not set, but tls_cert is", "both --tls-cert and --tls-key, or neither")
+    if settings.tls_key is not None and settings.tls_cert is None:
+        yield Clash(("tls_cert", "tls_key"), "is not set, but tls_key is", "both --tls-cert and --tls-key, or neither")
+
+
+def _open_stays_home(settings: Settings) -> Iterator[Clash]:
+    if settings.open and not settings.listen.loopback and not settings.open_to_network:
+        yield Clash(
+            ("open", "listen"),
+            f"would let everyone who reaches {settings.listen} push, pull and delete",
+            "a loopback address such as 127.0.0.1:5000, no --open, or --open-to-network if that is really meant",
+        )
+
+
+def _encrypted_beyond_loopback(settings: Settings) -> Iterator[Clash]:
+    behind_proxy = bool(settings.trusted_proxies) and (settings.public_url or "").startswith("https:")
+    encrypted = settings.tls_cert is not None or settings.tls_key is not None or behind_proxy
+    if not settings.listen.loopback and not encrypted and not settings.allow_http:
+        yield Clash(
+            ("listen", "public_url", "trusted_proxies"),
+            "is not a loopback address, and passwords and content would cross the network unencrypted",
+            "--tls-cert and --tls-key (`holdfast tls init HOST` makes them), or an https --public-url together with "
+            "--trusted-proxies, or --allow-http",
+        )
+
+
+def _public_beyond_loopback(settings: Settings) -> Iterator[Clash]:
+    if settings.public_url is None and not settings.listen.loopback:
+        yield Clash(
+            ("public_url", "listen"),
+            f"is not set, but {settings.listen} is not a loopback address",
+            "the address that clients use, such as --public-url https://registry.example.com",
+        )
+
+
+def _public_scheme(settings: Settings) -> Iterator[Clash]:
+    if settings.tls_cert is not None and (settings.public_url or "").startswith("http:"):
+        yield Clash(
+            ("public_url", "tls_cert"),
+            "begins with http://, but the server speaks TLS",
+            "https:// and the same host, or no --tls-cert",
+        )
+
+
+def _one_admin_password(settings: Settings) -> Iterator[Clash]:
+    if settings.admin_password is not None and settings.admin_password_file is not None:
+        yield Clash(
+            ("admin_password", "admin_password_file"),
+            "is set in the environment, and a file with it as well",
+            "HOLDFAST_ADMIN_PASSWORD or --admin-password-file, not both",
+        )
+
+
+# Each with the settings it needs: when one of those did not parse, the check has nothing sound to say.
+CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
+    (_tls_pair, frozenset({"tls_cert", "tls_key"})),
+    (_open_stays_home, frozenset({"open", "listen", "open_to_network"})),
+    (
+        _encrypted_beyond_loopback,
+        frozenset({"listen", "tls_cert", "tls_key", "public_url", "trusted_proxies", "allow_http"}),
+    ),
+    (_public_beyond_loopback, frozenset({"listen", "public_url"})),
+    (_public_scheme, frozenset({"public_url", "tls_cert"})),
+    (_one_admin_password, frozenset({"admin_password", "admin_password_file"})),
+)
+
+
+def clashes(settings: Settings, broken: frozenset[str]) -> list[Clash]:
+    """Every clash in `settings`; `broken` names the settings whose value is not what the user meant."""
+    return [clash for check, needs in CHECKS if not needs & broken for clash in check(settings)]

@@ -1,0 +1,310 @@
+"""The kinds of value that a setting can have: how each is read, what is allowed, and how it is shown.
+
+A kind reads what a command line, the environment or a TOML file holds (a string, or TOML's own number, boolean or
+array), and either gives the typed value or raises ValueError with a short reason ("is not a port"). It never touches
+the clock, the network or another setting; the two kinds of file look whether the file can be read.
+`plain` is the inverse, as JSON can hold it; reading that back gives the same value.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from holdfast.app.quantities import (
+    DURATION_FORM,
+    SIZE_FORM,
+    parse_duration,
+    parse_size,
+    show_duration,
+    show_size,
+)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of value: `read` gives the typed value or raises ValueError, `plain` goes back to a JSON value."""
+
+    metavar: str
+    allowed: str
+    read: Callable[[object], object]
+    plain: Callable[[object], object] = lambda value: value
+    is_path: bool = False
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the server listens: an address (never a name, so that "loopback only" can be decided) and a port."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """True when only this machine can connect."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Secret:
+    """Text that no log, error, `repr` or JSON shows; `reveal` is the one way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "(hidden)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"is {_toml_noun(value)}, not text")  # noqa: TRY004 - one error class for every bad value
+    text = value.strip()
+    if not text:
+        raise ValueError("is empty")
+    if not text.isprintable():
+        raise ValueError("has unprintable characters")
+    return text
+
+
+def _toml_noun(value: object) -> str:
+    nouns: tuple[tuple[type, str], ...] = (
+        (bool, "a boolean"),
+        (int, "a number"),
+        (float, "a fraction"),
+        (list, "an array"),
+        (dict, "a table"),
+    )
+    return next((noun for kind, noun in nouns if isinstance(value, kind)), "a date or time")
+
+
+def flag() -> Kind:
+    """A yes or a no."""
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+    def read(value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        found = words.get(_text(value).lower())
+        if found is None:
+            raise ValueError("is neither true nor false")
+        return found
+
+    return Kind("BOOLEAN", "true or false", read)
+
+
+def number(least: int, most: int) -> Kind:
+    """A whole number within bounds, both included."""
+
+    def read(value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            found = value
+        elif re.fullmatch(r"[0-9]{1,18}", text := _text(value), re.ASCII):
+            found = int(text)
+        else:
+            raise ValueError("is not a whole number")
+        if found < least:
+            raise ValueError(f"is less than {least}")
+        if found > most:
+            raise ValueError(f"is more than {most}")
+        return found
+
+    return Kind("NUMBER", f"a whole number from {least} to {most}", read)
+
+
+def choice(*words: str) -> Kind:
+    """One word of a list; capitals do not matter."""
+
+    def read(value: object) -> str:
+        text = _text(value).lower()
+        if text not in words:
+            raise ValueError("is not one of the words allowed")
+        return text
+
+    return Kind("WORD", ", ".join(words[:-1]) + " or " + words[-1], read)
+
+
+def duration(least: timedelta = timedelta(0), most: timedelta | None = None) -> Kind:
+    """A length of time, as timedelta."""
+    bounds = "" if most is None else f", at most {show_duration(most)}"
+    bounds += "" if not least else f", at least {show_duration(least)}"
+
+    def read(value: object) -> timedelta:
+        if value == 0 and not isinstance(value, bool | float):
+            found = timedelta(0)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            raise ValueError("has no unit")
+        else:
+            found = parse_duration(_text(value))
+        if found < least:
+            raise ValueError(f"is shorter than {show_duration(least)}")
+        if most is not None and found > most:
+            raise ValueError(f"is longer than {show_duration(most)}")
+        return found
+
+    def plain(value: object) -> str:
+        assert isinstance(value, timedelta)
+        return show_duration(value)
+
+    return Kind("DURATION", DURATION_FORM + bounds, read, plain)
+
+
+def size(most: int | None = None) -> Kind:
+    """A number of bytes."""
+    bounds = "" if most is None else f", at most {show_size(most)}"
+
+    def read(value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 0:
+                raise ValueError("is less than 0")
+            found = value
+        else:
+            found = parse_size(_text(value))
+        if most is not None and found > most:
+            raise ValueError(f"is more than {show_size(most)}")
+        return found
+
+    def plain(value: object) -> str:
+        assert isinstance(value, int)
+        return show_size(value)
+
+    return Kind("SIZE", SIZE_FORM + bounds, read, plain)
+
+
+def directory() -> Kind:
+    """A directory that may not exist yet; made absolute."""
+
+    def read(value: object) -> Path:
+        path = Path(_text(value)).expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise ValueError("is not a directory")
+        return path
+
+    return Kind("DIR", "a directory; it is made when it is missing", read, str, is_path=True)
+
+
+def readable_file() -> Kind:
+    """A file that exists and can be read now; made absolute."""
+    return Kind("FILE", "a file that this user can read", _read_path, str, is_path=True)
+
+
+def _read_path(value: object) -> Path:
+    path = Path(_text(value)).expanduser().absolute()
+    if not path.exists():
+        raise ValueError("does not exist")
+    if not path.is_file():
+        raise ValueError("is not a file")
+    if not os.access(path, os.R_OK):
+        raise ValueError("cannot be read by this user")
+    return path
+
+
+def secret() -> Kind:
+    """A password; never shown."""
+
+    def read(value: object) -> Secret:
+        if not isinstance(value, str) or not value.isprintable():
+            raise ValueError("has unprintable characters")
+        if len(value) > 1024:
+            raise ValueError("is longer than 1024 characters")
+        return Secret(value)
+
+    return Kind("SECRET", "1 to 1024 printable characters", read, repr)
+
+
+def listen() -> Kind:
+    """ADDRESS:PORT."""
+
+    def read(value: object) -> Listen:
+        host, colon, port = _text(value).rpartition(":")
+        if not colon:
+            raise ValueError("has no port")
+        if not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > 65535:
+            raise ValueError("is not a port from 0 to 65535")
+        if not host or host == "*":
+            raise ValueError(f"has no address (for every interface write 0.0.0.0:{port} or [::]:{port})")
+        if host == "localhost":
+            return Listen("127.0.0.1", int(port))
+        bracketed = host.startswith("[") and host.endswith("]")
+        try:
+            address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+        except ValueError:
+            raise ValueError("is not an IP address") from None
+        if (address.version == 6) != bracketed:
+            raise ValueError("is not ADDRESS:PORT (an IPv6 address stands in brackets, others do not)")
+        return Listen(str(address), int(port))
+
+    allowed = "ADDRESS:PORT with an IP address or localhost, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000"
+    return Kind("HOST:PORT", allowed, read, str)
+
+
+def origin_url() -> Kind:
+    """Scheme, host and port as clients see them: `https://registry.example.com`, without a path."""
+
+    def read(value: object) -> str:
+        text = _text(value)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise ValueError("is not a URL") from None
+        if parts.scheme not in ("http", "https"):
+            raise ValueError("does not begin with http:// or https://")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("holds a user name or password")
+        if not parts.hostname or not re.fullmatch(r"[a-z0-9._:-]+", parts.hostname):
+            raise ValueError("has no usable host name")
+        if parts.path not in ("", "/") or "?" in text or "#" in text:
+            raise ValueError("has a path or a query: a registry always stands at /v2/ of its host")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
+
+    return Kind("URL", "scheme, host and perhaps port, such as https://registry.example.com", read)
+
+
+def networks() -> Kind:
+    """Addresses and networks in CIDR form, as a tuple."""
+
+    def one(word: str) -> Network:
+        try:
+            network = ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            raise ValueError(f"holds {word[:64]!r}, which is no address or network") from None
+        address = ipaddress.ip_interface(word).ip
+        if address != network.network_address:
+            raise ValueError(f"holds {word!r}, which has host bits set (did you mean {network} or {address}?)")
+        if network.prefixlen == 0:
+            raise ValueError(f"holds {word!r}, which would believe everybody")
+        return network
+
+    def read(value: object) -> tuple[Network, ...]:
+        words = value if isinstance(value, list | tuple) else _text(value).split(",")
+        return tuple(dict.fromkeys(one(_text(word)) for word in words))
+
+    def plain(value: object) -> list[str]:
+        assert isinstance(value, tuple)
+        return [str(network) for network in value]
+
+    return Kind("CIDR[,CIDR]", "addresses or networks, such as 10.0.0.0/8,192.0.2.7", read, plain, is_list=True)

@@ -1,0 +1,203 @@
+"""Every setting of the program, once: its name, type, default, what is allowed and what it is for.
+
+The records are what the rest of `app` reads; the annotation of each field is what the loader, the command line, the
+environment, the TOML file and `holdfast config` are made from, so that no name or default is written twice.
+`Settings()` is the program's defaults and touches nothing.
+
+A field `b` of the group `a` is `a.b` in a file, `HOLDFAST_A_B` in the environment and `--a-b` on the command line.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from holdfast.app import config_kinds as kinds
+from holdfast.app.config_kinds import Kind, Listen, Network, Secret
+
+ENVIRONMENT_PREFIX = "HOLDFAST_"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting as its user meets it. `default` is the typed value; `secret` ones come from the environment only."""
+
+    name: str
+    kind: Kind
+    help: str
+    default: object = None
+    secret: bool = False
+
+    @property
+    def environment(self) -> str:
+        """The name of its environment variable."""
+        return ENVIRONMENT_PREFIX + self.name.upper().replace(".", "_")
+
+    @property
+    def flag(self) -> str:
+        """Its flag on the command line."""
+        return "--" + self.name.replace(".", "-").replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a field's type does not say: the kind of value that is read into it, and its purpose in one line."""
+
+    kind: Kind
+    purpose: str
+    secret: bool = False
+
+
+_DURATION = kinds.duration()
+_HERE = Listen("127.0.0.1", 5000)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Room on the disk, and what is kept inside the database (both in bytes)."""
+
+    reserve: Annotated[int, About(kinds.size(), "Free space below which uploads are answered 507.")] = 512 * 2**20
+    inline: Annotated[int, About(kinds.size(2**20), "Blobs up to this size are kept in the database.")] = 16 * 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """When the bytes of unreachable content go."""
+
+    grace: Annotated[timedelta, About(_DURATION, "How long a file outlives the last thing that refers to it.")] = (
+        timedelta(hours=1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Bounds on unfinished uploads."""
+
+    expire: Annotated[
+        timedelta, About(kinds.duration(timedelta(minutes=1)), "An upload that nobody touched for so long is dropped.")
+    ] = timedelta(days=1)
+    sessions: Annotated[
+        int, About(kinds.number(1, 1_000_000), "Open uploads per user or robot; more are answered 429.")
+    ] = 1000
+    streams: Annotated[int, About(kinds.number(1, 100_000), "Uploads that may send bytes at once, per worker.")] = 256
+    idle: Annotated[
+        timedelta,
+        About(
+            kinds.duration(timedelta(seconds=1), timedelta(hours=1)),
+            "A request body that sends nothing for so long is cut.",
+        ),
+    ] = timedelta(seconds=60)
+    chunk_min: Annotated[int, About(kinds.size(2**30), "The chunk size that clients are asked not to go below.")] = (
+        2**20
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What a manifest may leave out."""
+
+    sparse_indexes: Annotated[bool, About(kinds.flag(), "Accept an index whose manifests are not all here.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Bounds on lists."""
+
+    max: Annotated[int, About(kinds.number(1, 100_000), "The most entries of a page of tags, referrers, catalog.")] = (
+        10_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The program's messages on standard error, the access log among them."""
+
+    level: Annotated[
+        str, About(kinds.choice("debug", "info", "warning", "error"), "The least serious message shown.")
+    ] = "info"
+    format: Annotated[str, About(kinds.choice("json", "console"), "One JSON object a line, or lines for people.")] = (
+        "json"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the whole program runs with; made by `holdfast.app.config.load`, or by hand in tests.
+
+    `admin_password` holds the first admin's password whichever way it came: from the environment or from
+    `admin_password_file`. It is None when one is to be made.
+    """
+
+    data: Annotated[Path, About(kinds.directory(), "The directory that holds everything kept.")] = Path("data")
+    listen: Annotated[Listen, About(kinds.listen(), "Where the server listens.")] = _HERE
+    workers: Annotated[int, About(kinds.number(1, 64), "Worker processes; each reads and writes.")] = 1
+    open: Annotated[bool, About(kinds.flag(), "Everyone may do everything without a password: for trying out.")] = False
+    open_to_network: Annotated[bool, About(kinds.flag(), "Let --open listen beyond this machine all the same.")] = False
+    tls_cert: Annotated[Path | None, About(kinds.readable_file(), "Certificate chain (PEM); see `holdfast tls`.")] = (
+        None
+    )
+    tls_key: Annotated[Path | None, About(kinds.readable_file(), "Its private key (PEM, PKCS#8, not encrypted).")] = (
+        None
+    )
+    public_url: Annotated[
+        str | None, About(kinds.origin_url(), "How clients reach this registry; needed to listen beyond this machine.")
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[Network, ...], About(kinds.networks(), "Proxies whose Forwarded and X-Forwarded-* headers are believed.")
+    ] = ()
+    allow_http: Annotated[bool, About(kinds.flag(), "Let passwords and content cross the network in clear.")] = False
+    admin_password_file: Annotated[
+        Path | None, About(kinds.readable_file(), "The first admin's password; else one is made and printed once.")
+    ] = None
+    admin_password: Annotated[
+        Secret | None, About(kinds.secret(), "The first admin's password, instead of a file.", secret=True)
+    ] = None
+    stop_timeout: Annotated[
+        timedelta, About(kinds.duration(most=timedelta(days=1)), "How long a stop waits for requests in flight.")
+    ] = timedelta(seconds=30)
+    lease: Annotated[
+        timedelta, About(_DURATION, "What a client was told is here stays so long; longer than the longest push.")
+    ] = timedelta(days=1)
+    window: Annotated[timedelta, About(_DURATION, "How far back tags can be taken; 0 keeps no history.")] = timedelta(
+        days=30
+    )
+    collect: Collect = field(default_factory=Collect)
+    storage: Storage = field(default_factory=Storage)
+    uploads: Uploads = field(default_factory=Uploads)
+    manifests: Manifests = field(default_factory=Manifests)
+    pages: Pages = field(default_factory=Pages)
+    log: Log = field(default_factory=Log)
+
+
+_GROUPS: dict[str, Any] = {
+    "collect": Collect,
+    "storage": Storage,
+    "uploads": Uploads,
+    "manifests": Manifests,
+    "pages": Pages,
+    "log": Log,
+}
+
+
+def options() -> tuple[Option, ...]:
+    """Every setting, in the order in which they are shown."""
+    groups = (option for group, record in _GROUPS.items() for option in _options(record, group + "."))
+    return (*_options(Settings, ""), *groups)
+
+
+def _options(record: Any, prefix: str) -> Iterator[Option]:
+    for each in fields(record):
+        about = next((note for note in get_args(each.type) if isinstance(note, About)), None)
+        if about is not None:
+            yield Option(prefix + each.name, about.kind, about.purpose, each.default, about.secret)
+
+
+def build(values: Mapping[str, object]) -> Settings:
+    """Make the record from typed values by setting name; a name that is not there has its default."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        group, _, last = name.rpartition(".")
+        groups.setdefault(group, {})[last] = value
+    own = groups.pop("", {})
+    return Settings(**own, **{name: _GROUPS[name](**group) for name, group in groups.items()})
