@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.app import config_kinds
+from holdfast.app.config_addresses import Listen
 from holdfast.app.config_checks import clashes
-from holdfast.app.config_kinds import Listen, Secret
+from holdfast.app.config_kinds import Secret
 from holdfast.app.config_record import Option, Settings, build, options
 from holdfast.app.config_sources import (
     CONFIG_VARIABLE,

@@ -6,14 +6,12 @@ the clock, the network or another setting; the two kinds of file look whether th
 `plain` is the inverse, as JSON can hold it; reading that back gives the same value.
 """
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from holdfast.app.quantities import (
     DURATION_FORM,
@@ -23,8 +21,6 @@ from holdfast.app.quantities import (
     show_duration,
     show_size,
 )
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +33,6 @@ class Kind:
     plain: Callable[[object], object] = lambda value: value
     is_path: bool = False
     is_list: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where the server listens: an address (never a name, so that "loopback only" can be decided) and a port."""
-
-    host: str
-    port: int
-
-    @property
-    def loopback(self) -> bool:
-        """True when only this machine can connect."""
-        return ipaddress.ip_address(self.host).is_loopback
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 class Secret:
@@ -78,7 +57,8 @@ class Secret:
         return hash(self._text)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """The text of a value that is to be text, without the blanks around it. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError(f"is {_toml_noun(value)}, not text")  # noqa: TRY004 - one error class for every bad value
     text = value.strip()
@@ -107,7 +87,7 @@ def flag() -> Kind:
     def read(value: object) -> bool:
         if isinstance(value, bool):
             return value
-        found = words.get(_text(value).lower())
+        found = words.get(text_of(value).lower())
         if found is None:
             raise ValueError("is neither true nor false")
         return found
@@ -121,7 +101,7 @@ def number(least: int, most: int) -> Kind:
     def read(value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
             found = value
-        elif re.fullmatch(r"[0-9]{1,18}", text := _text(value), re.ASCII):
+        elif re.fullmatch(r"[0-9]{1,18}", text := text_of(value), re.ASCII):
             found = int(text)
         else:
             raise ValueError("is not a whole number")
@@ -138,7 +118,7 @@ def choice(*words: str) -> Kind:
     """One word of a list; capitals do not matter."""
 
     def read(value: object) -> str:
-        text = _text(value).lower()
+        text = text_of(value).lower()
         if text not in words:
             raise ValueError("is not one of the words allowed")
         return text
@@ -157,7 +137,7 @@ def duration(least: timedelta = timedelta(0), most: timedelta | None = None) -> 
         elif isinstance(value, int) and not isinstance(value, bool):
             raise ValueError("has no unit")
         else:
-            found = parse_duration(_text(value))
+            found = parse_duration(text_of(value))
         if found < least:
             raise ValueError(f"is shorter than {show_duration(least)}")
         if most is not None and found > most:
@@ -181,7 +161,7 @@ def size(most: int | None = None) -> Kind:
                 raise ValueError("is less than 0")
             found = value
         else:
-            found = parse_size(_text(value))
+            found = parse_size(text_of(value))
         if most is not None and found > most:
             raise ValueError(f"is more than {show_size(most)}")
         return found
@@ -197,7 +177,7 @@ def directory() -> Kind:
     """A directory that may not exist yet; made absolute."""
 
     def read(value: object) -> Path:
-        path = Path(_text(value)).expanduser().absolute()
+        path = Path(text_of(value)).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise ValueError("is not a directory")
         return path
@@ -211,7 +191,7 @@ def readable_file() -> Kind:
 
 
 def _read_path(value: object) -> Path:
-    path = Path(_text(value)).expanduser().absolute()
+    path = Path(text_of(value)).expanduser().absolute()
     if not path.exists():
         raise ValueError("does not exist")
     if not path.is_file():
@@ -232,79 +212,3 @@ def secret() -> Kind:
         return Secret(value)
 
     return Kind("SECRET", "1 to 1024 printable characters", read, repr)
-
-
-def listen() -> Kind:
-    """ADDRESS:PORT."""
-
-    def read(value: object) -> Listen:
-        host, colon, port = _text(value).rpartition(":")
-        if not colon:
-            raise ValueError("has no port")
-        if not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > 65535:
-            raise ValueError("is not a port from 0 to 65535")
-        if not host or host == "*":
-            raise ValueError(f"has no address (for every interface write 0.0.0.0:{port} or [::]:{port})")
-        if host == "localhost":
-            return Listen("127.0.0.1", int(port))
-        bracketed = host.startswith("[") and host.endswith("]")
-        try:
-            address = ipaddress.ip_address(host[1:-1] if bracketed else host)
-        except ValueError:
-            raise ValueError("is not an IP address") from None
-        if (address.version == 6) != bracketed:
-            raise ValueError("is not ADDRESS:PORT (an IPv6 address stands in brackets, others do not)")
-        return Listen(str(address), int(port))
-
-    allowed = "ADDRESS:PORT with an IP address or localhost, such as 127.0.0.1:5000, 0.0.0.0:5000 or [::1]:5000"
-    return Kind("HOST:PORT", allowed, read, str)
-
-
-def origin_url() -> Kind:
-    """Scheme, host and port as clients see them: `https://registry.example.com`, without a path."""
-
-    def read(value: object) -> str:
-        text = _text(value)
-        try:
-            parts = urlsplit(text)
-            port = parts.port
-        except ValueError:
-            raise ValueError("is not a URL") from None
-        if parts.scheme not in ("http", "https"):
-            raise ValueError("does not begin with http:// or https://")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("holds a user name or password")
-        if not parts.hostname or not re.fullmatch(r"[a-z0-9._:-]+", parts.hostname):
-            raise ValueError("has no usable host name")
-        if parts.path not in ("", "/") or "?" in text or "#" in text:
-            raise ValueError("has a path or a query: a registry always stands at /v2/ of its host")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
-
-    return Kind("URL", "scheme, host and perhaps port, such as https://registry.example.com", read)
-
-
-def networks() -> Kind:
-    """Addresses and networks in CIDR form, as a tuple."""
-
-    def one(word: str) -> Network:
-        try:
-            network = ipaddress.ip_network(word, strict=False)
-        except ValueError:
-            raise ValueError(f"holds {word[:64]!r}, which is no address or network") from None
-        address = ipaddress.ip_interface(word).ip
-        if address != network.network_address:
-            raise ValueError(f"holds {word!r}, which has host bits set (did you mean {network} or {address}?)")
-        if network.prefixlen == 0:
-            raise ValueError(f"holds {word!r}, which would believe everybody")
-        return network
-
-    def read(value: object) -> tuple[Network, ...]:
-        words = value if isinstance(value, list | tuple) else _text(value).split(",")
-        return tuple(dict.fromkeys(one(_text(word)) for word in words))
-
-    def plain(value: object) -> list[str]:
-        assert isinstance(value, tuple)
-        return [str(network) for network in value]
-
-    return Kind("CIDR[,CIDR]", "addresses or networks, such as 10.0.0.0/8,192.0.2.7", read, plain, is_list=True)

@@ -13,8 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
+from holdfast.app import config_addresses as addresses
 from holdfast.app import config_kinds as kinds
-from holdfast.app.config_kinds import Kind, Listen, Network, Secret
+from holdfast.app.config_addresses import Listen, Network
+from holdfast.app.config_kinds import Kind, Secret
 
 ENVIRONMENT_PREFIX = "HOLDFAST_"
 
@@ -130,7 +132,7 @@ class Settings:
     """
 
     data: Annotated[Path, About(kinds.directory(), "The directory that holds everything kept.")] = Path("data")
-    listen: Annotated[Listen, About(kinds.listen(), "Where the server listens.")] = _HERE
+    listen: Annotated[Listen, About(addresses.listen(), "Where the server listens.")] = _HERE
     workers: Annotated[int, About(kinds.number(1, 64), "Worker processes; each reads and writes.")] = 1
     open: Annotated[bool, About(kinds.flag(), "Everyone may do everything without a password: for trying out.")] = False
     open_to_network: Annotated[bool, About(kinds.flag(), "Let --open listen beyond this machine all the same.")] = False
@@ -141,10 +143,12 @@ class Settings:
         None
     )
     public_url: Annotated[
-        str | None, About(kinds.origin_url(), "How clients reach this registry; needed to listen beyond this machine.")
+        str | None,
+        About(addresses.origin_url(), "How clients reach this registry; needed beyond loopback."),
     ] = None
     trusted_proxies: Annotated[
-        tuple[Network, ...], About(kinds.networks(), "Proxies whose Forwarded and X-Forwarded-* headers are believed.")
+        tuple[Network, ...],
+        About(addresses.networks(), "Proxies whose X-Forwarded-* headers are believed."),
     ] = ()
     allow_http: Annotated[bool, About(kinds.flag(), "Let passwords and content cross the network in clear.")] = False
     admin_password_file: Annotated[
