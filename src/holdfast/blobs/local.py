@@ -1,0 +1,138 @@
+"""The blob store on local files. See port.BlobStore for the life-cycle, volume.py for the layout on disk.
+
+All blocking work runs in the store's own threads, except reading what memory holds (reading.py).
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from functools import partial
+
+from holdfast.blobs.errors import translated
+from holdfast.blobs.files import Files
+from holdfast.blobs.key import check_installation, check_key, check_name
+from holdfast.blobs.port import Received
+from holdfast.blobs.reading import Reader
+from holdfast.blobs.receiving import Backlog, LocalReceiver
+from holdfast.blobs.running_hash import check_algorithm
+from holdfast.blobs.staged import Blocks, StagedFile
+from holdfast.blobs.threads import Threads
+from holdfast.blobs.volume import SHARDS, Volume
+
+THREADS = 16
+_KEYS = 1000
+
+
+class LocalBlobs:
+    """Blobs as files under directory `root`, made when opened. `threads` bounds the work that runs at once."""
+
+    def __init__(self, root: str, files: Files | None = None, threads: int = THREADS) -> None:
+        self._files = files or Files()
+        self._volume = Volume(root, self._files)
+        self._threads = Threads(threads)
+        self._reader = Reader(self._volume, self._threads)
+        self._blocks = Blocks()
+        self._backlog = Backlog()
+        self._live: dict[str, LocalReceiver] = {}
+
+    async def open(self, installation: str) -> None:
+        """Make directories and marker. See port.BlobStore."""
+        check_installation(installation)
+        await self._threads.run(lambda: self._volume.open(installation))
+
+    def receive(self, name: str, algorithm: str, *, at: int = 0, state: bytes | None = None) -> LocalReceiver:
+        """Return a receiver for a staged upload. See port.BlobStore."""
+        check_name(name)
+        check_algorithm(algorithm)
+        if at < 0:
+            raise ValueError("negative offset")
+
+        def opener() -> StagedFile:
+            return StagedFile(self._volume, self._blocks, name, algorithm=algorithm, at=at, state=state)
+
+        return LocalReceiver(opener, self._threads, self._backlog, self._live, name=name, at=at)
+
+    async def publish(self, name: str, key: str) -> None:
+        """Make a staged upload an object. See port.BlobStore."""
+        check_name(name)
+        check_key(key)
+        receiver = self._live.get(name)
+        if receiver is not None:
+            await receiver.publish(key)
+        else:
+            await self._threads.run(lambda: self._volume.publish(name, key))
+
+    async def put(self, key: str, chunks: Sequence[bytes], algorithm: str) -> Received:
+        """Make a small object in one job. See port.BlobStore."""
+        check_key(key)
+        check_algorithm(algorithm)
+        return await self._threads.run(lambda: self._volume.put(key, chunks, algorithm))
+
+    async def drop(self, name: str) -> None:
+        """Remove a staged upload. See port.BlobStore."""
+        check_name(name)
+        self._volume.check_writable()
+        await self._threads.run(lambda: self._volume.drop(name))
+
+    def path(self, key: str) -> str | None:
+        """Return the file of an object that is there. See port.BlobStore."""
+        path = self._volume.object(check_key(key))
+        with translated():
+            try:
+                self._files.stat(path)
+            except FileNotFoundError:
+                return None
+        return path
+
+    async def read(self, key: str, start: int, end: int) -> bytes:
+        """Return a short range of an object. See port.BlobStore."""
+        return await self._reader.read(check_key(key), start, end)
+
+    def chunks(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield a range of an object. See port.BlobStore."""
+        return self._reader.chunks(check_key(key), start, end)
+
+    async def size(self, key: str) -> int | None:
+        """Return an object's size. See port.BlobStore."""
+        check_key(key)
+        return await self._threads.run(lambda: self._volume.size(key))
+
+    async def delete(self, key: str) -> None:
+        """Remove an object. See port.BlobStore."""
+        check_key(key)
+        await self._threads.run(lambda: self._volume.delete(key))
+
+    async def keys(self) -> AsyncIterator[list[str]]:
+        """Yield all keys, directory by directory. See port.BlobStore."""
+        await self._threads.run(self._volume.check_there)
+        found: list[str] = []
+        for shard in SHARDS:
+            found += await self._threads.run(partial(self._volume.keys, shard))
+            while len(found) >= _KEYS:
+                yield found[:_KEYS]
+                del found[:_KEYS]
+        if found:
+            yield found
+
+    async def staged(self) -> list[str]:
+        """Return the names of all staged uploads. See port.BlobStore."""
+        return await self._threads.run(self._volume.staged)
+
+    def free(self) -> int:
+        """Return the bytes that may still be written. See port.BlobStore."""
+        with translated():
+            found = self._files.statvfs(self._volume.root)
+        return found.f_bavail * found.f_frsize
+
+    async def digest(self, key: str, algorithm: str) -> str:
+        """Return the digest of an object, read whole. See port.BlobStore."""
+        check_algorithm(algorithm)
+        return await self._reader.digest(check_key(key), algorithm)
+
+    async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
+        """Return the digest of a staged upload's beginning. See port.BlobStore."""
+        check_algorithm(algorithm)
+        return await self._reader.digest_staged(check_name(name), algorithm, length)
+
+    async def close(self) -> None:
+        """Finish what was handed to threads. See port.BlobStore."""
+        self._volume.close()
+        await self._threads.close()

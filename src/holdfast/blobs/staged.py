@@ -1,0 +1,281 @@
+"""One staged upload of the local store, open and locked: the blocking half of a receiver.
+
+Every method belongs in a thread, one at a time. Long uploads are written past the page cache (O_DIRECT): touching its
+pages for the first time is the larger half of the cost of receiving. What does not fill an aligned block, and all that
+comes after it, is written through the page cache, as is everything where the file system has no O_DIRECT; then
+write-back is started and awaited along the way, so that the last fsync is short.
+"""
+
+import errno
+import mmap
+from collections.abc import Sequence
+
+from holdfast.blobs.errors import BlobError, Lost, Unavailable, from_os, translated
+from holdfast.blobs.files import SYNC_RANGE_WAIT_BEFORE, SYNC_RANGE_WRITE, Buffer
+from holdfast.blobs.port import BLOCK, Received
+from holdfast.blobs.running_hash import RunningHash
+from holdfast.blobs.volume import Volume, write_all
+
+ALIGNMENT = 4096
+WRITE_BACK = 16 * BLOCK
+
+
+class Blocks:
+    """Page-aligned buffers of BLOCK bytes, made when first needed and used again: never more than jobs at once."""
+
+    def __init__(self) -> None:
+        self._free: list[mmap.mmap] = []
+
+    def take(self) -> mmap.mmap:
+        """Lend a block; whoever takes it gives it back."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return mmap.mmap(-1, BLOCK)
+
+    def give(self, block: mmap.mmap) -> None:
+        """Take a block back."""
+        self._free.append(block)
+
+
+class StagedFile:
+    """Staged upload `name`, cut to `at`, its lock held until `release`, `publish` or a failed sync."""
+
+    def __init__(
+        self, volume: Volume, blocks: Blocks, name: str, *, algorithm: str, at: int, state: bytes | None
+    ) -> None:
+        self._volume = volume
+        self._files = volume.files
+        self._blocks = blocks
+        self._path = volume.upload(name)
+        self._algorithm = algorithm
+        self._at = at
+        self._state = state
+        self._hash = self._first_hash()
+        self._carry = b""
+        self._end = at
+        self._started = self._awaited = at
+        self._direct = False
+        self._may_direct = at % ALIGNMENT == 0
+        self._name_durable = at > 0
+        self._touched = False
+        volume.check_writable()
+        self._fd = self._take()
+
+    def _first_hash(self) -> RunningHash | None:
+        running = RunningHash(self._algorithm, self._state)
+        return running if running.length == self._at else None
+
+    def _take(self) -> int:
+        try:
+            fd = self._volume.open_locked(self._path, create=self._at == 0)
+        except FileNotFoundError as error:
+            raise (self._volume.lost() if self._at else from_os(error)) from None
+        except OSError as error:
+            raise from_os(error) from error
+        try:
+            with translated():
+                size = self._files.fstat(fd).st_size
+                if size < self._at:
+                    raise Lost
+                if size > self._at:
+                    self._files.ftruncate(fd, self._at)
+        except BaseException:
+            self._files.close(fd)
+            raise
+        return fd
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def append(self, chunks: Sequence[Buffer]) -> None:
+        """Write and hash `chunks`; less than a page of them may wait for the next call."""
+        fd = self._open_fd()
+        self._volume.check_writable()
+        self._touched = True
+        total = len(self._carry) + sum(len(chunk) for chunk in chunks)
+        with translated():
+            if self._goes_direct(fd, total):
+                self._append_direct(fd, chunks)
+            else:
+                self._append_cached(fd, chunks)
+
+    def _goes_direct(self, fd: int, total: int) -> bool:
+        if self._direct or not self._may_direct:
+            return self._direct
+        if total < BLOCK:
+            self._may_direct = False
+            return False
+        try:
+            self._files.set_direct(fd, True)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._may_direct = False
+            return False
+        self._direct = True
+        return True
+
+    def _stop_direct(self, fd: int) -> None:
+        self._may_direct = False
+        if self._direct:
+            self._files.set_direct(fd, False)
+            self._direct = False
+            self._started = self._awaited = self._end
+
+    def _append_direct(self, fd: int, chunks: Sequence[Buffer]) -> None:
+        block = self._blocks.take()
+        try:
+            fill = len(self._carry)
+            block[:fill] = self._carry
+            for chunk in chunks:
+                view = memoryview(chunk)
+                self._update_hash(view)
+                while view:
+                    taken = min(len(view), BLOCK - fill)
+                    block[fill : fill + taken] = view[:taken]
+                    fill += taken
+                    view = view[taken:]
+                    if fill == BLOCK:
+                        self._write_block(fd, block, BLOCK)
+                        fill = 0
+            whole = fill - fill % ALIGNMENT
+            self._write_block(fd, block, whole)
+            self._carry = block[whole:fill]
+        finally:
+            self._blocks.give(block)
+
+    def _write_block(self, fd: int, block: mmap.mmap, size: int) -> None:
+        """Write the first `size` bytes of `block`, past the page cache as long as that works."""
+        done = 0
+        with memoryview(block) as view:
+            while done < size:
+                try:
+                    done += self._write_some(fd, view[done:size])
+                except OSError as error:
+                    if error.errno != errno.EINVAL or not self._direct:
+                        raise
+                    # Neither every file system nor every offset takes direct writes; the page cache takes all.
+                    self._stop_direct(fd)
+
+    def _write_some(self, fd: int, view: memoryview) -> int:
+        with view:
+            written = self._files.pwrite(fd, view, self._end)
+        if written == 0:
+            raise OSError(errno.EIO, "write made no progress")
+        self._end += written
+        if not self._direct:
+            self._write_back(fd)
+        elif self._end % ALIGNMENT:
+            self._stop_direct(fd)
+        return written
+
+    def _append_cached(self, fd: int, chunks: Sequence[Buffer]) -> None:
+        self._stop_direct(fd)
+        for chunk in chunks:
+            self._update_hash(chunk)
+        self._end += write_all(self._files, fd, [self._carry, *chunks], self._end)
+        self._carry = b""
+        self._write_back(fd)
+
+    def _update_hash(self, data: Buffer) -> None:
+        if self._hash is not None:
+            self._hash.update(data)
+
+    def _write_back(self, fd: int) -> None:
+        """Start the write-back of each finished stretch, and await the one before it."""
+        while self._end - self._started >= WRITE_BACK:
+            try:
+                self._files.sync_file_range(fd, self._started, WRITE_BACK, SYNC_RANGE_WRITE)
+                if self._awaited < self._started:
+                    self._files.sync_file_range(fd, self._awaited, WRITE_BACK, SYNC_RANGE_WAIT_BEFORE)
+                    self._awaited += WRITE_BACK
+            except OSError as error:
+                # Awaiting reports, and thereby uses up, the error that the fsync would have found.
+                raise self._give_up(error) from error
+            self._started += WRITE_BACK
+
+    # -- ending -------------------------------------------------------------------------------------------------
+
+    def checkpoint(self, chunks: Sequence[Buffer]) -> Received:
+        """Write the last `chunks` and make all of the upload durable, its name too."""
+        fd = self._open_fd()
+        with translated():
+            if chunks or self._carry:
+                self._touched = True
+                self._append_cached(fd, chunks)
+            try:
+                self._volume.check_writable()
+                self._files.fsync(fd)
+                if not self._name_durable:
+                    self._files.fsync_dir(self._volume.uploads)
+                    self._name_durable = True
+            except OSError as error:
+                raise self._give_up(error) from error
+        self._touched = False
+        if self._hash is None:
+            return Received(self._end, None, None)
+        return Received(self._end, self._hash.digest(), self._hash.state())
+
+    def rollback(self) -> None:
+        """Cut back to the offset it began at."""
+        fd = self._open_fd()
+        with translated():
+            self._stop_direct(fd)
+            self._files.ftruncate(fd, self._at)
+        self._hash = self._first_hash()
+        self._carry = b""
+        self._end = self._started = self._awaited = self._at
+        self._touched = False
+
+    def publish(self, key: str) -> None:
+        """Make the upload, which a checkpoint covers, the object `key`, and let go of it."""
+        fd = self._open_fd()
+        self._volume.settle(self._path, key)
+        # From here on the file is an object: nothing may cut it or unlink it any more.
+        self._fd = -1
+        self._close(fd)
+        self._volume.sync_dir(self._volume.shard(key))
+
+    def release(self, keep: int | None) -> None:
+        """Cut to `keep` bytes (what a checkpoint covered; None: as it was at the start) and let go. Never fails.
+
+        What cannot be cut now is cut by the next receiver; a name that cannot be removed now shows in `staged`.
+        """
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        try:
+            if keep is None and self._at == 0:
+                self._files.unlink(self._path)
+            elif self._touched or keep is None:
+                self._files.ftruncate(fd, self._at if keep is None else keep)
+        except OSError:
+            return
+        finally:
+            self._close(fd)
+
+    def _give_up(self, error: OSError) -> BlobError:
+        """After a failed sync nothing is done with this descriptor any more but closing it."""
+        meaning = self._volume.failed_sync(error)
+        fd, self._fd = self._fd, -1
+        try:
+            if not self._name_durable:
+                # Nothing of it was ever acknowledged.
+                self._files.unlink(self._path)
+        except OSError:
+            return meaning
+        finally:
+            self._close(fd)
+        return meaning
+
+    def _close(self, fd: int) -> None:
+        try:
+            self._files.close(fd)
+        except OSError:
+            # Everything that counts was synced before; the descriptor is gone either way.
+            return
+
+    def _open_fd(self) -> int:
+        if self._fd < 0:
+            raise Unavailable("This upload can only be left: a sync failed, or it was published.")
+        return self._fd
