@@ -1,0 +1,74 @@
+"""Statements over accounts, the policy version and the wrapped keys."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Command, Query
+
+
+class Account(NamedTuple):
+    """An account and the policy version of the same snapshot."""
+
+    id: int
+    name: str
+    password: str | None
+    disabled_at: int | None
+    version: int
+
+
+class Standing(NamedTuple):
+    """The policy version now, and the one at which an account last changed (None: it is gone or disabled)."""
+
+    version: int
+    changed: int | None
+
+
+class Version(NamedTuple):
+    """The policy version."""
+
+    version: int
+
+
+class Wrapped(NamedTuple):
+    """A key as the database holds it: wrapped by the master key."""
+
+    wrapped: bytes
+
+
+class Count(NamedTuple):
+    """A number of rows."""
+
+    total: int
+
+
+ACCOUNT = Query(
+    """
+    select a.id, a.name, a.password, a.disabled_at, p.version
+    from policy p join account a on a.name = :name where p.id = 1
+    """,
+    Account,
+)
+STANDING = Query(
+    """
+    select p.version, a.changed from policy p left join account a on a.id = :id and a.disabled_at is null
+    where p.id = 1
+    """,
+    Standing,
+)
+POLICY_VERSION = Query("select version from policy where id = 1", Version)
+ACCOUNTS = Query("select count(*) as total from account", Count)
+ADD_ACCOUNT = Command(
+    """
+    insert into account (name, kind, password, made_at, changed)
+    select :name, :kind, :password, :now, version from policy where id = 1
+    """
+)
+SET_PASSWORD = Command(
+    """
+    update account set password = :password, changed = (select version from policy where id = 1) where name = :name
+    """
+)
+POLICY_CHANGED = Command("update policy set version = version + 1 where id = 1")
+SECRET = Query("select wrapped from secret where name = :name", Wrapped)
+ADD_SECRET = Command("insert into secret (name, wrapped) values (:name, :wrapped) on conflict do nothing")

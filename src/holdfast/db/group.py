@@ -1,0 +1,190 @@
+"""Group commit: concurrent write units of a process share one durable commit, each in a savepoint.
+
+Promises: a unit is answered only after the commit that holds it; a unit that raises leaves nothing and does not fail
+its neighbours; when the engine ends the transaction under us (disk full, I/O error) the whole group fails and nothing
+else runs in it; after a failed fsync this process acknowledges nothing any more. Processes take turns by flock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import apsw
+
+from holdfast.db.errors import DatabaseError, Unavailable
+from holdfast.db.port import Unit
+from holdfast.db.session import Session, drive, fsync_failed, translate
+
+T = TypeVar("T")
+GROUP_LIMIT = 256
+_TRUNCATE_ABOVE_PAGES = 16384  # 64 MiB of write-ahead log
+
+Work = Callable[[Unit], Awaitable[Any]]
+
+
+class _Job:
+    """One unit on its way: what to run, who waits, and what came of it."""
+
+    __slots__ = ("error", "future", "loop", "result", "work")
+
+    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
+        self.work = work
+        self.loop = loop
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class GroupWriter:
+    """The writer thread of a process. `session` is its connection, `lock_path` the lock shared by processes."""
+
+    def __init__(self, session: Session, lock_path: str, clock: Callable[[], int]) -> None:
+        self._session = session
+        self._clock = clock
+        self._lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._broken = False
+        self._closed = False
+        self._log_pages = 0
+        session.connection.set_wal_hook(self._committed_pages)
+        self._thread = threading.Thread(target=self._serve, name="holdfast-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+        """Run `work` in the next group; returns when it is durable. The caller's cancellation does not undo it."""
+        if self._closed:
+            raise Unavailable("the database is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(work, loop, future))
+        return await future
+
+    async def close(self) -> None:
+        """Finish what is queued, end the thread, close the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._session.connection.close()
+        os.close(self._lock)
+
+    def _serve(self) -> None:
+        running = True
+        while running:
+            group: list[_Job] = []
+            job = self._jobs.get()
+            while job is not None:
+                group.append(job)
+                if len(group) == GROUP_LIMIT:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            running = job is not None
+            if group:
+                self._commit(group)
+                self._answer(group)
+
+    def _commit(self, group: list[_Job]) -> None:
+        """Run the group in one transaction; afterwards each job holds its result or its error."""
+        if self._broken:
+            self._fail(group, Unavailable("the disk failed to store a write; restart after it is mended"))
+            return
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        except OSError as error:
+            self._fail(group, Unavailable(f"the lock of the database failed: {error.strerror}"))
+            return
+        try:
+            self._transaction(group)
+        except apsw.Error as error:
+            meaning = translate(error)
+            meaning.__cause__ = error
+            self._fail(group, meaning)
+        finally:
+            self._settle(group)
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _transaction(self, group: list[_Job]) -> None:
+        cursor = self._session.connection.cursor()
+        cursor.execute("begin immediate")
+        alone = len(group) == 1
+        self._session.now = self._clock()
+        for job in group:
+            if not alone:
+                cursor.execute("savepoint unit")
+            try:
+                job.result = drive(job.work(self._session))
+            except BaseException as error:  # handed to whoever waits for the unit
+                job.error = error
+            if not self._session.connection.in_transaction:
+                self._fail(group, self._ended_by(job))
+                return
+            if not alone:
+                if job.error is not None:
+                    cursor.execute("rollback to unit")
+                cursor.execute("release unit")
+        cursor.execute("rollback" if alone and group[0].error is not None else "commit")
+
+    @staticmethod
+    def _ended_by(job: _Job) -> DatabaseError:
+        """Why the engine ended the transaction while `job` ran."""
+        if isinstance(job.error, DatabaseError):
+            return job.error
+        return Unavailable("the database gave the transaction up")
+
+    @staticmethod
+    def _fail(group: list[_Job], error: BaseException) -> None:
+        for job in group:
+            if job.error is None or isinstance(job.error, DatabaseError):
+                job.error = error
+
+    def _settle(self, group: list[_Job]) -> None:
+        """Leave no transaction open, notice a disk that lies, and keep the write-ahead log short."""
+        self._session.now = 0
+        connection = self._session.connection
+        try:
+            if connection.in_transaction:
+                connection.cursor().execute("rollback")
+            if any(fsync_failed(job.error) for job in group):
+                self._broken = True
+            elif self._log_pages > _TRUNCATE_ABOVE_PAGES:
+                self._log_pages = 0
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error as error:
+            # A checkpoint that cannot run now runs later; a rollback that fails leaves a connection nobody may use.
+            self._broken = self._broken or connection.in_transaction or fsync_failed(error)
+
+    def _committed_pages(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        self._log_pages = pages
+        if pages >= 4096:
+            connection.wal_checkpoint(name, mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        return apsw.SQLITE_OK
+
+    def _answer(self, group: list[_Job]) -> None:
+        """Wake each loop once for all of its jobs."""
+        loops = {job.loop for job in group}
+        for loop in loops:
+            mine = [job for job in group if job.loop is loop]
+            try:
+                loop.call_soon_threadsafe(_resolve, mine)
+            except RuntimeError:  # the loop was closed: nobody waits any more, what was committed stays committed
+                continue
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)

@@ -1,0 +1,53 @@
+"""The port of a database engine: one-statement reads, short write units, nothing open while bytes stream.
+
+Life-cycle. `open()` lays or checks the schema's version and starts what the engine needs; `close()` ends it.
+A read outside a unit is one statement in one snapshot and sees every write that was acknowledged before it began,
+by whichever process. A *unit* is a coroutine function over a `Unit`: everything in it is one transaction; it awaits
+nothing but the unit's own methods, may be run again by the engine only if nothing of it was committed, and is durable
+when `write` returns. An exception inside a unit leaves nothing of it, and nothing of its neighbours is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from holdfast.db.query import Command, Query
+
+Row = TypeVar("Row")
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """Statements that only read."""
+
+    async def one(self, query: Query[Row], **parameters: Any) -> Row | None:
+        """The first row of `query`, or None."""
+
+    async def all(self, query: Query[Row], **parameters: Any) -> list[Row]:
+        """Every row of `query`."""
+
+
+class Unit(Reader, Protocol):
+    """One write transaction. `now` is the engine's clock when the unit began, in microseconds."""
+
+    now: int
+
+    async def run(self, command: Command, **parameters: Any) -> int:
+        """Execute `command` and return the number of rows it changed."""
+
+
+class Database(Reader, Protocol):
+    """One database, from one process. Raises only `holdfast.db.errors`."""
+
+    async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+        """Run `work` in one durable transaction and return what it returns."""
+
+    async def snapshot(self, work: Callable[[Reader], Awaitable[T]]) -> T:
+        """Run several reads in one snapshot."""
+
+    def now(self) -> int:
+        """The engine's clock, in microseconds since the epoch."""
+
+    async def close(self) -> None:
+        """Finish the units under way and release everything."""

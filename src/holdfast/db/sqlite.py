@@ -1,0 +1,84 @@
+"""SQLite behind the port: reads in the loop thread, writes through one group-committing thread per process.
+
+Promises: every read outside a unit is one statement in its own snapshot; several processes of one host may share the
+file, in turn, by a lock beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import apsw
+
+from holdfast.db.group import GroupWriter
+from holdfast.db.port import Reader, Unit
+from holdfast.db.query import Query
+from holdfast.db.session import Session, connect, drive, system_clock, translate
+
+Row = TypeVar("Row")
+T = TypeVar("T")
+
+
+class SqliteDatabase:
+    """`Database` over one SQLite file. Made by `open_sqlite`; belongs to the loop that first writes."""
+
+    def __init__(self, path: str, *, clock: Callable[[], int] = system_clock, vfs: str | None = None) -> None:
+        self._clock = clock
+        writer = connect(path, vfs=vfs)
+        self._reader = Session(connect(path, vfs=vfs, readonly=True), clock)
+        self._group = GroupWriter(Session(writer, clock), path + ".lock", clock)
+
+    def now(self) -> int:
+        """The host's clock, in microseconds."""
+        return self._clock()
+
+    async def one(self, query: Query[Row], **parameters: Any) -> Row | None:
+        """The first row of one autocommit read."""
+        return await self._reader.one(query, **parameters)
+
+    async def all(self, query: Query[Row], **parameters: Any) -> list[Row]:
+        """All rows of one autocommit read."""
+        return await self._reader.all(query, **parameters)
+
+    async def snapshot(self, work: Callable[[Reader], Awaitable[T]]) -> T:
+        """Several reads in one snapshot; they run without giving the loop away, so keep them few."""
+        cursor = self._reader.connection.cursor()
+        try:
+            cursor.execute("begin")
+        except apsw.Error as error:
+            raise translate(error) from error
+        try:
+            return drive(work(self._reader))
+        finally:
+            cursor.execute("commit")
+
+    async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+        """Queue `work` for the next group and wait until it is durable."""
+        return await self._group.submit(work)
+
+    async def close(self) -> None:
+        """Finish queued units, then close both connections."""
+        await self._group.close()
+        self._reader.connection.close()
+
+
+def describe(path: str) -> dict[str, object]:
+    """What the engine says of itself and of the file at `path`: version and the pragmas that durability hangs on."""
+    connection = connect(path)
+    try:
+        cursor = connection.cursor()
+
+        def pragma(name: str) -> object:
+            return next(iter(cursor.execute("pragma " + name)))[0]
+
+        return {
+            "sqlite": apsw.sqlite_lib_version(),
+            "journal_mode": pragma("journal_mode"),
+            "synchronous": pragma("synchronous"),
+            "auto_vacuum": pragma("auto_vacuum"),
+            "foreign_keys": pragma("foreign_keys"),
+            "page_size": pragma("page_size"),
+        }
+    finally:
+        connection.close()

@@ -1,0 +1,73 @@
+"""The statements of deletes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Command, Query
+
+
+class TagRow(NamedTuple):
+    """What a tag pointed to."""
+
+    content_id: int
+
+
+class TargetRow(NamedTuple):
+    """Content of a repository that may be deleted."""
+
+    content_id: int
+    kind: int
+    size: int
+
+
+class KeeperRow(NamedTuple):
+    """A live manifest that keeps the target. `subject`: whether it is also the target's subject."""
+
+    digest: str
+    subject: bool
+    bytes: bytes
+
+
+class Counted(NamedTuple):
+    """How many tags point to a manifest."""
+
+    total: int
+
+
+TAG = Query("select content_id from tag where repo_id = :repo_id and name = :name", TagRow)
+DROP_TAG = Command("delete from tag where repo_id = :repo_id and name = :name")
+TARGET = Query(
+    """
+    select l.content_id, l.kind, c.size
+    from content c join link l on l.repo_id = :repo_id and l.content_id = c.id
+    where c.digest = :digest and l.gone_at is null
+    """,
+    TargetRow,
+)
+KEEPERS = Query(
+    """
+    select c.digest, case when own.subject = e.keeper_id then 1 else 0 end as subject, b.bytes
+    from edge e
+    join link l on l.repo_id = e.repo_id and l.content_id = e.keeper_id
+    join link own on own.repo_id = e.repo_id and own.content_id = e.kept_id
+    join content c on c.id = e.keeper_id
+    join body b on b.content_id = e.keeper_id
+    where e.repo_id = :repo_id and e.kept_id = :content_id and l.gone_at is null
+    order by e.keeper_id limit :limit
+    """,
+    KeeperRow,
+)
+BURY_LINK = Command(
+    "update link set gone_at = :at where repo_id = :repo_id and content_id = :content_id and gone_at is null"
+)
+TAGS_OF = Query("select count(*) as total from tag where repo_id = :repo_id and content_id = :content_id", Counted)
+END_TAGS = Command(
+    """
+    insert into tag_event (repo_id, seq, name, was_id, now_id, at)
+    select repo_id, :seq, name, content_id, null, :at from tag
+    where repo_id = :repo_id and content_id = :content_id
+    """
+)
+DROP_TAGS = Command("delete from tag where repo_id = :repo_id and content_id = :content_id")
+DROP_LEASES = Command("delete from lease where repo_id = :repo_id and content_id = :content_id")

@@ -1,0 +1,1 @@
+"""Listing: tags, repositories and referrers, by keyset pages."""

@@ -1,0 +1,108 @@
+"""The use-cases of lists.
+
+Promises: pages are keyset pages in bytewise order (referrers: in the order they were first stored), bounded in rows
+and bytes; an element that is there all the while is seen exactly once, whatever is written meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from holdfast.access.errors import StalePermit
+from holdfast.access.model import UNCHECKED, CatalogPermit, PullPermit
+from holdfast.access.standing import check_permit
+from holdfast.db.port import Database, Reader
+from holdfast.oci.digest import Digest
+from holdfast.registry.errors import RepositoryUnknown
+from holdfast.registry.listing import store
+from holdfast.registry.settings import RegistrySettings
+
+REFERRERS_PAGE = 200
+_REFERRERS_BYTES = 3 << 20
+
+
+class Page(NamedTuple):
+    """Names in order, and whether more follow the last one."""
+
+    names: list[str]
+    more: bool
+
+
+class Referrers(NamedTuple):
+    """Descriptors of referrers as JSON-ready mappings, and the cursor of the next page (None: the end)."""
+
+    descriptors: list[dict[str, object]]
+    after: int | None
+
+
+class Listing:
+    """Lists of tags, repositories and referrers. One object a process."""
+
+    def __init__(self, db: Database, settings: RegistrySettings) -> None:
+        self._db = db
+        self._limit = settings.page_limit
+
+    async def tags(self, permit: PullPermit, last: str, n: int | None) -> Page:
+        """Tags after `last`, at most `n` (clamped; None: a full page). Raises `RepositoryUnknown`, `StalePermit`."""
+        limit = self._limit if n is None else min(n, self._limit)
+        rows = await self._db.all(store.TAGS, path=permit.repository, last=last, limit=limit + 1)
+        if not rows:
+            await check_permit(self._db, permit)
+            raise RepositoryUnknown("there is no such repository", name=permit.repository)
+        if permit.version not in (UNCHECKED, rows[0].version):
+            raise StalePermit
+        names = [row.name for row in rows if row.name is not None]
+        return Page(names[:limit], limit > 0 and len(names) > limit)
+
+    async def catalog(self, permit: CatalogPermit, last: str, n: int | None) -> Page:
+        """Repositories after `last`, at most `n` (clamped; None: a full page). Raises `StalePermit`."""
+        limit = self._limit if n is None else min(n, self._limit)
+
+        async def read(reader: Reader) -> list[store.PathRow]:
+            await check_permit(reader, permit)
+            return await reader.all(store.CATALOG, last=last, limit=limit + 1)
+
+        names = [row.path for row in await self._db.snapshot(read)]
+        return Page(names[:limit], limit > 0 and len(names) > limit)
+
+    async def referrers(self, permit: PullPermit, subject: Digest, artifact_type: str | None, after: int) -> Referrers:
+        """Descriptors of the manifests whose subject is `subject`, after the cursor `after`, of one type if given."""
+        parameters: dict[str, object] = {
+            "path": permit.repository,
+            "subject": subject,
+            "after": after,
+            "limit": REFERRERS_PAGE + 1,
+        }
+
+        async def read(reader: Reader) -> list[store.ReferrerRow]:
+            await check_permit(reader, permit)
+            if artifact_type is None:
+                return await reader.all(store.REFERRERS, **parameters)
+            return await reader.all(store.REFERRERS_OF_TYPE, artifact_type=artifact_type, **parameters)
+
+        return _page(await self._db.snapshot(read))
+
+
+def _page(rows: list[store.ReferrerRow]) -> Referrers:
+    """As many descriptors as a page holds: by count, and by the bytes of their annotations."""
+    descriptors: list[dict[str, object]] = []
+    weight = 0
+    for row in rows[:REFERRERS_PAGE]:
+        weight += len(row.bytes)
+        if descriptors and weight > _REFERRERS_BYTES:
+            break
+        descriptors.append(_descriptor(row))
+    more = len(descriptors) < len(rows)
+    return Referrers(descriptors, rows[len(descriptors) - 1].id if more else None)
+
+
+def _descriptor(row: store.ReferrerRow) -> dict[str, object]:
+    """Distribution specification, "Listing Referrers": type, size, digest, artifact type and annotations."""
+    descriptor: dict[str, object] = {"mediaType": row.media_type, "digest": row.digest, "size": row.size}
+    if row.artifact_type is not None:
+        descriptor["artifactType"] = row.artifact_type
+    annotations = json.loads(row.bytes).get("annotations")
+    if annotations:
+        descriptor["annotations"] = annotations
+    return descriptor

@@ -1,0 +1,1 @@
+"""Pull: manifests and blobs by tag and digest, in one statement a request."""

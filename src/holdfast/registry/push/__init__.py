@@ -1,0 +1,1 @@
+"""Push: manifests, tags and referrers, in one transaction a request."""

@@ -1,0 +1,219 @@
+"""The use-case of a manifest push: one unit that decides and writes everything together.
+
+Promises: what a manifest names is in the repository or the push is refused naming what is missing; the bytes are kept
+as they came; every tag of the request moves, or none; putting the digest that a tag already has makes no event; the
+content that the manifest keeps can no longer be collected when the answer is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from holdfast.access.model import PushPermit
+from holdfast.access.standing import check_permit
+from holdfast.blobs.port import BlobStore
+from holdfast.db.port import Database, Unit
+from holdfast.journal.model import ChangeKind
+from holdfast.journal.service import Place, record
+from holdfast.oci import manifest as oci_manifest
+from holdfast.oci.digest import Digest
+from holdfast.oci.manifest import Kind, Manifest
+from holdfast.oci.name import Tag
+from holdfast.oci.version import version_key
+from holdfast.registry.content import Offer, keep_content
+from holdfast.registry.errors import BlobsMissing, DigestMismatch, NoRoom
+from holdfast.registry.push import store
+from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.store import (
+    CANDIDATE,
+    DOOM,
+    PUT_BODY,
+    TAG_EVENT,
+    USAGE,
+    effective_setting,
+    make_and_advance,
+)
+
+SPARSE_INDEXES = "sparse-indexes"
+
+
+class ManifestPut(NamedTuple):
+    """A push: the bytes, their type as sent, and what they should be called."""
+
+    data: bytes
+    content_type: str
+    digest: Digest | None
+    tags: tuple[Tag, ...]
+
+
+class Pushed(NamedTuple):
+    """What was stored: its digest, and its subject if it has one."""
+
+    digest: Digest
+    subject: Digest | None
+
+
+class _Move(NamedTuple):
+    """A tag that moved, and what it pointed to before."""
+
+    name: Tag
+    was: int | None
+
+
+class _Parsed(NamedTuple):
+    """A push after parsing, with everything the unit needs."""
+
+    put: ManifestPut
+    digest: Digest
+    manifest: Manifest
+
+
+class Push:
+    """Storing manifests and moving tags. One object a process."""
+
+    def __init__(self, db: Database, blobs: BlobStore, settings: RegistrySettings) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._settings = settings
+
+    async def manifest(self, permit: PushPermit, put: ManifestPut) -> Pushed:
+        """Store a manifest and move its tags.
+
+        Raises `ManifestInvalid` (oci), `DigestMismatch`, `BlobsMissing`, `NoRoom`, `StalePermit`.
+        """
+        digest = Digest.of(put.data, put.digest.algorithm if put.digest is not None else "sha256")
+        if put.digest is not None and digest != put.digest:
+            raise DigestMismatch("the manifest does not hash to the digest in the path", expected=put.digest)
+        manifest = oci_manifest.parse(put.data, put.content_type)
+        if self._blobs.free() < self._settings.reserve:
+            raise NoRoom("free space is below the reserve: pushes are refused until room is made")
+        parsed = _Parsed(put, digest, manifest)
+        await self._db.write(lambda unit: self._store(unit, permit, parsed))
+        return Pushed(digest, manifest.subject.digest if manifest.subject is not None else None)
+
+    async def _store(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> None:
+        await check_permit(unit, permit)
+        place = await make_and_advance(unit, permit.repository)
+        content_id = await self._keep(unit, parsed)
+        children = await self._children(unit, permit, place, parsed)
+        fresh = await _link(unit, place, content_id, parsed)
+        await _edges(unit, place, content_id, children)
+        settled = [*children, content_id] if parsed.put.tags else children
+        await unit.run(store.DROP_CANDIDATES, repo_id=place.repo_id, ids=settled)
+        await unit.run(store.END_LEASES, repo_id=place.repo_id, ids=children, opener=permit.subject.id)
+        moves = [move for name in parsed.put.tags if (move := await self._move(unit, place, content_id, name))]
+        if not parsed.put.tags:
+            await self._hold(unit, place, content_id)
+        if fresh or moves:
+            size = len(parsed.put.data) if fresh else 0
+            new_tags = sum(move.was is None for move in moves)
+            await unit.run(USAGE, path=permit.repository, bytes=size, repositories=0, tags=new_tags)
+            data: dict[str, object] = {"digest": parsed.digest, "tags": [move.name for move in moves]}
+            kind = ChangeKind.MANIFEST_PUSHED if fresh else ChangeKind.TAG_MOVED
+            await record(unit, kind, place, actor=permit.subject.actor, request=permit.request, data=data)
+
+    async def _keep(self, unit: Unit, parsed: _Parsed) -> int:
+        """Content and body of the manifest; a manifest that was uploaded as a blob first moves into the database."""
+        content_id = await keep_content(unit, Offer(parsed.digest, len(parsed.put.data), parsed.put.data, None))
+        body = await unit.one(store.BODY, id=content_id)
+        if body is not None and not body.present:
+            await unit.run(PUT_BODY, id=content_id, bytes=parsed.put.data)
+            await unit.run(store.INLINE, id=content_id)
+            if body.key is not None:
+                await unit.run(DOOM, key=body.key, due=unit.now + self._settings.grace)
+        return content_id
+
+    async def _children(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> list[int]:
+        """The ids of what the manifest keeps, sorted. Raises `BlobsMissing` naming what is not there."""
+        manifest = parsed.manifest
+        needed = [d.digest for d in (manifest.manifests if manifest.kind is Kind.INDEX else manifest.blobs)]
+        wanted = sorted({*needed, *(layer.digest for layer in manifest.layers)})
+        if not wanted:
+            return []
+        rows = await unit.all(store.CHILDREN, repo_id=place.repo_id, digests=wanted)
+        found = {row.digest: row.id for row in rows}
+        missing = [digest for digest in dict.fromkeys(needed) if digest not in found]
+        if missing:
+            if manifest.kind is not Kind.INDEX or not await self._may_be_sparse(unit, permit):
+                raise BlobsMissing(missing)
+            for digest in sorted(missing):
+                found[digest] = await _await_child(unit, place, digest)
+        return sorted(found.values())
+
+    async def _may_be_sparse(self, unit: Unit, permit: PushPermit) -> bool:
+        row = await effective_setting(unit, permit.repository.prefixes(), SPARSE_INDEXES)
+        return row.value == "true" if row is not None else self._settings.sparse_indexes
+
+    async def _move(self, unit: Unit, place: Place, content_id: int, name: Tag) -> _Move | None:
+        """Point the tag `name` at the manifest; None when it points there already, which is no event."""
+        row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
+        was = row.content_id if row is not None else None
+        if was == content_id:
+            return None
+        await unit.run(
+            store.PUT_TAG,
+            repo_id=place.repo_id,
+            name=name,
+            content_id=content_id,
+            was_id=was,
+            seq=place.seq,
+            version_key=version_key(name),
+        )
+        await unit.run(
+            TAG_EVENT, repo_id=place.repo_id, seq=place.seq, name=name, was_id=was, now_id=content_id, at=place.at
+        )
+        if was is not None:
+            await self._hold(unit, place, was)
+        return _Move(name, was)
+
+    async def _hold(self, unit: Unit, place: Place, content_id: int) -> None:
+        """Keep what has no tag (any more) for the history window, and a lease beyond it."""
+        due = max(place.at, unit.now) + self._settings.window + self._settings.lease
+        await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
+
+
+async def _await_child(unit: Unit, place: Place, digest: str) -> int:
+    """A place for a child that a sparse index lists and that may come later: a tombstone that its push revives."""
+    child = await _content_id(unit, digest)
+    await unit.run(store.AWAIT_LINK, repo_id=place.repo_id, content_id=child, kind=int(Kind.BLOB), at=place.at)
+    return child
+
+
+async def _content_id(unit: Unit, digest: str) -> int:
+    """The id of `digest`, which may not be stored yet."""
+    row = await unit.one(store.CONTENT_ID, digest=digest)
+    if row is None:
+        row = await unit.one(store.AWAIT_CONTENT, digest=digest)
+    if row is None:
+        row = await unit.one(store.CONTENT_ID, digest=digest)
+    assert row is not None
+    return row.id
+
+
+async def _link(unit: Unit, place: Place, content_id: int, parsed: _Parsed) -> bool:
+    """Make the manifest visible; True when it was not. The media type first stored in the repository stays."""
+    manifest = parsed.manifest
+    row = await unit.one(store.LINK, repo_id=place.repo_id, content_id=content_id)
+    if row is not None and row.gone_at is None and row.kind != Kind.BLOB:
+        return False
+    subject = await _content_id(unit, manifest.subject.digest) if manifest.subject is not None else None
+    await unit.run(
+        store.NEW_LINK if row is None else store.SET_LINK,
+        repo_id=place.repo_id,
+        content_id=content_id,
+        kind=int(manifest.kind),
+        media_type=(row.media_type if row is not None else None) or manifest.media_type,
+        artifact_type=manifest.referrer_type,
+        subject=subject,
+        at=place.at,
+    )
+    if subject is not None and await unit.one(store.HAS_LINK, repo_id=place.repo_id, content_id=subject) is not None:
+        await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=content_id, keeper_id=subject)
+    await unit.run(store.KEEP_WAITING_REFERRERS, repo_id=place.repo_id, subject=content_id)
+    return True
+
+
+async def _edges(unit: Unit, place: Place, content_id: int, children: Sequence[int]) -> None:
+    for child in children:
+        await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=child, keeper_id=content_id)

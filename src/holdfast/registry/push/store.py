@@ -1,0 +1,113 @@
+"""The statements of a manifest push."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Command, Query
+
+
+class ChildRow(NamedTuple):
+    """Content that a manifest names and the repository has."""
+
+    id: int
+    digest: str
+    kind: int
+
+
+class LinkRow(NamedTuple):
+    """A link to the manifest that is being pushed, live or a tombstone."""
+
+    kind: int
+    gone_at: int | None
+    media_type: str | None
+
+
+class ContentId(NamedTuple):
+    """The id of content."""
+
+    id: int
+
+
+class TagRow(NamedTuple):
+    """What a tag points to."""
+
+    content_id: int
+
+
+class BodyRow(NamedTuple):
+    """Whether content has inline bytes, and its key."""
+
+    present: bool
+    key: str | None
+
+
+CHILDREN = Query(
+    """
+    select c.id, c.digest, l.kind from content c join link l on l.repo_id = :repo_id and l.content_id = c.id
+    where c.digest = any(:digests) and l.gone_at is null and c.state = 0
+    """,
+    ChildRow,
+)
+LINK = Query(
+    "select kind, gone_at, media_type from link where repo_id = :repo_id and content_id = :content_id", LinkRow
+)
+NEW_LINK = Command(
+    """
+    insert into link (repo_id, content_id, kind, media_type, artifact_type, subject, put_at)
+    values (:repo_id, :content_id, :kind, :media_type, :artifact_type, :subject, :at)
+    """
+)
+SET_LINK = Command(
+    """
+    update link set kind = :kind, media_type = :media_type, artifact_type = :artifact_type, subject = :subject,
+      put_at = :at, gone_at = null
+    where repo_id = :repo_id and content_id = :content_id
+    """
+)
+AWAIT_CONTENT = Query(
+    """
+    insert into content (digest, size, state) values (:digest, 0, 2) on conflict (digest) do nothing returning id
+    """,
+    ContentId,
+)
+CONTENT_ID = Query("select id from content where digest = :digest", ContentId)
+AWAIT_LINK = Command(
+    """
+    insert into link (repo_id, content_id, kind, put_at, gone_at) values (:repo_id, :content_id, :kind, :at, :at)
+    on conflict (repo_id, content_id) do nothing
+    """
+)
+HAS_LINK = Query("select content_id as id from link where repo_id = :repo_id and content_id = :content_id", ContentId)
+BODY = Query(
+    """
+    select case when b.content_id is null then 0 else 1 end as present, c.key
+    from content c left join body b on b.content_id = c.id where c.id = :id
+    """,
+    BodyRow,
+)
+INLINE = Command("update content set key = null where id = :id")
+EDGE = Command(
+    """
+    insert into edge (repo_id, kept_id, keeper_id) values (:repo_id, :kept_id, :keeper_id)
+    on conflict (repo_id, kept_id, keeper_id) do nothing
+    """
+)
+KEEP_WAITING_REFERRERS = Command(
+    """
+    insert into edge (repo_id, kept_id, keeper_id)
+    select repo_id, content_id, subject from link where repo_id = :repo_id and subject = :subject order by content_id
+    on conflict (repo_id, kept_id, keeper_id) do nothing
+    """
+)
+DROP_CANDIDATES = Command("delete from candidate where repo_id = :repo_id and content_id = any(:ids)")
+END_LEASES = Command("delete from lease where repo_id = :repo_id and content_id = any(:ids) and opener = :opener")
+TAG = Query("select content_id from tag where repo_id = :repo_id and name = :name", TagRow)
+PUT_TAG = Command(
+    """
+    insert into tag (repo_id, name, content_id, was_id, seq, version_key)
+    values (:repo_id, :name, :content_id, :was_id, :seq, :version_key)
+    on conflict (repo_id, name)
+    do update set content_id = excluded.content_id, was_id = excluded.was_id, seq = excluded.seq
+    """
+)

@@ -1,0 +1,101 @@
+"""The sweeper. It runs at start and by a timer, one at a time per installation (its caller holds the lock).
+
+Promises: an object is deleted only when its key is doomed and due, its row only after the object is gone; an upload's
+bytes come back after it expired or was cancelled; a staged file without a row goes when it is older than the longest
+upload. A missing object is done. kill -9 anywhere repeats harmlessly.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.blobs.errors import Busy
+from holdfast.blobs.port import BlobStore
+from holdfast.db.port import Database, Unit
+from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.sweep import store
+
+_BATCH = 500
+
+
+class Swept(NamedTuple):
+    """What one run did."""
+
+    objects: int
+    uploads: int
+    staged: int
+
+
+class Sweep:
+    """Deleting what is due. One object a process."""
+
+    def __init__(self, db: Database, blobs: BlobStore, settings: RegistrySettings) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._settings = settings
+
+    async def run(self) -> Swept:
+        """Sweep everything that is due now; returns what was done."""
+        objects = await self._objects()
+        uploads = await self._uploads()
+        staged = await self._staged()
+        await self._db.write(lambda unit: unit.run(store.DROP_LEASES))
+        return Swept(objects, uploads, staged)
+
+    async def _objects(self) -> int:
+        done = 0
+        while keys := [row.name for row in await self._db.all(store.DUE_KEYS, limit=_BATCH)]:
+            for key in keys:
+                await self._blobs.delete(key)
+            await self._forget(keys)
+            done += len(keys)
+        return done
+
+    async def _forget(self, keys: list[str]) -> None:
+        await self._db.write(lambda unit: unit.run(store.FORGET_KEYS, keys=keys))
+
+    async def _uploads(self) -> int:
+        done = 0
+        for row in await self._db.all(store.EXPIRED, limit=_BATCH):
+            try:
+                await self._blobs.drop(row.name)
+            except Busy:
+                continue  # a chunk is being written: its commit moves the expiry
+            done += await self._end(row.name)
+        return done
+
+    async def _end(self, name: str) -> int:
+        async def end(unit: Unit) -> int:
+            return await unit.run(store.DROP_EXPIRED, id=name)
+
+        return await self._db.write(end)
+
+    async def _staged(self) -> int:
+        """Staged files without a row, issued longer ago than the longest upload.
+
+        The age is in the name, by the database's clock; a file's own time is never asked.
+        """
+        names = await self._blobs.staged()
+        held: set[str] = set()
+        for first in range(0, len(names), _BATCH):
+            rows = await self._db.all(store.HELD, ids=names[first : first + _BATCH])
+            held.update(row.name for row in rows)
+        oldest = self._db.now() - self._settings.upload_expire - self._settings.grace
+        done = 0
+        for name in names:
+            if name in held or not _issued_before(name, oldest):
+                continue
+            try:
+                await self._blobs.drop(name)
+            except Busy:
+                continue
+            done += 1
+        return done
+
+
+def _issued_before(name: str, moment: int) -> bool:
+    """Whether a staged file was named by us before `moment` (microseconds)."""
+    try:
+        return int(name[:14], 16) < moment
+    except ValueError:
+        return False

@@ -1,0 +1,21 @@
+"""The statements of the sweeper: bounded batches, oldest first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Command, Query
+
+
+class Name(NamedTuple):
+    """The key of an object or the id of an upload."""
+
+    name: str
+
+
+DUE_KEYS = Query("select key as name from doomed where due <= :now order by due limit :limit", Name)
+FORGET_KEYS = Command("delete from doomed where key = any(:keys)")
+EXPIRED = Query("select id as name from upload where expires <= :now order by expires limit :limit", Name)
+DROP_EXPIRED = Command("delete from upload where id = :id and expires <= :now")
+HELD = Query("select id as name from upload where id = any(:ids)", Name)
+DROP_LEASES = Command("delete from lease where due <= :now")

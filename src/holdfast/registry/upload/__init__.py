@@ -1,0 +1,1 @@
+"""Upload: blobs in one request or in many, resumable, and mounts."""

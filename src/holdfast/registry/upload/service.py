@@ -1,0 +1,311 @@
+"""The use-cases of a blob upload.
+
+Promises: bytes are durable and verified before the one short transaction that makes them visible; no transaction is
+open while bytes stream; a gap, an overlap, a repeat, a wrong length or a wrong digest leaves the session as it was; of
+two chunks at once exactly one is applied; the closing request after a whole chunk hashes nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from holdfast.access.errors import StalePermit
+from holdfast.access.model import PullPermit, PushPermit
+from holdfast.access.standing import check_permit
+from holdfast.blobs.errors import BlobError, Busy, Full, Lost
+from holdfast.blobs.key import new_key
+from holdfast.blobs.port import BlobStore, Received, Receiver
+from holdfast.db.errors import Full as DatabaseFull
+from holdfast.db.port import Database, Unit
+from holdfast.oci.digest import Digest
+from holdfast.registry.content import Kept, Offer, keep_content, show_blob
+from holdfast.registry.errors import (
+    ContentUnavailable,
+    DigestMismatch,
+    NoRoom,
+    RegistryError,
+    SizeMismatch,
+    TooManyUploads,
+    UploadOutOfOrder,
+    UploadUnknown,
+)
+from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.store import ensure_repository
+from holdfast.registry.upload import store
+from holdfast.registry.upload.session import Session, SessionSigner
+from holdfast.registry.upload.whole import receive_whole
+
+Body = AsyncIterator[bytes]
+_ROOM_EVERY = 64 << 20
+CANCELLED = -1
+# After these it is certain that nothing was committed, so the bytes may go; after any other error they stay for the
+# sweeper, because the outcome of a commit can be unknown.
+_NOTHING_STORED = (RegistryError, StalePermit, DatabaseFull)
+
+
+class Chunk(NamedTuple):
+    """The body of a PATCH or PUT. `start`/`length`: what Content-Range and Content-Length say, None if absent."""
+
+    body: Body
+    start: int | None = None
+    length: int | None = None
+
+
+class Upload:
+    """Receiving blobs. One object a process."""
+
+    def __init__(self, db: Database, blobs: BlobStore, settings: RegistrySettings, signer: SessionSigner) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._settings = settings
+        self._signer = signer
+        self._streams = 0
+
+    def start(self, permit: PushPermit, algorithm: str) -> Session:
+        """A new session. Writes nothing: the session is its signed id until it holds bytes. Raises `NoRoom`."""
+        self._check_room()
+        return self._signer.issue(permit.repository, permit.subject.id, self._db.now(), algorithm)
+
+    async def status(self, permit: PushPermit, token: str) -> tuple[Session, int]:
+        """The session and how many bytes it holds. Raises `UploadUnknown`."""
+        session = self._signer.check(token, permit.repository, permit.subject.id)
+        row = await self._row(session)
+        await check_permit(self._db, permit)
+        return session, row.received if row is not None else 0
+
+    async def append(self, permit: PushPermit, token: str, chunk: Chunk) -> tuple[Session, int]:
+        """Take the next chunk; returns the session and how many bytes it holds, all of them durable.
+
+        Raises `UploadUnknown`, `UploadOutOfOrder`, `SizeMismatch`, `TooManyUploads`, `NoRoom`.
+        """
+        session = self._signer.check(token, permit.repository, permit.subject.id)
+        row = await self._row(session)
+        await check_permit(self._db, permit)
+        was = row.received if row is not None else 0
+        _check_start(chunk, was)
+        with self._stream(), self._storage(was):
+            receiver = self._blobs.receive(
+                session.name, session.algorithm, at=was, state=row.hash_state if row is not None else None
+            )
+            async with receiver:
+                await self._unmoved(session, was)
+                await self._fill(receiver, chunk.body)
+                _check_length(chunk, receiver.offset - was)
+                if receiver.offset == was:
+                    return session, was
+                got = await receiver.checkpoint()
+                try:
+                    await self._db.write(lambda unit: self._advance(unit, permit, session, was, got))
+                except _NOTHING_STORED:
+                    await receiver.rollback()
+                    raise
+            return session, got.size
+
+    async def finish(self, permit: PushPermit, token: str, digest: Digest, chunk: Chunk) -> None:
+        """Close the session: its bytes and the body are the blob `digest`. Repeating it is answered again.
+
+        Raises `UploadUnknown`, `UploadOutOfOrder`, `SizeMismatch`, `DigestMismatch`, `TooManyUploads`, `NoRoom`.
+        """
+        session = self._signer.check(token, permit.repository, permit.subject.id)
+        row = await self._row(session)
+        await check_permit(self._db, permit)
+        if row is None:
+            _check_start(chunk, 0)
+            await self._finish_whole(permit, digest, chunk)
+            return
+        _check_start(chunk, row.received)
+        with self._stream(), self._storage(row.received):
+            key = new_key(self._db.now())
+            receiver = self._blobs.receive(session.name, session.algorithm, at=row.received, state=row.hash_state)
+            async with receiver:
+                await self._unmoved(session, row.received)
+                await self._fill(receiver, chunk.body)
+                _check_length(chunk, receiver.offset - row.received)
+                size, found = receiver.offset, row.digest_so_far
+                if size > row.received:
+                    found = (await receiver.checkpoint()).digest
+                if found is None or not found.startswith(digest.algorithm + ":"):
+                    found = await self._blobs.digest_staged(session.name, digest.algorithm, size)
+                if found != digest:
+                    await receiver.rollback()
+                    raise _mismatch(digest, found)
+                await self._blobs.publish(session.name, key)
+            await self._store(permit, Offer(digest, size, None, key), session)
+
+    async def put(self, permit: PushPermit, digest: Digest, chunk: Chunk) -> None:
+        """A whole blob in one request. Raises `DigestMismatch`, `SizeMismatch`, `TooManyUploads`, `NoRoom`."""
+        with self._stream(), self._storage():
+            offer = await receive_whole(
+                self._blobs, self._settings.inline_limit, digest, self._roomy(chunk.body), self._db.now()
+            )
+            await self._store(permit, offer, None)
+
+    async def cancel(self, permit: PushPermit, token: str) -> None:
+        """End the session and free its bytes. Raises `UploadUnknown`."""
+        session = self._signer.check(token, permit.repository, permit.subject.id)
+        await self._row(session)
+        expires = session.issued + self._settings.upload_expire
+
+        async def bury(unit: Unit) -> None:
+            await check_permit(unit, permit)
+            if not await unit.run(store.CANCEL_UPLOAD, id=session.name, expires=expires):
+                await unit.run(
+                    store.NEW_UPLOAD,
+                    id=session.name,
+                    repo_id=None,
+                    opener=permit.subject.id,
+                    received=CANCELLED,
+                    digest_so_far=None,
+                    hash_state=None,
+                    expires=expires,
+                )
+
+        await self._db.write(bury)
+        try:
+            await self._blobs.drop(session.name)
+        except Busy:
+            return  # a chunk is being written: it finds the session cancelled and the sweeper takes its file
+
+    async def mount(self, permit: PushPermit, source: PullPermit, digest: Digest) -> bool:
+        """Make a blob of another repository visible here without moving bytes; False when it is not there."""
+
+        async def link(unit: Unit) -> bool:
+            await check_permit(unit, permit)
+            row = await unit.one(store.MOUNTABLE, path=source.repository, digest=digest)
+            if row is None:
+                return False
+            await show_blob(unit, self._settings, permit, Kept(row.id, row.size))
+            return True
+
+        present = await self._db.one(store.MOUNTABLE, path=source.repository, digest=digest)
+        if present is None:
+            await check_permit(self._db, permit)
+            return False
+        self._check_room()
+        return await self._db.write(link)
+
+    async def _finish_whole(self, permit: PushPermit, digest: Digest, chunk: Chunk) -> None:
+        """A closing request of a session without bytes: the whole blob, or a repeat of one that was answered."""
+        if chunk.length == 0 and Digest.of(b"", digest.algorithm) != digest:
+            leased = await self._db.one(
+                store.LEASED, path=permit.repository, digest=digest, opener=permit.subject.id, now=self._db.now()
+            )
+            if leased is not None:
+                return
+        await self.put(permit, digest, chunk)
+
+    async def _store(self, permit: PushPermit, offer: Offer, session: Session | None) -> None:
+        """The one transaction that makes a durable, verified blob visible and ends its session."""
+
+        async def show(unit: Unit) -> None:
+            await check_permit(unit, permit)
+            content_id = await keep_content(unit, offer)
+            await show_blob(unit, self._settings, permit, Kept(content_id, offer.size))
+            if session is not None:
+                await unit.run(store.DROP_UPLOAD, id=session.name)
+
+        try:
+            await self._db.write(show)
+        except _NOTHING_STORED:
+            if offer.key is not None:
+                await self._blobs.delete(offer.key)
+            raise
+
+    async def _advance(self, unit: Unit, permit: PushPermit, session: Session, was: int, got: Received) -> None:
+        """Compare-and-set on how many bytes the session holds. Raises `UploadOutOfOrder` when another was first."""
+        await check_permit(unit, permit)
+        values: dict[str, object] = {
+            "id": session.name,
+            "received": got.size,
+            "digest_so_far": got.digest,
+            "hash_state": got.state,
+            "expires": unit.now + self._settings.upload_expire,
+        }
+        if was:
+            changed = await unit.run(store.ADVANCE_UPLOAD, was=was, **values)
+        else:
+            changed = await self._open_row(unit, permit, values)
+        if not changed:
+            raise UploadOutOfOrder("another chunk of this upload was stored first", was)
+
+    async def _open_row(self, unit: Unit, permit: PushPermit, values: dict[str, object]) -> int:
+        opener, cap = permit.subject.id, self._settings.upload_sessions
+        held = await unit.one(store.HELD, opener=opener, cap=cap)
+        if held is not None and held.total >= cap:
+            raise TooManyUploads(f"{cap} upload sessions are open already: finish or cancel some")
+        repo_id = await ensure_repository(unit, permit.repository)
+        return await unit.run(store.NEW_UPLOAD, repo_id=repo_id, opener=opener, **values)
+
+    async def _row(self, session: Session) -> store.UploadRow | None:
+        """The session's row; None when it holds no bytes yet. Raises `UploadUnknown` when cancelled or expired."""
+        row = await self._db.one(store.UPLOAD, id=session.name)
+        expired = row is None and session.issued + self._settings.upload_expire < self._db.now()
+        if expired or (row is not None and row.received == CANCELLED):
+            raise UploadUnknown("this upload session has ended: start a new one with POST")
+        return row
+
+    async def _unmoved(self, session: Session, was: int) -> None:
+        """Under the lock of the staged file: the session stands where it stood when the request was read."""
+        row = await self._row(session)
+        now = row.received if row is not None else 0
+        if now != was:
+            raise UploadOutOfOrder("another chunk of this upload was stored first", now)
+
+    async def _fill(self, receiver: Receiver, body: Body) -> None:
+        async for piece in self._roomy(body):
+            await receiver.write(piece)
+
+    async def _roomy(self, body: Body) -> AsyncIterator[bytes]:
+        """The body, as long as there is room for it."""
+        self._check_room()
+        since = 0
+        async for piece in body:
+            yield piece
+            since += len(piece)
+            if since >= _ROOM_EVERY:
+                since = 0
+                self._check_room()
+
+    def _check_room(self) -> None:
+        if self._blobs.free() < self._settings.reserve:
+            raise NoRoom("free space is below the reserve: pushes are refused until room is made")
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
+        if self._streams >= self._settings.upload_streams:
+            raise TooManyUploads("this server is receiving as many uploads as it takes at once")
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    @contextmanager
+    def _storage(self, received: int = 0) -> Iterator[None]:
+        """Errors of the blob store, by meaning of the registry; `received`: where the upload stands."""
+        try:
+            yield
+        except Busy as error:
+            raise UploadOutOfOrder("another chunk of this upload is being written", received) from error
+        except Lost as error:
+            raise UploadUnknown("the bytes of this upload are gone: start a new one with POST") from error
+        except Full as error:
+            raise NoRoom("the disk is full") from error
+        except BlobError as error:
+            raise ContentUnavailable("the blob store does not answer") from error
+
+
+def _check_start(chunk: Chunk, received: int) -> None:
+    if chunk.start is not None and chunk.start != received:
+        raise UploadOutOfOrder(f"this chunk starts at {chunk.start}, the upload stands at {received}", received)
+
+
+def _check_length(chunk: Chunk, written: int) -> None:
+    if chunk.length is not None and chunk.length != written:
+        raise SizeMismatch(f"the chunk has {written} bytes, its headers say {chunk.length}")
+
+
+def _mismatch(digest: Digest, found: str) -> DigestMismatch:
+    return DigestMismatch("the bytes do not hash to the digest that was given", expected=digest, found=found)

@@ -1,0 +1,77 @@
+"""The statements of uploads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Command, Query
+
+
+class UploadRow(NamedTuple):
+    """A session that holds bytes; `received` is -1 when it was cancelled."""
+
+    received: int
+    digest_so_far: str | None
+    hash_state: bytes | None
+
+
+class Held(NamedTuple):
+    """How many sessions a subject holds, counted up to its cap."""
+
+    total: int
+
+
+class SourceRow(NamedTuple):
+    """Content that may be mounted."""
+
+    id: int
+    size: int
+
+
+class LeaseRow(NamedTuple):
+    """A live lease."""
+
+    due: int
+
+
+UPLOAD = Query("select received, digest_so_far, hash_state from upload where id = :id", UploadRow)
+HELD = Query(
+    "select count(*) as total from (select 1 as one from upload where opener = :opener limit :cap) as held", Held
+)
+NEW_UPLOAD = Command(
+    """
+    insert into upload (id, repo_id, opener, received, digest_so_far, hash_state, expires)
+    values (:id, :repo_id, :opener, :received, :digest_so_far, :hash_state, :expires)
+    on conflict (id) do nothing
+    """
+)
+ADVANCE_UPLOAD = Command(
+    """
+    update upload set received = :received, digest_so_far = :digest_so_far, hash_state = :hash_state, expires = :expires
+    where id = :id and received = :was
+    """
+)
+CANCEL_UPLOAD = Command("update upload set received = -1, hash_state = null, expires = :expires where id = :id")
+DROP_UPLOAD = Command("delete from upload where id = :id")
+MOUNTABLE = Query(
+    """
+    select c.id, c.size
+    from repository r
+    join content c on c.digest = :digest
+    join link l on l.repo_id = r.id and l.content_id = c.id
+    where r.path = :path and r.gone_at is null and l.gone_at is null and c.state = 0
+    for key share of c
+    """,
+    SourceRow,
+)
+LEASED = Query(
+    """
+    select e.due
+    from repository r
+    join content c on c.digest = :digest
+    join link l on l.repo_id = r.id and l.content_id = c.id
+    join lease e on e.repo_id = r.id and e.content_id = c.id and e.opener = :opener
+    where r.path = :path and l.gone_at is null and c.state = 0 and e.due > :now
+    """,
+    LeaseRow,
+)

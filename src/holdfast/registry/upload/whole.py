@@ -1,0 +1,59 @@
+"""Receiving a whole blob: in the database when it is small, in one thread job up to 1 MiB, streamed above."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+from holdfast.blobs.key import new_key
+from holdfast.blobs.port import BlobStore
+from holdfast.oci.digest import Digest
+from holdfast.registry.content import Offer
+from holdfast.registry.errors import DigestMismatch
+from holdfast.registry.upload.session import staged_name
+
+_WHOLE_LIMIT = 1 << 20
+
+
+async def receive_whole(
+    blobs: BlobStore, inline_limit: int, digest: Digest, body: AsyncIterator[bytes], now: int
+) -> Offer:
+    """The blob of `body`, durable and verified, under a key of its own. Raises `DigestMismatch`, `BlobError`."""
+    held: list[bytes] = []
+    size = 0
+    async for piece in body:
+        held.append(piece)
+        size += len(piece)
+        if size > _WHOLE_LIMIT:
+            return await _stream(blobs, digest, held, body, now)
+    if size <= inline_limit:
+        data = b"".join(held)
+        _compare(digest, Digest.of(data, digest.algorithm))
+        return Offer(digest, size, data, None)
+    key = new_key(now)
+    got = await blobs.put(key, held, digest.algorithm)
+    if got.digest != digest:
+        await blobs.delete(key)
+        _compare(digest, got.digest)
+    return Offer(digest, size, None, key)
+
+
+async def _stream(blobs: BlobStore, digest: Digest, held: list[bytes], body: AsyncIterator[bytes], now: int) -> Offer:
+    name, key = staged_name(os.urandom(16), now), new_key(now)
+    async with blobs.receive(name, digest.algorithm) as receiver:
+        for piece in held:
+            await receiver.write(piece)
+        held.clear()
+        async for piece in body:
+            await receiver.write(piece)
+        got = await receiver.checkpoint()
+        if got.digest != digest:
+            await receiver.rollback()
+            _compare(digest, got.digest)
+        await blobs.publish(name, key)
+    return Offer(digest, got.size, None, key)
+
+
+def _compare(digest: Digest, found: str | None) -> None:
+    if found != digest:
+        raise DigestMismatch("the bytes do not hash to the digest that was given", expected=digest, found=found)
