@@ -9,7 +9,7 @@ from functools import partial
 from holdfast.blobs.errors import translated
 from holdfast.blobs.files import Files
 from holdfast.blobs.key import check_installation, check_key, check_name
-from holdfast.blobs.port import Received
+from holdfast.blobs.port import Received, check_range
 from holdfast.blobs.reading import Reader
 from holdfast.blobs.receiving import Backlog, LocalReceiver
 from holdfast.blobs.running_hash import check_algorithm
@@ -42,8 +42,7 @@ class LocalBlobs:
         """Return a receiver for a staged upload. See port.BlobStore."""
         check_name(name)
         check_algorithm(algorithm)
-        if at < 0:
-            raise ValueError("negative offset")
+        check_range(0, at)
 
         def opener() -> StagedFile:
             return StagedFile(self._volume, self._blocks, name, algorithm=algorithm, at=at, state=state)

@@ -175,3 +175,9 @@ class BlobStore(Protocol):
     async def close(self) -> None:
         """Finish what was handed to threads, then let go of them. May be repeated."""
         ...
+
+
+def check_range(start: int, end: int, most: int | None = None) -> None:
+    """Raise ValueError unless 0 <= start <= end and the range holds at most `most` bytes."""
+    if not 0 <= start <= end or (most is not None and end - start > most):
+        raise ValueError("bad range")

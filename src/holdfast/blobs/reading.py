@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from holdfast.blobs.errors import BlobError, Lost, Missing, translated
 from holdfast.blobs.files import Files
-from holdfast.blobs.port import BLOCK
+from holdfast.blobs.port import BLOCK, check_range
 from holdfast.blobs.threads import Threads, after, wait
 from holdfast.blobs.volume import Volume
 
@@ -28,12 +28,6 @@ class _Hash(Protocol):
 
 _SLICE = 64 * BLOCK
 """Bytes hashed in one job: a long reading lets other jobs pass."""
-
-
-def check_range(start: int, end: int, most: int | None = None) -> None:
-    """Raise ValueError unless 0 <= start <= end and the range holds at most `most` bytes."""
-    if not 0 <= start <= end or (most is not None and end - start > most):
-        raise ValueError("bad range")
 
 
 class Reader:

@@ -34,7 +34,10 @@ class Backlog:
 
 
 class LocalReceiver:
-    """One staged upload being appended to. See port.Receiver. `opener` takes it, in a thread; `live` is who has what."""
+    """One staged upload being appended to. See port.Receiver.
+
+    `opener` takes it, in a thread; `live` lists who has what.
+    """
 
     def __init__(
         self,
