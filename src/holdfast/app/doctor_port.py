@@ -10,6 +10,7 @@ import os
 import pwd
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,16 @@ def try_listen(listen: Listen) -> OSError | None:
         except OSError as error:
             return error
     return None
+
+
+def wait_for_predecessor(listen: Listen, seconds: float) -> None:
+    """Give a Holdfast that was just killed, `seconds` at most, to let go of the port; strangers are not waited for."""
+    deadline = time.monotonic() + seconds
+    while try_listen(listen) is not None and time.monotonic() < deadline:
+        holder = find_holder(listen)
+        if holder is not None and "holdfast" not in holder.command:
+            return
+        time.sleep(0.02)
 
 
 def free_port_after(listen: Listen) -> int | None:

@@ -1,0 +1,66 @@
+# Everything from a fresh clone with Python 3.11 or newer and make alone. `make` lists the targets.
+# Data (DATA, ./data by default) is written by `make run` only, and removed by nothing here.
+
+PORT ?= 5000
+DATA ?= ./data
+ARGS ?=
+
+BIN := .venv/bin
+# What `make tools` brought is found by the tests and the bench before anything else.
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+export PYTHON
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test check bench tools lock clean
+
+help:
+	@echo 'make run [PORT=5000] [DATA=./data] [ARGS=...]  install what is missing and start a registry on 127.0.0.1'
+	@echo 'make install                                   make .venv with everything, for running and developing'
+	@echo 'make test [ARGS=...]                           make check, then all tests'
+	@echo 'make check                                     lint, formatting, types, import contracts, budgets'
+	@echo 'make bench [ARGS=...]                          measure against other registries found on PATH'
+	@echo 'make tools                                     bring the real clients that the tests use (into .tools)'
+	@echo 'make lock [UPGRADE=1]                          write the lock files anew'
+	@echo 'make clean                                     remove .venv, caches and builds; never data, never .tools'
+
+run: .venv/.ready-to-run
+	@exec $(BIN)/holdfast serve --data '$(DATA)' --listen '127.0.0.1:$(PORT)' $(ARGS)
+
+install: .venv/.ready-to-develop
+
+.venv/.ready-to-run: constraints-run.txt pyproject.toml tools/install
+	@tools/install constraints-run.txt
+	@touch $@
+
+.venv/.ready-to-develop: constraints.txt pyproject.toml tools/install
+	@tools/install constraints.txt
+	@touch .venv/.ready-to-run $@
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/budgets.py
+
+test: check
+	$(BIN)/pytest $(ARGS)
+
+bench: install
+	$(BIN)/python -m bench $(ARGS)
+
+tools:
+	@python=$$(tools/find-python) && "$$python" tools/clients.py install
+
+# Two locks: the whole, and what running needs, so that the first `make run` brings nothing else. Both hold the build
+# backend, which installs this checkout without a download of its own.
+lock: install
+	@printf 'hatchling>=1.25\neditables>=0.5\n' | $(LOCK) --extra dev pyproject.toml - -o constraints.txt
+	@printf 'hatchling>=1.25\neditables>=0.5\n' | $(LOCK) -c constraints.txt pyproject.toml - -o constraints-run.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,34 @@
+"""The `holdfast` program: its verbs, and nothing that a verb does not need.
+
+Importing this loads click and the standard library only. What a verb works with (the database, the web server,
+cryptography) is loaded when that verb runs, so that `--help` and the client verbs start at once and run on machines
+where the server's libraries do not exist.
+"""
+
+import click
+
+from holdfast import __version__
+from holdfast.cli.admin import admin
+from holdfast.cli.config import config
+from holdfast.cli.doctor import doctor
+from holdfast.cli.serve import serve
+from holdfast.cli.tls import tls
+
+_EXAMPLES = """\b
+Examples:
+  holdfast serve --data /srv/registry          start a registry on 127.0.0.1:5000
+  holdfast serve --open                        the same without a password, for trying out
+  holdfast doctor --data /srv/registry         is this machine fit for it?
+  holdfast config                              every setting in force, and where it comes from
+  holdfast VERB --help                         what VERB does, with examples
+"""
+
+
+@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="holdfast")
+def main() -> None:
+    """Holdfast, a self-hosted container registry."""
+
+
+for verb in (serve, doctor, config, tls, admin):
+    main.add_command(verb)
