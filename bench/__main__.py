@@ -88,7 +88,7 @@ def _options(given: argparse.Namespace) -> Options:
     wanted = [name for part in given.only for name in part.split(",") if name]
     chosen = [one for one in WORKLOADS if not wanted or any(one.name.startswith(name) for name in wanted)]
     quick = given.quick
-    seconds = given.seconds if given.seconds is not None else (0.25 if quick else 1.0)
+    seconds = given.seconds if given.seconds is not None else (0.2 if quick else 1.0)
     big = given.big if given.big is not None else (0.25 if quick else 1.0)
     if wanted and given.big is None:
         big = 1.0 if any("growth".startswith(name) for name in wanted) else 0.0
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peers", action="append", default=[], metavar="NAMES", help="holdfast and these servers only, comma-separated"
     )
-    parser.add_argument("--seconds", type=float, help="length of a slice (1.0; 0.25 with --quick)")
+    parser.add_argument("--seconds", type=float, help="length of a slice (1.0; 0.2 with --quick)")
     parser.add_argument("--rounds", type=int, help="slices per workload and server (5; 3 with --quick)")
     parser.add_argument("--quick", action="store_true", help="short slices and small scales: under two minutes")
     parser.add_argument(
