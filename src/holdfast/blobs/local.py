@@ -13,7 +13,8 @@ from holdfast.blobs.port import Received, check_range
 from holdfast.blobs.reading import Reader
 from holdfast.blobs.receiving import Backlog, LocalReceiver
 from holdfast.blobs.running_hash import check_algorithm
-from holdfast.blobs.staged import Blocks, StagedFile
+from holdfast.blobs.shelf import Shelf
+from holdfast.blobs.staged import Equipment, StagedFile
 from holdfast.blobs.threads import Threads
 from holdfast.blobs.volume import SHARDS, Volume
 
@@ -27,9 +28,10 @@ class LocalBlobs:
     def __init__(self, root: str, files: Files | None = None, threads: int = THREADS) -> None:
         self._files = files or Files()
         self._volume = Volume(root, self._files)
+        self._shelf = Shelf(self._volume)
         self._threads = Threads(threads)
         self._reader = Reader(self._volume, self._threads)
-        self._blocks = Blocks()
+        self._equipment = Equipment()
         self._backlog = Backlog()
         self._live: dict[str, LocalReceiver] = {}
 
@@ -45,7 +47,7 @@ class LocalBlobs:
         check_range(0, at)
 
         def opener() -> StagedFile:
-            return StagedFile(self._volume, self._blocks, name, algorithm=algorithm, at=at, state=state)
+            return StagedFile(self._volume, self._equipment, name, algorithm=algorithm, at=at, state=state)
 
         return LocalReceiver(opener, self._threads, self._backlog, self._live, name=name, at=at)
 
@@ -57,19 +59,18 @@ class LocalBlobs:
         if receiver is not None:
             await receiver.publish(key)
         else:
-            await self._threads.run(lambda: self._volume.publish(name, key))
+            await self._threads.run(lambda: self._shelf.publish(name, key))
 
     async def put(self, key: str, chunks: Sequence[bytes], algorithm: str) -> Received:
         """Make a small object in one job. See port.BlobStore."""
         check_key(key)
         check_algorithm(algorithm)
-        return await self._threads.run(lambda: self._volume.put(key, chunks, algorithm))
+        return await self._threads.run(lambda: self._shelf.put(key, chunks, algorithm))
 
     async def drop(self, name: str) -> None:
         """Remove a staged upload. See port.BlobStore."""
         check_name(name)
-        self._volume.check_writable()
-        await self._threads.run(lambda: self._volume.drop(name))
+        await self._threads.run(lambda: self._shelf.drop(name))
 
     def path(self, key: str) -> str | None:
         """Return the file of an object that is there. See port.BlobStore."""
@@ -92,19 +93,19 @@ class LocalBlobs:
     async def size(self, key: str) -> int | None:
         """Return an object's size. See port.BlobStore."""
         check_key(key)
-        return await self._threads.run(lambda: self._volume.size(key))
+        return await self._threads.run(lambda: self._shelf.size(key))
 
     async def delete(self, key: str) -> None:
         """Remove an object. See port.BlobStore."""
         check_key(key)
-        await self._threads.run(lambda: self._volume.delete(key))
+        await self._threads.run(lambda: self._shelf.delete(key))
 
     async def keys(self) -> AsyncIterator[list[str]]:
         """Yield all keys, directory by directory. See port.BlobStore."""
         await self._threads.run(self._volume.check_there)
         found: list[str] = []
         for shard in SHARDS:
-            found += await self._threads.run(partial(self._volume.keys, shard))
+            found += await self._threads.run(partial(self._shelf.keys, shard))
             while len(found) >= _KEYS:
                 yield found[:_KEYS]
                 del found[:_KEYS]
@@ -113,7 +114,7 @@ class LocalBlobs:
 
     async def staged(self) -> list[str]:
         """Return the names of all staged uploads. See port.BlobStore."""
-        return await self._threads.run(self._volume.staged)
+        return await self._threads.run(self._shelf.staged)
 
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""
@@ -135,3 +136,4 @@ class LocalBlobs:
         """Finish what was handed to threads. See port.BlobStore."""
         self._volume.close()
         await self._threads.close()
+        self._equipment.close()

@@ -1,8 +1,8 @@
 """Reading objects of the local store: what the page cache holds is read in the event loop, the rest in a thread.
 
 A read that has everything in memory costs less than a hand-over to a thread; one that must wait for a disk would stop
-every other request. RWF_NOWAIT tells them apart for the bytes. A descriptor is used by one thread at a time and closed
-after its last job, whoever has lost interest meanwhile.
+every other request. RESOLVE_CACHED tells them apart for the name, RWF_NOWAIT for the bytes. A descriptor is used by one
+thread at a time and closed after its last job, whoever has lost interest meanwhile.
 """
 
 import hashlib
@@ -136,7 +136,7 @@ class Reader:
 
     def _open_cached(self, path: str) -> int | None:
         try:
-            return self._files.open(path, os.O_RDONLY)
+            return self._files.open_cached(path)
         except OSError:
             # The thread tries again and finds out what is wrong.
             return None

@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from holdfast.blobs.errors import BlobError, Busy, Unavailable
+from holdfast.blobs.errors import Busy, Unavailable
 from holdfast.blobs.files import Buffer
 from holdfast.blobs.port import BLOCK, Received
 from holdfast.blobs.staged import StagedFile
@@ -62,7 +62,7 @@ class LocalReceiver:
         self._batch_size = 0
         self._writing_size = 0
         self._job: Future[Any] | None = None
-        self._failure: BlobError | None = None
+        self._failure: BaseException | None = None
         self._published = False
 
     @property
@@ -129,7 +129,7 @@ class LocalReceiver:
         file = self._entered()
         if self._published:
             raise Unavailable("This upload was published.")
-        with suppress(BlobError):
+        with suppress(Exception):
             await self._finish()
         self._gathered(-self._batch_size)
         self._batch, self._batch_size = [], 0
@@ -189,11 +189,10 @@ class LocalReceiver:
             return
         try:
             await wait(job)
-        except BlobError as failure:
-            self._failure = failure
-            raise
         finally:
+            # Also when the waiter was cancelled just as the job failed: the bytes are missing all the same.
             if job.done() and self._job is job:
                 self._job = None
+                self._failure = job.exception()
                 self._gathered(-self._writing_size)
                 self._writing_size = 0

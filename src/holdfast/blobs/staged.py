@@ -3,12 +3,15 @@
 Every method belongs in a thread, one at a time. Long uploads are written past the page cache (O_DIRECT): touching its
 pages for the first time is the larger half of the cost of receiving. What does not fill an aligned block, and all that
 comes after it, is written through the page cache, as is everything where the file system has no O_DIRECT; then
-write-back is started and awaited along the way, so that the last fsync is short.
+write-back is started and awaited along the way, so that the last fsync is short. Hashing goes on in a thread beside.
 """
 
 import errno
 import mmap
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from holdfast.blobs.errors import BlobError, Lost, Unavailable, from_os, translated
 from holdfast.blobs.files import SYNC_RANGE_WAIT_BEFORE, SYNC_RANGE_WRITE, Buffer
@@ -17,17 +20,19 @@ from holdfast.blobs.running_hash import RunningHash
 from holdfast.blobs.volume import Volume, write_all
 
 ALIGNMENT = 4096
+_HASHED_BESIDE = 256 << 10
 WRITE_BACK = 16 * BLOCK
 
 
-class Blocks:
-    """Page-aligned buffers of BLOCK bytes, made when first needed and used again: never more than jobs at once."""
+class Equipment:
+    """What all uploads of a store share: aligned blocks, and threads that hash beside the one that writes."""
 
     def __init__(self) -> None:
         self._free: list[mmap.mmap] = []
+        self._hashers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="blobs-hash")
 
     def take(self) -> mmap.mmap:
-        """Lend a block; whoever takes it gives it back."""
+        """Lend a page-aligned buffer of BLOCK bytes, used before or new; there are never more than jobs at once."""
         try:
             return self._free.pop()
         except IndexError:
@@ -37,16 +42,40 @@ class Blocks:
         """Take a block back."""
         self._free.append(block)
 
+    @contextmanager
+    def hashing(self, running: RunningHash | None, chunks: Sequence[Buffer], total: int) -> Iterator[None]:
+        """Hash `chunks` while the block runs, and leave it only when both have ended."""
+        if running is None:
+            yield
+        elif total < _HASHED_BESIDE:
+            _hash(running, chunks)
+            yield
+        else:
+            job = self._hashers.submit(_hash, running, chunks)
+            try:
+                yield
+            finally:
+                job.result()
+
+    def close(self) -> None:
+        """End the hashing threads, which have nothing to do any more."""
+        self._hashers.shutdown()
+
+
+def _hash(running: RunningHash, chunks: Sequence[Buffer]) -> None:
+    for chunk in chunks:
+        running.update(chunk)
+
 
 class StagedFile:
     """Staged upload `name`, cut to `at`, its lock held until `release`, `publish` or a failed sync."""
 
     def __init__(
-        self, volume: Volume, blocks: Blocks, name: str, *, algorithm: str, at: int, state: bytes | None
+        self, volume: Volume, equipment: Equipment, name: str, *, algorithm: str, at: int, state: bytes | None
     ) -> None:
         self._volume = volume
         self._files = volume.files
-        self._blocks = blocks
+        self._equipment = equipment
         self._path = volume.upload(name)
         self._algorithm = algorithm
         self._at = at
@@ -93,7 +122,7 @@ class StagedFile:
         self._volume.check_writable()
         self._touched = True
         total = len(self._carry) + sum(len(chunk) for chunk in chunks)
-        with translated():
+        with translated(), self._equipment.hashing(self._hash, chunks, total):
             if self._goes_direct(fd, total):
                 self._append_direct(fd, chunks)
             else:
@@ -123,13 +152,12 @@ class StagedFile:
             self._started = self._awaited = self._end
 
     def _append_direct(self, fd: int, chunks: Sequence[Buffer]) -> None:
-        block = self._blocks.take()
+        block = self._equipment.take()
         try:
             fill = len(self._carry)
             block[:fill] = self._carry
             for chunk in chunks:
                 view = memoryview(chunk)
-                self._update_hash(view)
                 while view:
                     taken = min(len(view), BLOCK - fill)
                     block[fill : fill + taken] = view[:taken]
@@ -142,7 +170,7 @@ class StagedFile:
             self._write_block(fd, block, whole)
             self._carry = block[whole:fill]
         finally:
-            self._blocks.give(block)
+            self._equipment.give(block)
 
     def _write_block(self, fd: int, block: mmap.mmap, size: int) -> None:
         """Write the first `size` bytes of `block`, past the page cache as long as that works."""
@@ -171,15 +199,9 @@ class StagedFile:
 
     def _append_cached(self, fd: int, chunks: Sequence[Buffer]) -> None:
         self._stop_direct(fd)
-        for chunk in chunks:
-            self._update_hash(chunk)
         self._end += write_all(self._files, fd, [self._carry, *chunks], self._end)
         self._carry = b""
         self._write_back(fd)
-
-    def _update_hash(self, data: Buffer) -> None:
-        if self._hash is not None:
-            self._hash.update(data)
 
     def _write_back(self, fd: int) -> None:
         """Start the write-back of each finished stretch, and await the one before it."""
@@ -199,12 +221,12 @@ class StagedFile:
     def checkpoint(self, chunks: Sequence[Buffer]) -> Received:
         """Write the last `chunks` and make all of the upload durable, its name too."""
         fd = self._open_fd()
-        with translated():
+        self._volume.check_writable()
+        with translated(), self._equipment.hashing(self._hash, chunks, sum(map(len, chunks))):
             if chunks or self._carry:
                 self._touched = True
                 self._append_cached(fd, chunks)
             try:
-                self._volume.check_writable()
                 self._files.fsync(fd)
                 if not self._name_durable:
                     self._files.fsync_dir(self._volume.uploads)

@@ -8,18 +8,17 @@ Everything here blocks and belongs in a thread. Errors are the room's own (error
 """
 
 import errno
-import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from holdfast.blobs.errors import BlobError, Busy, ForeignStore, Lost, Missing, Unavailable, from_os, translated
 from holdfast.blobs.files import Buffer, Files
-from holdfast.blobs.key import is_key, is_name
-from holdfast.blobs.port import Received
+from holdfast.blobs.key import is_key
 
 MARKER = ".holdfast-store"
 SHARDS = tuple(f"{n:02x}" for n in range(256))
-_TEMPORARY = "put."
+TEMPORARY = "put."
 _MARKER_BYTES = 256
 _ATTEMPTS = 16
 _VECTOR = 64
@@ -32,7 +31,7 @@ class Volume:
         self.root = os.path.abspath(root)
         self.files = files
         self.uploads = f"{self.root}/uploads"
-        self._objects = f"{self.root}/objects"
+        self.objects = f"{self.root}/objects"
         self._marker = f"{self.root}/{MARKER}"
         self._installation: str | None = None
         self._stopped: str | None = "The blob store is not open."
@@ -43,11 +42,11 @@ class Volume:
 
     def shard(self, key: str) -> str:
         """Return the directory of object `key` (checked by the caller)."""
-        return f"{self._objects}/{key[-2:]}"
+        return f"{self.objects}/{key[-2:]}"
 
     def object(self, key: str) -> str:
         """Return the path of object `key` (checked by the caller)."""
-        return f"{self._objects}/{key[-2:]}/{key}"
+        return f"{self.objects}/{key[-2:]}/{key}"
 
     # -- opening ------------------------------------------------------------------------------------------------
 
@@ -85,14 +84,14 @@ class Volume:
 
     def _make_inside(self) -> None:
         there = set(self.files.listdir(self.root))
-        for path in (self.uploads, self._objects):
+        for path in (self.uploads, self.objects):
             if os.path.basename(path) not in there:
                 self._mkdir(path)
-        shards = set(self.files.listdir(self._objects))
+        shards = set(self.files.listdir(self.objects))
         for shard in SHARDS:
             if shard not in shards:
-                self._mkdir(f"{self._objects}/{shard}")
-        self.files.fsync_dir(self._objects)
+                self._mkdir(f"{self.objects}/{shard}")
+        self.files.fsync_dir(self.objects)
         self.files.fsync_dir(self.root)
 
     def _claim(self, installation: str) -> None:
@@ -101,7 +100,7 @@ class Volume:
             return
         if marked is not None:
             raise ForeignStore
-        if any(is_key(name) for shard in SHARDS for name in self.files.listdir(f"{self._objects}/{shard}")):
+        if any(is_key(name) for shard in SHARDS for name in self.files.listdir(f"{self.objects}/{shard}")):
             raise ForeignStore("The blob store holds objects but no marker of the installation they belong to.")
         temporary = f"{self._marker}.new"
         fd = self.files.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -115,12 +114,10 @@ class Volume:
 
     def _clear_temporaries(self) -> None:
         for name in self.files.listdir(self.uploads):
-            if name.startswith(_TEMPORARY):
-                try:
-                    self.drop(name)
-                except Busy:
-                    # Another worker is at it.
-                    continue
+            if name.startswith(TEMPORARY):
+                with suppress(Busy):
+                    # Held means that another worker is at it.
+                    self.unlink_locked(self.upload(name))
 
     def _read_marker(self) -> str | None:
         try:
@@ -196,7 +193,7 @@ class Volume:
             self._stopped = "The blob store stopped after a failed sync; it needs a look at its disk, and a restart."
         return meaning
 
-    # -- staged uploads and objects -----------------------------------------------------------------------------
+    # -- locking and naming -------------------------------------------------------------------------------------
 
     def open_locked(self, path: str, *, create: bool) -> int:
         """Open the file `path` for writing and take its lock; raises Busy, and FileNotFoundError without `create`.
@@ -219,6 +216,14 @@ class Volume:
             self.files.close(fd)
         raise Busy
 
+    def unlink_locked(self, path: str) -> None:
+        """Unlink the file `path` under its lock; raises Busy, FileNotFoundError."""
+        fd = self.open_locked(path, create=False)
+        try:
+            self.files.unlink(path)
+        finally:
+            self.files.close(fd)
+
     def _is_at(self, fd: int, path: str) -> bool:
         mine = self.files.fstat(fd)
         try:
@@ -228,99 +233,12 @@ class Volume:
         return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
     def settle(self, path: str, key: str) -> None:
-        """Rename a durable staged file, whose lock the caller holds, to object `key`. Not durable before `sync_dir`."""
+        """Rename a durable staged file, whose lock the caller holds, to object `key`; the caller syncs the shard."""
         target = self.object(key)
         with translated():
             if self._exists(target):
                 raise ValueError("object key used twice")
             self.files.rename(path, target)
-
-    def publish(self, name: str, key: str) -> None:
-        """Publish a staged upload that has no receiver."""
-        self.check_writable()
-        path = self.upload(name)
-        try:
-            fd = self.open_locked(path, create=False)
-        except FileNotFoundError:
-            raise self.lost() from None
-        except OSError as error:
-            raise from_os(error) from error
-        try:
-            self.sync(fd)
-            self.settle(path, key)
-        finally:
-            self.files.close(fd)
-        self.sync_dir(self.shard(key))
-
-    def put(self, key: str, chunks: Sequence[bytes], algorithm: str) -> Received:
-        """Make a small object. See BlobStore.put."""
-        self.check_writable()
-        digest = hashlib.new(algorithm)
-        for chunk in chunks:
-            digest.update(chunk)
-        path = self.upload(f"{_TEMPORARY}{key}")
-        with translated():
-            fd = self.open_locked(path, create=True)
-            try:
-                size = write_all(self.files, fd, chunks, 0)
-                self.sync(fd)
-                self.settle(path, key)
-            except BaseException:
-                self._try_unlink(path)
-                raise
-            finally:
-                self.files.close(fd)
-        self.sync_dir(self.shard(key))
-        return Received(size, f"{algorithm}:{digest.hexdigest()}", None)
-
-    def drop(self, name: str) -> None:
-        """Remove a staged upload. See BlobStore.drop."""
-        path = self.upload(name)
-        with translated():
-            try:
-                fd = self.open_locked(path, create=False)
-            except FileNotFoundError:
-                self.check_there()
-                return
-            try:
-                self.files.unlink(path)
-            finally:
-                self.files.close(fd)
-
-    def delete(self, key: str) -> None:
-        """Remove an object. See BlobStore.delete."""
-        self.check_writable()
-        with translated():
-            try:
-                self.files.unlink(self.object(key))
-            except FileNotFoundError:
-                self.check_there()
-
-    def size(self, key: str) -> int | None:
-        """Return an object's size. See BlobStore.size."""
-        with translated():
-            try:
-                return self.files.stat(self.object(key)).st_size
-            except FileNotFoundError:
-                self.check_there()
-                return None
-
-    def keys(self, shard: str) -> list[str]:
-        """Return the keys in one of SHARDS."""
-        with translated():
-            return [name for name in self.files.listdir(f"{self._objects}/{shard}") if is_key(name)]
-
-    def staged(self) -> list[str]:
-        """Return the names of all staged uploads."""
-        with translated():
-            return [name for name in self.files.listdir(self.uploads) if is_name(name)]
-
-    def _try_unlink(self, path: str) -> None:
-        try:
-            self.files.unlink(path)
-        except OSError:
-            # It is litter now, cleared at the next open.
-            return
 
 
 def _not_there() -> Unavailable:
