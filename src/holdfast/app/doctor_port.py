@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from holdfast.app.config_addresses import Listen
 from holdfast.app.doctor_check import Check, failed, ok
@@ -25,11 +25,12 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who listens on a port; `pid` is None when only the user is known."""
+    """Who listens on a port; `pid` is None when only the user is known, `ours` is True for another Holdfast."""
 
     pid: int | None
     command: str
     user: str
+    ours: bool
 
     def __str__(self) -> str:
         if self.pid is None:
@@ -52,11 +53,10 @@ def try_listen(listen: Listen) -> OSError | None:
 
 
 def wait_for_predecessor(listen: Listen, seconds: float) -> None:
-    """Give a Holdfast that was just killed, `seconds` at most, to let go of the port; strangers are not waited for."""
+    """Give processes that were just killed, `seconds` at most, to let go of the port."""
     deadline = time.monotonic() + seconds
-    while try_listen(listen) is not None and time.monotonic() < deadline:
-        holder = find_holder(listen)
-        if holder is not None and "holdfast" not in holder.command:
+    while (error := try_listen(listen)) is not None and time.monotonic() < deadline:
+        if error.errno != errno.EADDRINUSE:
             return
         time.sleep(0.02)
 
@@ -73,8 +73,11 @@ def find_holder(listen: Listen) -> Holder | None:
         user = _user(uid)
         for pid in _processes():
             if _has_socket(pid, inode):
-                return Holder(pid, _command(pid), user)
-        return Holder(None, "", user)
+                words = _words(pid)
+                # `.../bin/holdfast serve`, or `python -m holdfast serve`.
+                ours = any(PurePath(word).name == "holdfast" for word in words[:3])
+                return Holder(pid, _one_line(words), user, ours)
+        return Holder(None, "", user, ours=False)
     return None
 
 
@@ -86,7 +89,7 @@ def check_port(listen: Listen, *, ours_may_run: bool) -> Check:
         return ok(name, f"{listen} is free")
     if error.errno == errno.EADDRINUSE:
         holder = find_holder(listen)
-        if ours_may_run and holder is not None and "holdfast" in holder.command:
+        if ours_may_run and holder is not None and holder.ours:
             return ok(name, f"{listen} is served by {holder}")
         port = free_port_after(listen)
         another = "another port" if port is None else f"--listen {Listen(listen.host, port)}"
@@ -142,13 +145,16 @@ def _has_socket(pid: int, inode: str) -> bool:
     return False
 
 
-def _command(pid: int) -> str:
+def _words(pid: int) -> list[str]:
     try:
-        words = (_PROC / str(pid) / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        data = (_PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
-        return "(ended meanwhile)"
-    line = " ".join(word.decode(errors="replace") for word in words)
-    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+        return ["(ended meanwhile)"]
+    return [word.decode(errors="replace") for word in data.rstrip(b"\0").split(b"\0")]
+
+
+def _one_line(words: list[str]) -> str:
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(words))
     return line if len(line) <= _LONGEST_COMMAND else line[: _LONGEST_COMMAND - 3] + "..."
 
 

@@ -1,0 +1,205 @@
+"""Where settings come from, which source wins, and that the record, the report and the defaults agree."""
+
+import ipaddress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from holdfast.app.config import Listen, Loaded, Secret, Settings, load, options
+from holdfast.app.config_record import build
+
+
+def origin(loaded: Loaded, name: str) -> str:
+    return next(each.origin for each in loaded.effective if each.name == name)
+
+
+def value(loaded: Loaded, name: str) -> object:
+    return next(each.value for each in loaded.effective if each.name == name)
+
+
+def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = load({}, {})
+    assert loaded.settings == build({"data": tmp_path / "data"})
+    assert {each.origin for each in loaded.effective} == {"default"}
+    shown = {each.name: each.value for each in loaded.effective}
+    assert shown == {
+        "data": str(tmp_path / "data"),
+        "listen": "127.0.0.1:5000",
+        "workers": 1,
+        "open": False,
+        "open_to_network": False,
+        "tls_cert": None,
+        "tls_key": None,
+        "public_url": None,
+        "trusted_proxies": [],
+        "allow_http": False,
+        "admin_password_file": None,
+        "admin_password": None,
+        "stop_timeout": "30s",
+        "lease": "24h",
+        "window": "30d",
+        "collect.grace": "1h",
+        "storage.reserve": "512MiB",
+        "storage.inline": "16KiB",
+        "uploads.expire": "24h",
+        "uploads.sessions": 1000,
+        "uploads.streams": 256,
+        "uploads.idle": "1m",
+        "uploads.chunk_min": "1MiB",
+        "manifests.sparse_indexes": False,
+        "pages.max": 10_000,
+        "log.level": "info",
+        "log.format": "json",
+    }
+
+
+def test_every_default_is_what_its_kind_reads_back() -> None:
+    for each in options():
+        if each.default is not None and each.name != "data":
+            assert each.kind.read(each.kind.plain(each.default)) == each.default, each.name
+
+
+def test_flag_wins_over_environment_over_file_over_default(tmp_path: Path) -> None:
+    file = tmp_path / "holdfast.toml"
+    file.write_text('workers = 2\nlease = "2h"\n[log]\nlevel = "debug"\nformat = "console"\n')
+    loaded = load(
+        {"workers": "4", "lease": None},
+        {"HOLDFAST_WORKERS": "3", "HOLDFAST_LEASE": "3h", "HOLDFAST_LOG_LEVEL": "error"},
+        str(file),
+    )
+    assert loaded.settings.workers == 4
+    assert origin(loaded, "workers") == "flag --workers"
+    assert loaded.settings.lease == timedelta(hours=3)
+    assert origin(loaded, "lease") == "environment HOLDFAST_LEASE"
+    assert loaded.settings.log.level == "error"
+    assert origin(loaded, "log.level") == "environment HOLDFAST_LOG_LEVEL"
+    assert loaded.settings.log.format == "console"
+    assert origin(loaded, "log.format") == f"file {file}, key log.format"
+    assert origin(loaded, "window") == "default"
+
+
+def test_the_environment_can_name_the_file_and_the_flag_wins(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text("workers = 11")
+    two.write_text("workers = 12")
+    assert load({}, {"HOLDFAST_CONFIG": str(one)}).settings.workers == 11
+    assert load({}, {"HOLDFAST_CONFIG": str(one)}, str(two)).settings.workers == 12
+
+
+def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
+    certificate, key, password = tmp_path / "c.pem", tmp_path / "k.pem", tmp_path / "p"
+    for path in (certificate, key):
+        path.write_text("x")
+    password.write_text("correct horse\n")
+    given = {
+        "data": str(tmp_path / "d"),
+        "listen": "[::1]:5001",
+        "workers": "2",
+        "open": "true",
+        "open_to_network": "yes",
+        "tls_cert": str(certificate),
+        "tls_key": str(key),
+        "public_url": "https://Registry.Example.com:8443/",
+        "trusted_proxies": "10.0.0.0/8, 192.0.2.7",
+        "allow_http": "on",
+        "admin_password_file": str(password),
+        "stop_timeout": "5s",
+        "lease": "0",
+        "window": "0d",
+        "collect.grace": "0s",
+        "storage.reserve": "1GiB",
+        "storage.inline": "0",
+        "uploads.expire": "1h",
+        "uploads.sessions": "5",
+        "uploads.streams": "6",
+        "uploads.idle": "7s",
+        "uploads.chunk_min": "8KiB",
+        "manifests.sparse_indexes": "1",
+        "pages.max": "9",
+        "log.level": "WARNING",
+        "log.format": "console",
+    }
+    by_name = {each.name: each for each in options()}
+    assert set(given) == set(by_name) - {"admin_password"}, "a new setting needs a row here"
+    flags: dict[str, object] = {**given}
+    environment = {by_name[name].environment: text for name, text in given.items()}
+    file = tmp_path / "holdfast.toml"
+    file.write_text("".join(f'{name} = "{text}"\n' for name, text in given.items()))
+    ways = [load(flags, {}), load({}, environment), load({}, {}, str(file))]
+    assert ways[0].settings == ways[1].settings == ways[2].settings
+    settings = ways[0].settings
+    assert settings.listen == Listen("::1", 5001)
+    assert settings.public_url == "https://registry.example.com:8443"
+    assert settings.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("192.0.2.7/32"))
+    assert settings.admin_password == Secret("correct horse")
+    assert settings.log.level == "warning"
+    assert settings.uploads.idle == timedelta(seconds=7)
+    assert "default" not in {each.origin for way in ways for each in way.effective}
+
+
+def test_toml_values_of_their_own_types(tmp_path: Path) -> None:
+    file = tmp_path / "holdfast.toml"
+    file.write_text(
+        'open = true\nworkers = 3\nlease = 0\ntrusted_proxies = ["10.0.0.0/8", "::1"]\nstorage = { reserve = 1024 }\n'
+    )
+    settings = load({}, {}, str(file)).settings
+    assert (settings.open, settings.workers, settings.lease) == (True, 3, timedelta(0))
+    assert settings.storage.reserve == 1024
+    assert len(settings.trusted_proxies) == 2
+
+
+def test_paths_of_a_file_start_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "etc"
+    place.mkdir()
+    (place / "holdfast.toml").write_text('data = "kept"\n')
+    monkeypatch.chdir(tmp_path)
+    assert load({}, {}, "etc/holdfast.toml").settings.data == place / "kept"
+    assert load({"data": "kept"}, {}, "etc/holdfast.toml").settings.data == tmp_path / "kept"
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert load({}, {"HOLDFAST_PUBLIC_URL": "", "HOLDFAST_CONFIG": ""}).settings.public_url is None
+
+
+def test_a_likely_slip_in_the_environment_is_noted_and_others_are_not() -> None:
+    loaded = load({}, {"HOLDFAST_LISTN": "x", "HOLDFAST_PORT": "tcp://10.0.0.1:5000", "HOLDFAST_SERVICE_HOST": "x"})
+    assert loaded.notes == ("environment HOLDFAST_LISTN is not a setting (did you mean HOLDFAST_LISTEN?)",)
+
+
+def test_the_password_is_in_the_record_and_nowhere_else(tmp_path: Path) -> None:
+    loaded = load({}, {"HOLDFAST_ADMIN_PASSWORD": "hunter2 hunter2"})
+    assert loaded.settings.admin_password is not None
+    assert loaded.settings.admin_password.reveal() == "hunter2 hunter2"
+    assert "hunter2" not in repr(loaded)
+    assert value(loaded, "admin_password") == "(hidden)"
+    file = tmp_path / "password"
+    file.write_text("hunter2 hunter2\r\n")
+    loaded = load({"admin_password_file": str(file)}, {})
+    assert loaded.settings.admin_password == Secret("hunter2 hunter2")
+    assert "hunter2" not in repr(loaded)
+    assert origin(loaded, "admin_password") == f"file {file}"
+
+
+@pytest.mark.parametrize(
+    ("text", "loopback"),
+    [
+        ("127.0.0.1:5000", True),
+        ("127.8.8.8:0", True),
+        ("localhost:5000", True),
+        ("[::1]:5000", True),
+        ("0.0.0.0:5000", False),
+        ("[::]:5000", False),
+        ("192.0.2.1:5000", False),
+        ("[::ffff:192.0.2.1]:5000", False),
+    ],
+)
+def test_loopback_is_decided_by_the_address(text: str, loopback: bool) -> None:
+    flags = {"listen": text, "allow_http": True, "public_url": "http://r.example.com"}
+    assert load(flags, {}).settings.listen.loopback is loopback
+
+
+def test_listen_is_written_as_it_is_read() -> None:
+    assert str(load({"listen": "[0:0::1]:80"}, {}).settings.listen) == "[::1]:80"
+    assert str(Settings().listen) == "127.0.0.1:5000"
