@@ -56,17 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def write(results: Results, text: str, *, publish: bool) -> None:
     """Put JSON, Markdown and SVG into bench/results, and with `publish` the last two into docs/reference."""
+    picture = _picture(results)
     results.write(_RESULTS / "results.json")
     (_RESULTS / "results.md").write_text(text)
-    picture = _picture(results)
-    if picture:
-        (_RESULTS / "ratios.svg").write_text(picture)
+    (_RESULTS / "ratios.svg").write_text(picture)
     print(f"written to {_RESULTS.relative_to(_ROOT)}: results.json, results.md, ratios.svg")
     if publish:
         _REFERENCE.mkdir(parents=True, exist_ok=True)
         (_REFERENCE / "performance-results.md").write_text(text)
-        if picture:
-            (_REFERENCE / "performance.svg").write_text(picture)
+        (_REFERENCE / "performance.svg").write_text(picture)
         print(f"published to {_REFERENCE.relative_to(_ROOT)}: performance-results.md, performance.svg")
     missed = [verdict.target.title for verdict in verdicts(results) if verdict.met is False]
     print(f"targets missed: {'; '.join(missed) or 'none'}")
@@ -81,7 +79,7 @@ def _picture(results: Results) -> str:
             bars.append(Bar(title, rate, cpu))
     peers = [f"{one.name} {one.version}" for one in results.contestants if one.kind.value in {"distribution", "zot"}]
     subtitle = f"holdfast's figure divided by the best of {', '.join(peers)}; one run, medians"
-    return draw(bars, subtitle) if bars else ""
+    return draw(bars, subtitle)
 
 
 def _options(given: argparse.Namespace) -> Options:
