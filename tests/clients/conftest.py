@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.clients.engines import Engine, engine_of
+from tests.clients.engines import Containerd, Engine, containerd_of, engine_of
 from tests.clients.matrix import PROPERTY, cells, table
 from tests.clients.programs import INSTALLED, SYSTEM, UNSTABLE, Client, Workshop, find, make_home
 from tests.clients.wire import Wire
@@ -86,4 +86,11 @@ def workshop(short_path: Path, server: Server) -> Workshop:
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Run the Docker engine that the test's parameter names (see `engines.ENGINES`)."""
     with engine_of(request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def containerd(request: pytest.FixtureRequest) -> Iterator[Containerd]:
+    """Run the containerd that the test's parameter names (see `engines.CONTAINERDS`)."""
+    with containerd_of(request.param) as running:
         yield running

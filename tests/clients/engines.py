@@ -1,4 +1,4 @@
-"""Docker engines of the client tests: one daemon a kind and session, and the docker client that belongs to it."""
+"""Docker engines and containerds of the client tests: one daemon a kind and session, and the client of each."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.clients.daemons import Daemon, dockerd
-from tests.clients.programs import SYSTEM, UNSTABLE, Client, Workshop, find
+from tests.clients.daemons import Daemon, containerd, dockerd
+from tests.clients.programs import INSTALLED, SYSTEM, UNSTABLE, Client, Workshop, find
 
 CLASSIC, NEW, NEW_STORE = "docker 20.10", "docker 28", "docker 28 containerd"
+OLD_CONTAINERD, NEW_CONTAINERD = "containerd 1.6", "containerd 2.3"
+CONTAINERDS = (OLD_CONTAINERD, NEW_CONTAINERD)
 ENGINES = (CLASSIC, NEW, NEW_STORE)
 
 
@@ -62,3 +64,35 @@ def engine_of(kind: str, *flags: str) -> Iterator[Engine]:
     storage = () if kind == NEW_STORE else ("--storage-driver", "vfs")
     with dockerd(program, *storage, *flags, features=features) as daemon:
         yield Engine(kind, daemon)
+
+
+@dataclass(frozen=True, slots=True)
+class Containerd:
+    """A running containerd of one kind."""
+
+    kind: str
+    daemon: Daemon
+
+    def client(self, workshop: Workshop) -> Client:
+        """Give the `ctr` of this containerd's own version."""
+        place = ("--address", str(self.daemon.socket), "--namespace", "tests")
+        client = workshop("ctr", *place, system=self.kind == OLD_CONTAINERD, login=False)
+        if self.kind != OLD_CONTAINERD:
+            client.path = installed_program("ctr")
+        return client
+
+
+def installed_program(name: str) -> Path:
+    """Give a program that `make tools` built; another version from PATH will not do: skip the test."""
+    for place in INSTALLED:
+        if (place / name).exists():
+            return place / name
+    pytest.skip(f"{name} of the pinned version is not on this machine: run `make tools`")
+
+
+@contextlib.contextmanager
+def containerd_of(kind: str) -> Iterator[Containerd]:
+    """Run a containerd of this kind until the block is left; skip the test when it cannot be had."""
+    program = find("containerd", *SYSTEM) if kind == OLD_CONTAINERD else installed_program("containerd")
+    with containerd(program) as daemon:
+        yield Containerd(kind, daemon)

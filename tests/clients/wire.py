@@ -38,12 +38,13 @@ class Wire:
     server: Server
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
-        """Send one request; header names are given with `_` for `-`."""
+        """Send one request; header names are given with `_` for `-`, an empty value leaves the header out."""
         connection = http.client.HTTPConnection(self.server.host, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             sent = {"Authorization": self.server.admin.basic, **named}
-            connection.request(method, path, body=body or None, headers=sent)
+            given = {name: value for name, value in sent.items() if value}
+            connection.request(method, path, body=body or None, headers=given)
             answer = connection.getresponse()
             fields = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, fields, answer.read())
