@@ -36,6 +36,12 @@ class Wrapped(NamedTuple):
     wrapped: bytes
 
 
+class Installation(NamedTuple):
+    """Which installation this database is."""
+
+    uuid: str
+
+
 class Count(NamedTuple):
     """A number of rows."""
 
@@ -72,3 +78,7 @@ SET_PASSWORD = Command(
 POLICY_CHANGED = Command("update policy set version = version + 1 where id = 1")
 SECRET = Query("select wrapped from secret where name = :name", Wrapped)
 ADD_SECRET = Command("insert into secret (name, wrapped) values (:name, :wrapped) on conflict do nothing")
+INSTALLATION = Query("select uuid from installation where id = 1", Installation)
+ADD_INSTALLATION = Command(
+    "insert into installation (id, uuid, made_at) values (1, :uuid, :now) on conflict (id) do nothing"
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any, ForwardRef
 
 _LIST = re.compile(r"=\s*any\(\s*:(\w+)\s*\)")
 _LOCK = re.compile(r"\bfor (?:no key update|update|key share|share)(?: of \w+)?(?: skip locked)?")
@@ -25,8 +25,8 @@ class Prepared:
 
 def row_maker(row: type[Any]) -> Callable[[Any], Any]:
     """The function that makes a `row` of the driver's tuple; 0 and 1 become bool where the field says so."""
-    hints = get_type_hints(row)
-    flags = [i for i, name in enumerate(row._fields) if hints[name] is bool]
+    hints = row.__annotations__
+    flags = [i for i, name in enumerate(row._fields) if hints[name] in (bool, "bool", ForwardRef("bool"))]
     make: Callable[[Any], Any] = row._make
     if not flags:
         return make

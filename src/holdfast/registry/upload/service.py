@@ -123,9 +123,8 @@ class Upload:
                 await self._unmoved(session, row.received)
                 await self._fill(receiver, chunk.body)
                 _check_length(chunk, receiver.offset - row.received)
-                size, found = receiver.offset, row.digest_so_far
-                if size > row.received:
-                    found = (await receiver.checkpoint()).digest
+                got = await receiver.checkpoint()
+                size, found = got.size, got.digest or (row.digest_so_far if got.size == row.received else None)
                 if found is None or not found.startswith(digest.algorithm + ":"):
                     found = await self._blobs.digest_staged(session.name, digest.algorithm, size)
                 if found != digest:

@@ -1,0 +1,91 @@
+"""The root ASGI application of a worker: `/v2`, the health routes, and the life of the worker's services.
+
+`/healthz`: the process answers. `/readyz`: the database and the blob store answer too, else 503 with Retry-After.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Awaitable, Callable
+
+from holdfast.app.build import Services
+from holdfast.blobs.errors import BlobError
+from holdfast.db.errors import DatabaseError
+from holdfast.distribution.request import Receive, Scope, Send
+
+SWEEP_EVERY = 60.0
+_PLAIN = (b"content-type", b"application/json")
+
+
+class Application:
+    """One worker. `start` makes its services inside the worker's loop; `sweep_lock` is shared by all workers."""
+
+    def __init__(self, start: Callable[[], Awaitable[Services]], sweep_lock: str) -> None:
+        self._start = start
+        self._sweep_lock = sweep_lock
+        self._services: Services | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        services = self._services
+        if scope["type"] != "http" or services is None:
+            return
+        path: str = scope["path"]
+        if path == "/healthz":
+            await _answer(scope, send, 200, {"status": "ok"})
+        elif path == "/readyz":
+            await self._ready(scope, send, services)
+        else:
+            await services.surface(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The lifespan protocol: services before the first request, everything closed after the last."""
+        await receive()
+        self._services = await self._start()
+        self._sweeper = asyncio.create_task(self._sweep(self._services))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._sweeper.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._sweeper
+        await self._services.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _ready(self, scope: Scope, send: Send, services: Services) -> None:
+        try:
+            await services.access.policy_version()
+            services.blobs.free()
+        except (DatabaseError, BlobError):
+            await _answer(scope, send, 503, {"status": "unavailable"}, (b"retry-after", b"5"))
+            return
+        await _answer(scope, send, 200, {"status": "ready"})
+
+    async def _sweep(self, services: Services) -> None:
+        """Sweep at start and by a timer, in one worker at a time."""
+        while True:
+            descriptor = os.open(self._sweep_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                await services.sweep.run()
+            except BlockingIOError:
+                pass  # another worker is at it
+            except (DatabaseError, BlobError) as error:
+                services.events.warning("sweep failed, it runs again soon", exc_info=error)
+            finally:
+                os.close(descriptor)
+            await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _answer(scope: Scope, send: Send, status: int, body: dict[str, str], *headers: tuple[bytes, bytes]) -> None:
+    data = json.dumps(body).encode()
+    length = (b"content-length", b"%d" % len(data))
+    await send({"type": "http.response.start", "status": status, "headers": [_PLAIN, length, *headers]})
+    await send({"type": "http.response.body", "body": data if scope["method"] != "HEAD" else b""})

@@ -1,0 +1,128 @@
+"""The whole program, put together by plain constructor calls, top to bottom."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from holdfast.access.accounts import ensure_administrator
+from holdfast.access.installation import installation_id
+from holdfast.access.keyring import load_key
+from holdfast.access.service import Access
+from holdfast.app.config import Settings
+from holdfast.app.datadir import DataDirectory
+from holdfast.app.proxies import Proxies
+from holdfast.blobs.local import LocalBlobs
+from holdfast.blobs.port import BlobStore
+from holdfast.db.migrate import migrate
+from holdfast.db.port import Database
+from holdfast.db.sqlite import SqliteDatabase
+from holdfast.distribution.deletes import DeleteHandlers
+from holdfast.distribution.lists import ListHandlers
+from holdfast.distribution.pulls import PullHandlers
+from holdfast.distribution.pushes import PushHandlers
+from holdfast.distribution.surface import Handlers, Surface, Telemetry
+from holdfast.registry.deletion.service import Deletion
+from holdfast.registry.listing.service import Listing
+from holdfast.registry.pull.service import Pull
+from holdfast.registry.push.service import Push
+from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.sweep.service import Sweep
+from holdfast.registry.upload.service import Upload
+from holdfast.registry.upload.session import SessionSigner
+from holdfast.telemetry.access_log import AccessLog
+from holdfast.telemetry.events import Events, make_events
+
+_UPLOAD_KEY = "upload-id"
+
+
+def registry_settings(settings: Settings) -> RegistrySettings:
+    """The core's settings, in its units."""
+    return RegistrySettings(
+        lease=_us(settings.lease),
+        grace=_us(settings.collect.grace),
+        window=_us(settings.window),
+        inline_limit=settings.storage.inline,
+        reserve=settings.storage.reserve,
+        upload_expire=_us(settings.uploads.expire),
+        upload_sessions=settings.uploads.sessions,
+        upload_streams=settings.uploads.streams,
+        sparse_indexes=settings.manifests.sparse_indexes,
+        page_limit=settings.pages.max,
+    )
+
+
+def _us(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a worker process runs. Closed in the order: access, blobs, database."""
+
+    db: Database
+    blobs: BlobStore
+    access: Access
+    surface: Surface
+    sweep: Sweep
+    access_log: AccessLog
+    events: Events
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of everything."""
+        self.access.close()
+        await self.blobs.close()
+        await self.db.close()
+        self.access_log.flush()
+
+
+async def first_start(settings: Settings, directory: DataDirectory) -> str | None:
+    """Lay the schema, the store and the first administrator; returns its password if it was made here."""
+    masters = directory.read_master_keys()
+    migrate(directory.database)
+    db = SqliteDatabase(directory.database)
+    blobs = LocalBlobs(directory.store)
+    try:
+        await load_key(db, masters, _UPLOAD_KEY)
+        await blobs.open(await installation_id(db))
+        given = settings.admin_password.reveal() if settings.admin_password is not None else None
+        return await ensure_administrator(db, given)
+    finally:
+        await blobs.close()
+        await db.close()
+
+
+async def build(settings: Settings, directory: DataDirectory) -> Services:
+    """One worker's services over a directory that `first_start` has laid."""
+    core = registry_settings(settings)
+    events = make_events(settings.log.level, settings.log.format)
+    access_log = AccessLog(_writer())
+    db = SqliteDatabase(directory.database)
+    blobs = LocalBlobs(directory.store)
+    await blobs.open(await installation_id(db))
+    key = await load_key(db, directory.read_master_keys(), _UPLOAD_KEY)
+    access = Access(db, open_to_all=settings.open)
+    handlers = Handlers(
+        PullHandlers(Pull(db, blobs, core), public=settings.open),
+        PushHandlers(
+            Upload(db, blobs, core, SessionSigner(key)), Push(db, blobs, core), chunk_min=settings.uploads.chunk_min
+        ),
+        ListHandlers(Listing(db, core)),
+        DeleteHandlers(Deletion(db, core)),
+    )
+    telemetry = Telemetry(events, access_log, Proxies(settings.trusted_proxies).remote)
+    surface = Surface(access, handlers, telemetry, idle=settings.uploads.idle.total_seconds())
+    return Services(db, blobs, access, surface, Sweep(db, blobs, core), access_log, events)
+
+
+def _writer() -> Callable[[str], object]:
+    """Writes whole batches of access lines to standard error."""
+    stream = sys.stderr
+
+    def write(text: str) -> None:
+        stream.write(text)
+        stream.flush()
+
+    return write

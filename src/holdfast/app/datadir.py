@@ -1,0 +1,139 @@
+"""The data directory: its layout, its master key, and who may use it.
+
+Promises: one `serve` per directory at a time; a second host is refused while the first is alive (a directory on a
+shared disk would corrupt the database); every file made here is durable before it is relied on.
+
+    DATA/holdfast.db        the database (and -wal, -shm, .lock beside it)
+    DATA/master.key         the key that opens every other key (0600): keep a copy of it with every backup
+    DATA/store/             objects and uploads
+    DATA/serve.lock         held while a server runs
+    DATA/host               which host serves here, renewed while it does
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from holdfast.access.keyring import new_master_key, parse_master_keys
+
+BEAT = 2.0
+"""Seconds between two signs of life of the host that serves a directory."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class DataDirectoryError(Exception):
+    """The directory cannot be used; the text says why and what to do."""
+
+
+class DataDirectory:
+    """Paths below one data directory, and its lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = str(root / "holdfast.db")
+        self.store = str(root / "store")
+        self.master_key = root / "master.key"
+        self.sweep_lock = str(root / "sweep.lock")
+        self._host = root / "host"
+        self._lock: int | None = None
+
+    def prepare(self) -> None:
+        """Make the directory (0700) and its parents, durably. Raises `DataDirectoryError`."""
+        missing = [path for path in (self.root, *self.root.parents) if not path.exists()]
+        try:
+            for path in reversed(missing):
+                path.mkdir(mode=0o700, exist_ok=True)
+                _sync_directory(path.parent)
+        except OSError as error:
+            raise DataDirectoryError(f"{self.root} cannot be made: {error.strerror}") from error
+
+    def lock(self) -> None:
+        """Take the directory for this server. Raises `DataDirectoryError` naming who has it."""
+        descriptor = os.open(self.root / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(descriptor, 64).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise DataDirectoryError(
+                f"{self.root} is being served already, by process {holder}: stop it first, or use another directory"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._lock = descriptor
+        self._refuse_second_host()
+
+    def beat(self) -> None:
+        """Leave a sign of life for other hosts that might see this directory."""
+        temporary = self._host.with_name("host.new")
+        temporary.write_text(f"{_boot_id()} {time.time_ns()}\n")
+        temporary.replace(self._host)
+
+    def leave(self) -> None:
+        """Say that nobody serves here any more."""
+        with contextlib.suppress(FileNotFoundError):
+            self._host.unlink()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _refuse_second_host(self) -> None:
+        """Another host's sign of life that is renewed while we watch means that it is alive."""
+        before = self._read_host()
+        if before and not before.startswith(_boot_id()):
+            time.sleep(2 * BEAT)
+            if self._read_host() not in ("", before):
+                raise DataDirectoryError(
+                    f"{self.root} is being served by another host: a data directory belongs to one host at a time"
+                )
+        self.beat()
+
+    def _read_host(self) -> str:
+        try:
+            return self._host.read_text()
+        except FileNotFoundError:
+            return ""
+
+    def read_master_keys(self) -> tuple[bytes, ...]:
+        """The keys of `master.key`, which is made when there is neither a key nor a database.
+
+        Raises `DataDirectoryError` when the key of an existing database is missing, `WrongMasterKey` when the file is
+        not one.
+        """
+        if not self.master_key.exists():
+            if os.path.exists(self.database):
+                raise DataDirectoryError(
+                    f"{self.master_key} is missing, and the database in {self.root} cannot be used without it: "
+                    "put the file back from your backup"
+                )
+            _write_durably(self.master_key, new_master_key())
+        return parse_master_keys(self.master_key.read_text())
+
+
+def _boot_id() -> str:
+    """What tells this host from another one: containers of one host share it."""
+    return _BOOT_ID.read_text().strip()
+
+
+def _write_durably(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.rename(path)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

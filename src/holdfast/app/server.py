@@ -1,0 +1,108 @@
+"""The server process: Granian, and nothing else in the program knows of it.
+
+Promises: workers stay in the process group of `serve` and die with it, after kill -9 too; a stop finishes what is in
+flight, bounded by `stop_timeout`; a start lays schema, store and administrator before the port answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
+from granian.errors import FatalError
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from holdfast.access.errors import WrongMasterKey
+from holdfast.app.application import Application
+from holdfast.app.banner import print_banner
+from holdfast.app.build import build, first_start
+from holdfast.app.config import Settings
+from holdfast.app.datadir import BEAT, DataDirectory, DataDirectoryError
+from holdfast.blobs.errors import BlobError
+from holdfast.db.errors import DatabaseError
+
+_BACKLOG = 4096
+_CONCURRENT = 16384
+_HEADER_TIMEOUT_MS = 30_000
+_BUFFER = 2 << 20  # how much of a body one ASGI message may carry: larger pieces cost less per byte
+_SWITCH_INTERVAL = 0.0005  # the writer thread must not wait 5 ms for the loop to give the interpreter away
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(settings: Settings) -> int:
+    """Run the registry until it is told to stop; returns the exit status."""
+    directory = DataDirectory(settings.data)
+    try:
+        directory.prepare()
+        directory.lock()
+        password = asyncio.run(first_start(settings, directory))
+    except (DataDirectoryError, WrongMasterKey, DatabaseError, BlobError, ValueError) as error:
+        directory.leave()
+        sys.stderr.write(f"holdfast: cannot start: {error}\n")
+        return 1
+    print_banner(settings, password)
+    stopped = threading.Event()
+    heart = threading.Thread(target=_beat, args=(directory, stopped), daemon=True)
+    heart.start()
+    try:
+        _granian(settings).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+    except FatalError:
+        return 1
+    finally:
+        stopped.set()
+        heart.join()
+        directory.leave()
+    return 0
+
+
+def _granian(settings: Settings) -> MPServer:
+    multiprocessing.set_start_method("fork", force=True)
+    tls = settings.tls_cert is not None
+    return MPServer(
+        target="holdfast",
+        address=settings.listen.host,
+        port=settings.listen.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.auto if tls else HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS, max_buffer_size=_BUFFER),
+        websockets=False,
+        backlog=_BACKLOG,
+        backpressure=_CONCURRENT,
+        ssl_cert=settings.tls_cert,
+        ssl_key=settings.tls_key,
+        ssl_protocol_min=SSLProtocols.tls12,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=max(1, round(settings.stop_timeout.total_seconds())),
+    )
+
+
+def _load(settings: Settings, supervisor: int) -> Callable[..., object]:
+    """Called in each worker: its application, and its life bound to the supervisor's."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:
+        os._exit(1)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    directory = DataDirectory(settings.data)
+    return Application(partial(build, settings, directory), directory.sweep_lock)
+
+
+def _beat(directory: DataDirectory, stopped: threading.Event) -> None:
+    """Leave signs of life until the server stops; a full disk stops no server."""
+    while not stopped.wait(BEAT):
+        try:
+            directory.beat()
+        except OSError:
+            continue

@@ -1,0 +1,73 @@
+"""What goes back to the client: a status, headers, a body, and the headers that every `/v2` answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from holdfast.distribution.request import Request
+
+Headers = list[tuple[bytes, bytes]]
+_COMMON = [
+    (b"docker-distribution-api-version", b"registry/2.0"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+class Answer(NamedTuple):
+    """A whole answer. `length`: what Content-Length says when it is not the size of `body` (HEAD)."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    length: int | None = None
+
+
+class FileAnswer(NamedTuple):
+    """An answer whose body is the whole file at `path`, of `length` bytes."""
+
+    status: int
+    headers: Headers
+    path: str
+    length: int
+
+
+class StreamAnswer(NamedTuple):
+    """An answer whose body comes in pieces, `length` bytes together."""
+
+    status: int
+    headers: Headers
+    pieces: AsyncIterator[bytes]
+    length: int
+
+
+AnyAnswer = Answer | FileAnswer | StreamAnswer
+
+
+async def send(request: Request, answer: AnyAnswer) -> int:
+    """Send `answer`; returns how many bytes of body were sent."""
+    head = request.method == "HEAD"
+    length = answer.length if answer.length is not None else len(answer.body)
+    headers = [*_COMMON, (b"x-request-id", request.id.encode()), *answer.headers]
+    if answer.status not in (204, 304):
+        headers.append((b"content-length", b"%d" % length))
+    await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if head or isinstance(answer, Answer):
+        body = b"" if head or not isinstance(answer, Answer) else answer.body
+        await request.send({"type": "http.response.body", "body": body})
+        return len(body)
+    if isinstance(answer, FileAnswer):
+        await request.send({"type": "http.response.pathsend", "path": answer.path})
+        return length
+    return await _send_pieces(request, answer)
+
+
+async def _send_pieces(request: Request, answer: StreamAnswer) -> int:
+    """Send the pieces; if they end early the connection fails, so that nobody takes a part for the whole."""
+    sent = 0
+    async for piece in answer.pieces:
+        sent += len(piece)
+        await request.send({"type": "http.response.body", "body": piece, "more_body": sent < answer.length})
+    if sent < answer.length:
+        raise ConnectionError("content ended before its length")
+    return sent

@@ -1,0 +1,138 @@
+"""The one table that turns what went wrong into a status and a code of the distribution specification.
+
+The specification has fourteen codes; the reason for a refusal is in `message` and `detail`. No answer shows a path, a
+driver, SQL or a stack. Source: distribution specification, "Error Codes".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from holdfast.access.errors import Busy as LogInsBusy
+from holdfast.access.errors import Denied, StalePermit, Unauthenticated
+from holdfast.db.errors import DatabaseError
+from holdfast.db.errors import Full as DatabaseFull
+from holdfast.distribution.answer import Answer, Headers
+from holdfast.distribution.request import BadRequest, BodyTimeout
+from holdfast.oci.errors import DigestInvalid, Invalid, ManifestInvalid, NameInvalid, RangeInvalid, TagInvalid
+from holdfast.registry import errors as registry
+
+_RETRY_SECONDS = b"5"
+CHALLENGE = b'Basic realm="holdfast", charset="UTF-8"'
+
+
+class NotFound(Exception):
+    """There is no such route."""
+
+
+class MethodNotAllowed(Exception):
+    """The route exists, not with this method. `allowed`: those it has."""
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(f"this route takes {allowed}")
+        self.allowed = allowed
+
+
+class Refusal(NamedTuple):
+    """A status and a code."""
+
+    status: int
+    code: str
+
+
+TABLE: dict[type[BaseException], Refusal] = {
+    Unauthenticated: Refusal(401, "UNAUTHORIZED"),
+    StalePermit: Refusal(401, "UNAUTHORIZED"),
+    Denied: Refusal(403, "DENIED"),
+    LogInsBusy: Refusal(429, "TOOMANYREQUESTS"),
+    NotFound: Refusal(404, "UNSUPPORTED"),
+    MethodNotAllowed: Refusal(405, "UNSUPPORTED"),
+    BadRequest: Refusal(400, "UNSUPPORTED"),
+    BodyTimeout: Refusal(408, "BLOB_UPLOAD_INVALID"),
+    DigestInvalid: Refusal(400, "DIGEST_INVALID"),
+    NameInvalid: Refusal(400, "NAME_INVALID"),
+    TagInvalid: Refusal(400, "MANIFEST_INVALID"),
+    ManifestInvalid: Refusal(400, "MANIFEST_INVALID"),
+    RangeInvalid: Refusal(416, "SIZE_INVALID"),
+    Invalid: Refusal(400, "MANIFEST_INVALID"),
+    registry.RepositoryUnknown: Refusal(404, "NAME_UNKNOWN"),
+    registry.ManifestUnknown: Refusal(404, "MANIFEST_UNKNOWN"),
+    registry.BlobUnknown: Refusal(404, "BLOB_UNKNOWN"),
+    registry.UploadUnknown: Refusal(404, "BLOB_UPLOAD_UNKNOWN"),
+    registry.UploadOutOfOrder: Refusal(416, "BLOB_UPLOAD_INVALID"),
+    registry.DigestMismatch: Refusal(400, "DIGEST_INVALID"),
+    registry.SizeMismatch: Refusal(400, "SIZE_INVALID"),
+    registry.TooLarge: Refusal(413, "SIZE_INVALID"),
+    registry.BlobsMissing: Refusal(404, "MANIFEST_BLOB_UNKNOWN"),
+    registry.InUse: Refusal(405, "UNSUPPORTED"),
+    registry.TooManyUploads: Refusal(429, "TOOMANYREQUESTS"),
+    registry.NoRoom: Refusal(507, "DENIED"),
+    registry.ContentUnavailable: Refusal(503, "UNSUPPORTED"),
+    DatabaseFull: Refusal(507, "DENIED"),
+    DatabaseError: Refusal(503, "UNSUPPORTED"),
+}
+_FAULT = Refusal(500, "UNSUPPORTED")
+_PLAIN = {
+    Unauthenticated: "log in first: the user name or the password is missing or wrong",
+    StalePermit: "your account has changed: log in again",
+    LogInsBusy: "too many log-ins at once: try again in a moment",
+    DatabaseFull: "the disk of the registry is full: nothing of this was stored",
+    NotFound: "there is no such route",
+    BodyTimeout: "the body stopped arriving: send it again",
+}
+
+
+def refusal_of(error: BaseException) -> Refusal:
+    """The row of the table for `error`, by its class and then its bases; what nobody foresaw is 500."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind]
+    return _FAULT
+
+
+def answer_to(error: BaseException, request_id: str) -> Answer:
+    """The answer that says what went wrong, in the specification's error shape."""
+    refusal = refusal_of(error)
+    return Answer(refusal.status, _headers(error, refusal), _body(error, refusal, request_id))
+
+
+def _headers(error: BaseException, refusal: Refusal) -> Headers:
+    headers: Headers = [(b"content-type", b"application/json")]
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", CHALLENGE))
+    if refusal.status in (429, 503):
+        headers.append((b"retry-after", _RETRY_SECONDS))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", error.allowed.encode()))
+    if isinstance(error, BodyTimeout) or (isinstance(error, BadRequest) and error.close):
+        headers.append((b"connection", b"close"))
+    return headers
+
+
+def _body(error: BaseException, refusal: Refusal, request_id: str) -> bytes:
+    if isinstance(error, registry.BlobsMissing):
+        entries = [_entry(refusal.code, str(error), {"digest": digest}, request_id) for digest in error.digests[:100]]
+    else:
+        entries = [_entry(refusal.code, _message(error, refusal), _detail(error), request_id)]
+    return json.dumps({"errors": entries}).encode()
+
+
+def _entry(code: str, message: str, detail: dict[str, object], request_id: str) -> dict[str, object]:
+    return {"code": code, "message": message, "detail": {**detail, "request_id": request_id}}
+
+
+def _message(error: BaseException, refusal: Refusal) -> str:
+    for kind in type(error).__mro__:
+        if kind in _PLAIN:
+            return _PLAIN[kind]
+    if refusal is _FAULT:
+        return "the registry failed; the request id finds the reason in its log"
+    if refusal.status == 503:
+        return "the registry cannot answer now: try again in a moment"
+    return str(error)
+
+
+def _detail(error: BaseException) -> dict[str, object]:
+    detail = getattr(error, "detail", None)
+    return dict(detail) if isinstance(detail, dict) else {}
