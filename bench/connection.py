@@ -82,7 +82,7 @@ class Connection:
         return total
 
     def receive(self, *, bodiless: bool = False, keep: bool = True, hasher: Hasher | None = None) -> Answer:
-        """Read one answer. Without `keep` the body is only counted (and given to `hasher`)."""
+        """Read one answer. Without `keep` the body is only counted (and given to `hasher`), but an error's is kept."""
         data = self._socket.recv(_BUFFER)
         end = data.find(b"\r\n\r\n")
         while end < 0:
@@ -100,7 +100,7 @@ class Connection:
         at = lowered.find(b"\r\ncontent-length:")
         if at >= 0:
             length = int(head[at + 17 : head.find(b"\r\n", at + 17)])
-            if keep:
+            if keep or status >= 400:
                 return Answer(status, head, length, self._keep(rest, length))
             self._count(rest, length, hasher)
             return Answer(status, head, length, b"")

@@ -157,6 +157,8 @@ def _client(pipe: Pipe, server: Server, job: Job, number: int, round_number: int
         connection.close()
     except EOFError:
         return  # the parent has given up
+    except Broken as problem:
+        pipe.send(problem)
     except Exception as problem:
         pipe.send(Broken(f"{type(problem).__name__}: {problem}"))
 

@@ -39,8 +39,9 @@ class Fetch:
         request = next(self._turn)
         connection.send((request.data,))
         answer = connection.receive(bodiless=request.bodiless, keep=False)
-        if answer.status != 200 or (answer.length != request.length and not request.bodiless):
-            raise Broken(f"{answer.status} with {answer.length} bytes, expected 200 with {request.length}")
+        expect(answer, 200)
+        if answer.length != request.length and not request.bodiless:
+            raise Broken(f"{answer.length} bytes, expected {request.length}")
         return answer.length
 
     def verify(self, connection: Connection) -> None:
