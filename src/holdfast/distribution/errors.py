@@ -64,7 +64,7 @@ TABLE: dict[type[BaseException], Refusal] = {
     registry.DigestMismatch: Refusal(400, "DIGEST_INVALID"),
     registry.SizeMismatch: Refusal(400, "SIZE_INVALID"),
     registry.TooLarge: Refusal(413, "SIZE_INVALID"),
-    registry.BlobsMissing: Refusal(404, "MANIFEST_BLOB_UNKNOWN"),
+    registry.BlobsMissing: Refusal(400, "MANIFEST_BLOB_UNKNOWN"),
     registry.InUse: Refusal(405, "UNSUPPORTED"),
     registry.TooManyUploads: Refusal(429, "TOOMANYREQUESTS"),
     registry.NoRoom: Refusal(507, "DENIED"),
