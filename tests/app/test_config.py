@@ -186,7 +186,7 @@ def test_the_password_is_in_the_record_and_nowhere_else(tmp_path: Path) -> None:
     ("text", "loopback"),
     [
         ("127.0.0.1:5000", True),
-        ("127.8.8.8:0", True),
+        ("127.8.8.8:1", True),
         ("localhost:5000", True),
         ("[::1]:5000", True),
         ("0.0.0.0:5000", False),

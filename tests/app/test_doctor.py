@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.serving import free_port
 
 from holdfast.app.config import Listen, Settings, load
 from holdfast.app.doctor import Verdict, examine, obstacles
@@ -26,7 +27,7 @@ SOUND: dict[str, object] = {
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "data").mkdir(mode=0o700)
-    flags = {"data": str(tmp_path / "data"), "listen": "127.0.0.1:0", "storage.reserve": "0"}
+    flags = {"data": str(tmp_path / "data"), "listen": f"127.0.0.1:{free_port()}", "storage.reserve": "0"}
     return load(flags, {}).settings
 
 
@@ -70,7 +71,7 @@ def test_an_engine_that_fails(settings: Settings) -> None:
 
 
 def test_a_directory_that_cannot_be_written_is_not_tried_further() -> None:
-    settings = load({"data": "/proc/self/holdfast", "listen": "127.0.0.1:0"}, {}).settings
+    settings = load({"data": "/proc/self/holdfast", "listen": f"127.0.0.1:{free_port()}"}, {}).settings
     checks = {each.name: each for each in examine(settings, describe)}
     assert checks["data directory"].verdict is Verdict.FAILED
     assert "fsync" not in checks
@@ -81,7 +82,7 @@ def test_tls_files_are_examined_when_set(tmp_path: Path, settings: Settings) -> 
     issued = issue(parse_hosts(("r.example.com",)), tmp_path / "tls", datetime.now(UTC))
     flags = {
         "data": str(settings.data),
-        "listen": "127.0.0.1:0",
+        "listen": f"127.0.0.1:{free_port()}",
         "tls_cert": str(issued.certificate),
         "tls_key": str(issued.authority_key),
         "public_url": "https://other.example.com",

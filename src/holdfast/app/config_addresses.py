@@ -16,7 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where the server listens: an IP address and a port (0: any that is free)."""
+    """Where the server listens: an IP address and a port."""
 
     host: str
     port: int
@@ -38,8 +38,8 @@ def listen() -> Kind:
         host, colon, port = text_of(value).rpartition(":")
         if not colon:
             raise ValueError("has no port")
-        if not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > 65535:
-            raise ValueError("is not a port from 0 to 65535")
+        if not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
+            raise ValueError("is not a port from 1 to 65535")
         if not host or host == "*":
             raise ValueError(f"has no address (for every interface write 0.0.0.0:{port} or [::]:{port})")
         if host == "localhost":

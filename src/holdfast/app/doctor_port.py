@@ -73,10 +73,10 @@ def find_holder(listen: Listen) -> Holder | None:
         user = _user(uid)
         for pid in _processes():
             if _has_socket(pid, inode):
-                words = _words(pid)
+                supervisor, words = _supervisor(pid)
                 # `.../bin/holdfast serve`, or `python -m holdfast serve`.
                 ours = any(PurePath(word).name == "holdfast" for word in words[:3])
-                return Holder(pid, _one_line(words), user, ours)
+                return Holder(supervisor, _one_line(words), user, ours)
         return Holder(None, "", user, ours=False)
     return None
 
@@ -143,6 +143,22 @@ def _has_socket(pid: int, inode: str) -> bool:
     except OSError:
         return False  # another user's process, or gone
     return False
+
+
+def _supervisor(pid: int) -> tuple[int, list[str]]:
+    """The process to stop: the topmost of those that run the same command, for a worker alone would come back."""
+    words = _words(pid)
+    while (parent := _parent(pid)) > 1 and _words(parent) == words:
+        pid = parent
+    return pid, words
+
+
+def _parent(pid: int) -> int:
+    try:
+        # The command's name stands in parentheses and may hold anything; state and parent follow the last one.
+        return int((_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _words(pid: int) -> list[str]:

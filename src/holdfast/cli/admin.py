@@ -1,6 +1,7 @@
 """`holdfast admin`: help for whoever holds the machine, without a password."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -28,12 +29,14 @@ def reset(loaded: Loaded, name: str) -> None:
 
     Works on the data directory itself, whether the server runs or not; whoever can write there may do it.
     """
+    from holdfast.app.admin import reset as run
+    from holdfast.app.datadir import DataDirectory
+
     settings = loaded.settings
-    if not settings.data.is_dir():
+    # Looked at first: a database that this would make, alone and without its master key, could never be served.
+    if not Path(DataDirectory(settings.data).database).exists():
         click.echo(f"holdfast: there is no registry in {settings.data}: name its directory with --data", err=True)
         sys.exit(1)
-    from holdfast.app.admin import reset as run
-
     try:
         password = run(settings, name)
     except LookupError:

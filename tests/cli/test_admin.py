@@ -1,0 +1,39 @@
+"""`holdfast admin reset`: a new password for who holds the machine, and no registry made by accident."""
+
+import http.client
+from pathlib import Path
+
+from tests.cli.program import holdfast
+from tests.serving import printed_admin, running_server
+
+
+def test_a_reset_password_works_at_once_and_the_old_one_no_more(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        old = server.admin
+        done = holdfast(tmp_path, "admin", "reset", "admin", "--data", str(server.data))
+        new = printed_admin(done.stdout)
+        assert new.username == "admin"
+        assert new.password != old.password
+        assert done.stdout == f"user: admin\npassword: {new.password}\n"
+        statuses = [status(server.port, each.basic) for each in (old, new)]
+        assert statuses == [401, 200]
+        assert (
+            "there is no account 'nobody'"
+            in holdfast(tmp_path, "admin", "reset", "nobody", "--data", str(server.data), status=1).stderr
+        )
+
+
+def test_where_there_is_no_registry_none_is_made(tmp_path: Path) -> None:
+    for place in ("missing", "."):
+        text = holdfast(tmp_path, "admin", "reset", "admin", "--data", place, status=1).stderr
+        assert "there is no registry in " in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def status(port: int, authorization: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/v2/", headers={"Authorization": authorization})
+        return connection.getresponse().status
+    finally:
+        connection.close()
