@@ -132,15 +132,16 @@ def test_referrers_by_api_and_by_tag_agree(workshop: Workshop, server: Server, w
 
 
 @lesson(6)
-def test_an_older_registrys_fallback_index_is_listed(wire: Wire, repository: str) -> None:
-    image = wire.push(repository, images.image("older"), "v1")
-    note = wire.push(repository, images.artifact(KIND, b"without a subject"))
-    entry = note.manifest.descriptor(artifactType=KIND)
-    index = {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [entry]}
+def test_an_index_under_the_fallback_tag_adds_nothing_twice(wire: Wire, repository: str) -> None:
+    image = images.image("older")
+    note = wire.push(repository, images.artifact(KIND, b"pushed before its subject", image))
+    index = {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [note.manifest.descriptor()]}
     fallback = images.Image(images.Blob(images.OCI_INDEX, images.encoded(index)))
     wire.push(repository, fallback, image.digest.replace(":", "-"))
+    wire.push(repository, image, "v1")
     assert wire.referrers(repository, image.digest) == [note.digest]
     assert wire.referrers(repository, image.digest, KIND) == [note.digest]
+    assert wire.referrers(repository, image.digest, "application/vnd.example.other") == []
 
 
 @lesson(7)

@@ -91,6 +91,14 @@ def test_attach_an_sbom(cosign: Client, server: Server, wire: Wire, repository: 
     wire.check_closure(repository, attached)
 
 
+@cell("cosign", "pull")
+def test_download(cosign: Client, server: Server, wire: Wire, repository: str) -> None:
+    image = wire.push(repository, images.image("cosign"), "v1")
+    name = f"{server.host}/{repository}@{image.digest}"
+    cosign("sign", "--new-bundle-format=false", *OFFLINE, name)
+    assert "Base64Signature" in json.loads(cosign("download", "signature", HTTP, name).out)
+
+
 @cell("cosign", "copy")
 def test_copy_with_signatures(cosign: Client, server: Server, wire: Wire, repository: str) -> None:
     image = wire.push(repository, images.image("cosign"), "v1")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.clients import images
-from tests.clients.engines import ENGINES, Engine
+from tests.clients.engines import CLASSIC, ENGINES, NEW, Engine, engine_of
 from tests.clients.programs import Client, Workshop
 from tests.clients.wire import Wire
-from tests.serving import Server
+from tests.serving import Server, running_server
 
 cell = pytest.mark.cell
 
@@ -121,3 +121,15 @@ def test_build_on_a_pulled_base(docker: Client, server: Server, wire: Wire, repo
     wire.check_closure(repository, pushed)
     docker("rmi", "--force", f"{name}:built")
     docker("run", "--rm", "--network=none", f"{name}:built")
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=cell(kind, "mirror")) for kind in (CLASSIC, NEW)])
+def test_mirror_of_the_hub(workshop: Workshop, tmp_path: Path, kind: str) -> None:
+    """Docker sends a mirror no credentials: the server is open, and stands in for the hub's own names."""
+    with running_server(tmp_path, "--open") as mirror, engine_of(kind, "--registry-mirror", mirror.url) as engine:
+        image = Wire(mirror).push("library/holdfast-mirrored", images.image("mirror", docker=True), "v1")
+        docker = engine.client(workshop)
+        docker("pull", "-q", "holdfast-mirrored:v1")
+        assert docker("image", "inspect", "--format", "{{.Id}}", "holdfast-mirrored:v1").lines == [
+            image.blobs[0].digest
+        ]

@@ -9,6 +9,7 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from tests.clients.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Blob, Image
 from tests.serving import Server
@@ -33,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Requests of the admin to one server."""
+    """Requests to one server: the admin's, or nobody's to an open one."""
 
     server: Server
 
@@ -42,7 +43,8 @@ class Wire:
         connection = http.client.HTTPConnection(self.server.host, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            sent = {"Authorization": self.server.admin.basic, **named}
+            who = "" if "--open" in self.server.flags else self.server.admin.basic
+            sent = {"Authorization": who, **named}
             given = {name: value for name, value in sent.items() if value}
             connection.request(method, path, body=body or None, headers=given)
             answer = connection.getresponse()
@@ -98,7 +100,7 @@ class Wire:
 
     def referrers(self, repository: str, digest: str, kind: str = "") -> list[str]:
         """Give the digests that refer to `digest` by the referrers API, of one artifact type or of all."""
-        query = f"?artifactType={kind}" if kind else ""
+        query = f"?artifactType={quote(kind)}" if kind else ""
         found = self.expect(200, "GET", f"/v2/{repository}/referrers/{digest}{query}").json["manifests"]
         assert isinstance(found, list)
         return [str(entry["digest"]) for entry in found]
