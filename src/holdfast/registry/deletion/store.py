@@ -69,5 +69,11 @@ END_TAGS = Command(
     where repo_id = :repo_id and content_id = :content_id
     """
 )
-DROP_TAGS = Command("delete from tag where repo_id = :repo_id and content_id = :content_id")
+# By name, or SQLite would walk every tag of the repository.
+DROP_TAGS = Command(
+    """
+    delete from tag where repo_id = :repo_id
+      and name in (select name from tag where repo_id = :repo_id and content_id = :content_id)
+    """
+)
 DROP_LEASES = Command("delete from lease where repo_id = :repo_id and content_id = :content_id")

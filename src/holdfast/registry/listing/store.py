@@ -46,11 +46,12 @@ CATALOG = Query(
     """,
     PathRow,
 )
+# The subject is a scalar, not a join: otherwise SQLite walks every link of the repository instead of its referrers.
 _REFERRERS = """
     select c.id, c.digest, c.size, l.media_type, l.artifact_type, b.bytes
     from repository r
-    join content s on s.digest = :subject
-    join link l on l.repo_id = r.id and l.subject = s.id and l.content_id > :after
+    join link l on l.repo_id = r.id and l.content_id > :after
+      and l.subject = (select s.id from content s where s.digest = :subject)
     join content c on c.id = l.content_id
     join body b on b.content_id = c.id
     where r.path = :path and r.gone_at is null and l.gone_at is null and c.state = 0

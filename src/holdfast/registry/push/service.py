@@ -132,7 +132,7 @@ class Push:
         if not wanted:
             return []
         rows = await unit.all(store.CHILDREN, repo_id=place.repo_id, digests=wanted)
-        found = {row.digest: row.id for row in rows}
+        found = {row.digest: row.id for row in rows if row.kind is not None}
         missing = [digest for digest in dict.fromkeys(needed) if digest not in found]
         if missing:
             if manifest.kind is not Kind.INDEX or not await self._may_be_sparse(unit, permit):

@@ -8,11 +8,11 @@ from holdfast.db.query import Command, Query
 
 
 class ChildRow(NamedTuple):
-    """Content that a manifest names and the repository has."""
+    """Content that a manifest names; `kind` is None when the repository does not show it."""
 
     id: int
     digest: str
-    kind: int
+    kind: int | None
 
 
 class LinkRow(NamedTuple):
@@ -42,10 +42,12 @@ class BodyRow(NamedTuple):
     key: str | None
 
 
+# The link is looked up per digest: as a join SQLite would walk all links of the repository instead.
 CHILDREN = Query(
     """
-    select c.id, c.digest, l.kind from content c join link l on l.repo_id = :repo_id and l.content_id = c.id
-    where c.digest = any(:digests) and l.gone_at is null and c.state = 0
+    select c.id, c.digest,
+      (select l.kind from link l where l.repo_id = :repo_id and l.content_id = c.id and l.gone_at is null) as kind
+    from content c where c.digest = any(:digests) and c.state = 0
     """,
     ChildRow,
 )
