@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import NamedTuple
 
 from holdfast.distribution.request import Request
@@ -37,7 +38,7 @@ class StreamAnswer(NamedTuple):
 
     status: int
     headers: Headers
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes, None]
     length: int
 
 
@@ -65,9 +66,10 @@ async def send(request: Request, answer: AnyAnswer) -> int:
 async def _send_pieces(request: Request, answer: StreamAnswer) -> int:
     """Send the pieces; if they end early the connection fails, so that nobody takes a part for the whole."""
     sent = 0
-    async for piece in answer.pieces:
-        sent += len(piece)
-        await request.send({"type": "http.response.body", "body": piece, "more_body": sent < answer.length})
+    async with aclosing(answer.pieces) as pieces:
+        async for piece in pieces:
+            sent += len(piece)
+            await request.send({"type": "http.response.body", "body": piece, "more_body": sent < answer.length})
     if sent < answer.length:
         raise ConnectionError("content ended before its length")
     return sent

@@ -7,7 +7,7 @@ reads need no write, so they go on while the disk is full or nothing can be comm
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from holdfast.access.errors import StalePermit
@@ -117,7 +117,7 @@ class Pull:
             await self._check_object(permit, blob)
         return path
 
-    async def stream(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncIterator[bytes]:
+    async def stream(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Bytes `start` to `end` in pieces of at most 1 MiB; the object is checked before the first is promised."""
         await self._check_object(permit, blob)
         return self._blobs.chunks(blob.key or "", start, end)
