@@ -1,7 +1,7 @@
 """Durable pushes of small images per second against the number of clients at once: `python -m bench.group_commit`.
 
-If every transaction had a durable commit of its own, the rate would stay at that of one client; with group commit it
-grows until the processor is the limit. Prints a table; a peer named with --peer is measured in the same turns.
+Two tables: pushes over HTTP, where the processor soon is the limit, and transactions of the database alone, shared and
+one by one in the same run, where only the disk is. A peer named with --peer is measured in the same turns.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import writes
 from bench.connection import Broken
 from bench.figures import Slice, summarise
 from bench.load import Load, run_slice
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _RESULTS.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="group-", dir=given.dir or _RESULTS))
     try:
-        print(measure(["holdfast", *given.peer], given.seconds, given.rounds, place))
+        print(f"Durable transactions of the database alone\n\n{transactions(given.seconds, given.rounds, place)}\n")
+        print("Pushes of a small image\n")
+        print(pushes(["holdfast", *given.peer], given.seconds, given.rounds, place))
     except (Broken, OSError, RuntimeError) as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -42,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(names: Sequence[str], seconds: float, rounds: int, directory: Path) -> str:
-    """The table: one row per number of clients and server."""
+def pushes(names: Sequence[str], seconds: float, rounds: int, directory: Path) -> str:
+    """The table of pushes: one row per number of clients and server."""
     servers, missing = discover(names, directory)
     if missing:
         raise RuntimeError("; ".join(f"no {name}: {hint}" for name, hint in missing.items()))
@@ -78,6 +81,20 @@ def measure(names: Sequence[str], seconds: float, rounds: int, directory: Path) 
                 )
     header = ("clients", "server", "pushes/s", "of one client", "p50 ms", "p99 ms", "server CPU us/push")
     return table(header, rows)
+
+
+def transactions(seconds: float, rounds: int, directory: Path) -> str:
+    """The table of the database alone."""
+    rows = [
+        (
+            str(one.writers),
+            number(one.together),
+            number(one.one_by_one),
+            f"{one.together / one.one_by_one:.1f} x",
+        )
+        for one in writes.measure(directory, _CLIENTS, seconds, rounds)
+    ]
+    return table(("writers", "group commit/s", "one by one/s", "gain"), rows)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,8 +17,6 @@ from bench.results import Contestant, Results
 from bench.server import Kind, Server
 from bench.workload import Scale, Stage, Unsupported, Workload
 
-_SINGLE_ROUNDS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -56,7 +54,7 @@ def run(options: Options, directory: Path) -> Results:
             print(f"no {name}: {hint}")
         if options.extras:
             results.idle = lifecycle.idle(servers)
-            results.starts = lifecycle.starts(servers, min(options.rounds, 3))
+            results.starts = lifecycle.starts([one for one in servers if not one.basic], min(options.rounds, 3))
         kinds = {server.kind for server in servers}
         for workload in (one for one in options.workloads if one.kinds & kinds):
             results.titles[workload.name] = workload.title
@@ -94,7 +92,7 @@ def _play(workload: Workload, stages: Sequence[Stage], options: Options) -> dict
         except (Unsupported, Broken, OSError, KeyError, ValueError) as problem:
             found[stage.server.name] = Absent(str(problem) or type(problem).__name__)
     load = Load(workload.clients, 0.0 if workload.single else options.seconds)
-    rounds = min(options.rounds, _SINGLE_ROUNDS) if workload.single else options.rounds
+    rounds = (options.rounds + 1) // 2 if workload.single else options.rounds
     for turn in range(rounds):
         at = turn % max(len(taking), 1)
         for stage in [*taking[at:], *taking[:at]]:

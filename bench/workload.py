@@ -68,7 +68,7 @@ class Workload:
     writes: bool = False
     """the disk's queue is emptied before each slice"""
     single: bool = False
-    """one operation a slice, however short the slices"""
+    """one operation a slice, and half the rounds: it takes longer than a slice should"""
     basic: bool = False
     """also run on holdfast with credentials"""
 
