@@ -171,8 +171,14 @@ create table upload (
 create index upload_opener on upload (opener);
 create index upload_expires on upload (expires);
 
+-- The bytes of a session while they are few enough for the database (a small layer sent by PATCH never meets a file).
+create table upload_body (
+  upload_id text primary key references upload (id) on delete cascade,
+  bytes blob not null
+) strict, without rowid;
+
 create table upload_segment (
-  upload_id text not null references upload (id),
+  upload_id text not null references upload (id) on delete cascade,
   n integer not null,
   key text not null,
   size integer not null,

@@ -16,7 +16,7 @@ from holdfast.access.model import PullPermit, PushPermit
 from holdfast.access.standing import check_permit
 from holdfast.blobs.errors import BlobError, Busy, Full, Lost
 from holdfast.blobs.key import new_key
-from holdfast.blobs.port import BlobStore, Received, Receiver
+from holdfast.blobs.port import BlobStore, Received
 from holdfast.db.errors import Full as DatabaseFull
 from holdfast.db.port import Database, Unit
 from holdfast.oci.digest import Digest
@@ -35,7 +35,7 @@ from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import ensure_repository
 from holdfast.registry.upload import store
 from holdfast.registry.upload.session import Session, SessionSigner
-from holdfast.registry.upload.whole import receive_whole
+from holdfast.registry.upload.whole import Gathered, after, gather, receive_whole
 
 Body = AsyncIterator[bytes]
 _ROOM_EVERY = 64 << 20
@@ -51,6 +51,16 @@ class Chunk(NamedTuple):
     body: Body
     start: int | None = None
     length: int | None = None
+
+
+class _Step(NamedTuple):
+    """A chunk that is to be acknowledged: where the session stood, and what is stored now. `early`: all its bytes,
+    when they are kept in the database."""
+
+    session: Session
+    was: int
+    got: Received
+    early: bytes | None
 
 
 class Upload:
@@ -86,18 +96,31 @@ class Upload:
         was = row.received if row is not None else 0
         _check_start(chunk, was)
         with self._stream(), self._storage(was):
+            body, start, held = self._roomy(chunk.body), was, Gathered([], 0, ended=False)
+            if row is None or row.early is not None:
+                early = row.early or b"" if row is not None else b""
+                start, held = 0, await gather(after(early, body), self._settings.inline_limit)
+            if held.ended:
+                got, data = _in_memory(held, session.algorithm)
+                _check_length(chunk, got.size - was)
+                if got.size > was:
+                    await self._db.write(lambda unit: self._advance(unit, permit, _Step(session, was, got, data)))
+                return session, got.size
             receiver = self._blobs.receive(
-                session.name, session.algorithm, at=was, state=row.hash_state if row is not None else None
+                session.name, session.algorithm, at=start, state=row.hash_state if row is not None else None
             )
             async with receiver:
                 await self._unmoved(session, was)
-                await self._fill(receiver, chunk.body)
+                for piece in held.pieces:
+                    await receiver.write(piece)
+                async for piece in body:
+                    await receiver.write(piece)
                 _check_length(chunk, receiver.offset - was)
                 if receiver.offset == was:
                     return session, was
                 got = await receiver.checkpoint()
                 try:
-                    await self._db.write(lambda unit: self._advance(unit, permit, session, was, got))
+                    await self._db.write(lambda unit: self._advance(unit, permit, _Step(session, was, got, None)))
                 except _NOTHING_STORED:
                     await receiver.rollback()
                     raise
@@ -116,12 +139,18 @@ class Upload:
             await self._finish_whole(permit, digest, chunk)
             return
         _check_start(chunk, row.received)
+        if row.early is not None:
+            body = after(row.early, chunk.body)
+            length = None if chunk.length is None else row.received + chunk.length
+            await self._put(permit, digest, Chunk(body, 0, length), session)
+            return
         with self._stream(), self._storage(row.received):
             key = new_key(self._db.now())
             receiver = self._blobs.receive(session.name, session.algorithm, at=row.received, state=row.hash_state)
             async with receiver:
                 await self._unmoved(session, row.received)
-                await self._fill(receiver, chunk.body)
+                async for piece in self._roomy(chunk.body):
+                    await receiver.write(piece)
                 _check_length(chunk, receiver.offset - row.received)
                 got = await receiver.checkpoint()
                 size, found = got.size, got.digest or (row.digest_so_far if got.size == row.received else None)
@@ -135,11 +164,7 @@ class Upload:
 
     async def put(self, permit: PushPermit, digest: Digest, chunk: Chunk) -> None:
         """A whole blob in one request. Raises `DigestMismatch`, `SizeMismatch`, `TooManyUploads`, `NoRoom`."""
-        with self._stream(), self._storage():
-            offer = await receive_whole(
-                self._blobs, self._settings.inline_limit, digest, self._roomy(chunk.body), self._db.now()
-            )
-            await self._store(permit, offer, None)
+        await self._put(permit, digest, chunk, None)
 
     async def cancel(self, permit: PushPermit, token: str) -> None:
         """End the session and free its bytes. Raises `UploadUnknown`."""
@@ -149,6 +174,7 @@ class Upload:
 
         async def bury(unit: Unit) -> None:
             await check_permit(unit, permit)
+            await unit.run(store.DROP_EARLY, id=session.name)
             if not await unit.run(store.CANCEL_UPLOAD, id=session.name, expires=expires):
                 await unit.run(
                     store.NEW_UPLOAD,
@@ -185,6 +211,20 @@ class Upload:
         self._check_room()
         return await self._db.write(link)
 
+    async def _put(self, permit: PushPermit, digest: Digest, chunk: Chunk, session: Session | None) -> None:
+        """The body, from its first byte, is the blob `digest`; `session`, if any, ends with it."""
+        with self._stream(), self._storage():
+            offer = await receive_whole(
+                self._blobs, self._settings.inline_limit, digest, self._roomy(chunk.body), self._db.now()
+            )
+            try:
+                _check_length(chunk, offer.size)
+            except SizeMismatch:
+                if offer.key is not None:
+                    await self._blobs.delete(offer.key)
+                raise
+            await self._store(permit, offer, session)
+
     async def _finish_whole(self, permit: PushPermit, digest: Digest, chunk: Chunk) -> None:
         """A closing request of a session without bytes: the whole blob, or a repeat of one that was answered."""
         if chunk.length == 0 and Digest.of(b"", digest.algorithm) != digest:
@@ -212,22 +252,26 @@ class Upload:
                 await self._blobs.delete(offer.key)
             raise
 
-    async def _advance(self, unit: Unit, permit: PushPermit, session: Session, was: int, got: Received) -> None:
+    async def _advance(self, unit: Unit, permit: PushPermit, step: _Step) -> None:
         """Compare-and-set on how many bytes the session holds. Raises `UploadOutOfOrder` when another was first."""
         await check_permit(unit, permit)
         values: dict[str, object] = {
-            "id": session.name,
-            "received": got.size,
-            "digest_so_far": got.digest,
-            "hash_state": got.state,
+            "id": step.session.name,
+            "received": step.got.size,
+            "digest_so_far": step.got.digest,
+            "hash_state": step.got.state,
             "expires": unit.now + self._settings.upload_expire,
         }
-        if was:
-            changed = await unit.run(store.ADVANCE_UPLOAD, was=was, **values)
+        if step.was:
+            changed = await unit.run(store.ADVANCE_UPLOAD, was=step.was, **values)
         else:
             changed = await self._open_row(unit, permit, values)
         if not changed:
-            raise UploadOutOfOrder("another chunk of this upload was stored first", was)
+            raise UploadOutOfOrder("another chunk of this upload was stored first", step.was)
+        if step.early is not None:
+            await unit.run(store.PUT_EARLY, id=step.session.name, bytes=step.early)
+        elif step.was:
+            await unit.run(store.DROP_EARLY, id=step.session.name)
 
     async def _open_row(self, unit: Unit, permit: PushPermit, values: dict[str, object]) -> int:
         opener, cap = permit.subject.id, self._settings.upload_sessions
@@ -251,10 +295,6 @@ class Upload:
         now = row.received if row is not None else 0
         if now != was:
             raise UploadOutOfOrder("another chunk of this upload was stored first", now)
-
-    async def _fill(self, receiver: Receiver, body: Body) -> None:
-        async for piece in self._roomy(body):
-            await receiver.write(piece)
 
     async def _roomy(self, body: Body) -> AsyncIterator[bytes]:
         """The body, as long as there is room for it."""
@@ -294,6 +334,12 @@ class Upload:
             raise NoRoom("the disk is full") from error
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
+
+
+def _in_memory(held: Gathered, algorithm: str) -> tuple[Received, bytes]:
+    """Bytes that are few enough for the database, as if a checkpoint had covered them."""
+    data = b"".join(held.pieces)
+    return Received(held.size, Digest.of(data, algorithm), None), data
 
 
 def _check_start(chunk: Chunk, received: int) -> None:

@@ -8,11 +8,13 @@ from holdfast.db.query import Command, Query
 
 
 class UploadRow(NamedTuple):
-    """A session that holds bytes; `received` is -1 when it was cancelled."""
+    """A session that holds bytes; `received` is -1 when it was cancelled. `early`: its bytes, while they are few
+    enough to be kept in the database; None: they are staged in the blob store."""
 
     received: int
     digest_so_far: str | None
     hash_state: bytes | None
+    early: bytes | None
 
 
 class Held(NamedTuple):
@@ -34,7 +36,20 @@ class LeaseRow(NamedTuple):
     due: int
 
 
-UPLOAD = Query("select received, digest_so_far, hash_state from upload where id = :id", UploadRow)
+UPLOAD = Query(
+    """
+    select u.received, u.digest_so_far, u.hash_state, b.bytes as early
+    from upload u left join upload_body b on b.upload_id = u.id where u.id = :id
+    """,
+    UploadRow,
+)
+PUT_EARLY = Command(
+    """
+    insert into upload_body (upload_id, bytes) values (:id, :bytes)
+    on conflict (upload_id) do update set bytes = excluded.bytes
+    """
+)
+DROP_EARLY = Command("delete from upload_body where upload_id = :id")
 HELD = Query(
     "select count(*) as total from (select 1 as one from upload where opener = :opener limit :cap) as held", Held
 )

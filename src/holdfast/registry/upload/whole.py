@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from holdfast.blobs.key import new_key
 from holdfast.blobs.port import BlobStore
@@ -15,17 +16,41 @@ from holdfast.registry.upload.session import staged_name
 _WHOLE_LIMIT = 1 << 20
 
 
+class Gathered(NamedTuple):
+    """The first pieces of a body. `ended`: they are all of it."""
+
+    pieces: list[bytes]
+    size: int
+    ended: bool
+
+
+async def gather(body: AsyncIterator[bytes], limit: int) -> Gathered:
+    """Hold pieces of `body` until it ends or there are more than `limit` bytes; the rest can still be read from it."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in body:
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            return Gathered(pieces, size, ended=False)
+    return Gathered(pieces, size, ended=True)
+
+
+async def after(early: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """`early`, then what `body` brings."""
+    if early:
+        yield early
+    async for piece in body:
+        yield piece
+
+
 async def receive_whole(
     blobs: BlobStore, inline_limit: int, digest: Digest, body: AsyncIterator[bytes], now: int
 ) -> Offer:
     """The blob of `body`, durable and verified, under a key of its own. Raises `DigestMismatch`, `BlobError`."""
-    held: list[bytes] = []
-    size = 0
-    async for piece in body:
-        held.append(piece)
-        size += len(piece)
-        if size > _WHOLE_LIMIT:
-            return await _stream(blobs, digest, held, body, now)
+    held, size, ended = await gather(body, _WHOLE_LIMIT)
+    if not ended:
+        return await _stream(blobs, digest, held, body, now)
     if size <= inline_limit:
         data = b"".join(held)
         _compare(digest, Digest.of(data, digest.algorithm))
