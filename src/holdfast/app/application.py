@@ -49,7 +49,12 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         """The lifespan protocol: services before the first request, everything closed after the last."""
         await receive()
-        self._services = await self._start()
+        try:
+            self._services = await self._start()
+        except Exception as error:
+            # Said, not only raised: a server takes silence for an application without a start, and serves it.
+            await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
+            raise
         self._sweeper = asyncio.create_task(self._sweep(self._services))
         await send({"type": "lifespan.startup.complete"})
         await receive()

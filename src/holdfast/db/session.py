@@ -20,9 +20,10 @@ Row = TypeVar("Row")
 T = TypeVar("T")
 
 _FSYNC_FAILED = frozenset({apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC})
-_READ_PRAGMAS = ("busy_timeout = 1000", "query_only = on", "cache_size = -16384", "temp_store = memory")
+_READ_PATIENCE, _WRITE_PATIENCE = 1000, 10_000
+"""Milliseconds to wait for another process's lock; readers wait in the loop."""
+_READ_PRAGMAS = ("query_only = on", "cache_size = -16384", "temp_store = memory")
 _WRITE_PRAGMAS = (
-    "busy_timeout = 10000",
     "foreign_keys = on",
     "synchronous = full",
     "journal_size_limit = 67108864",
@@ -55,6 +56,8 @@ def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> aps
         # Plans must not depend on bound values: otherwise SQLite prepares a statement anew at every execution when
         # one of its tables has a partial index, which costs several times the query itself.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        # Before anything that reads the file: whoever opens it first after a crash recovers it while the others wait.
+        connection.set_busy_timeout(_READ_PATIENCE if readonly else _WRITE_PATIENCE)
         cursor = connection.cursor()
         if not readonly:
             # Only an empty file takes auto_vacuum; a filled one ignores it.
