@@ -30,6 +30,7 @@ from holdfast.registry.pull.service import Pull
 from holdfast.registry.push.service import Push
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.sweep.service import Sweep
+from holdfast.registry.upload.mount import Mount
 from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 from holdfast.telemetry.access_log import AccessLog
@@ -107,7 +108,10 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     handlers = Handlers(
         PullHandlers(Pull(db, blobs, core), public=settings.open),
         PushHandlers(
-            Upload(db, blobs, core, SessionSigner(key)), Push(db, blobs, core), chunk_min=settings.uploads.chunk_min
+            Upload(db, blobs, core, SessionSigner(key)),
+            Mount(db, blobs, core),
+            Push(db, blobs, core),
+            chunk_min=settings.uploads.chunk_min,
         ),
         ListHandlers(Listing(db, core)),
         DeleteHandlers(Deletion(db, core)),

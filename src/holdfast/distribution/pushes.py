@@ -12,6 +12,7 @@ from holdfast.oci.httprange import parse_content_range
 from holdfast.oci.name import Tag, parse_reference
 from holdfast.registry.errors import SizeMismatch, TooLarge
 from holdfast.registry.push.service import ManifestPut, Push
+from holdfast.registry.upload.mount import Mount
 from holdfast.registry.upload.service import Chunk, Upload
 from holdfast.registry.upload.session import Session
 
@@ -21,8 +22,9 @@ _MAX_TAGS = 50
 class PushHandlers:
     """The handlers of a push. `chunk_min`: the least size of a chunk that clients are asked for, in bytes."""
 
-    def __init__(self, upload: Upload, push: Push, *, chunk_min: int) -> None:
+    def __init__(self, upload: Upload, mount: Mount, push: Push, *, chunk_min: int) -> None:
         self._upload = upload
+        self._mount = mount
         self._push = push
         self._chunk_min = (b"oci-chunk-min-length", b"%d" % chunk_min)
 
@@ -31,7 +33,7 @@ class PushHandlers:
         mount = request.query("mount")
         if mount is not None:
             digest = Digest.parse(mount)
-            if source is not None and await self._upload.mount(permit, source, digest):
+            if source is not None and await self._mount.blob(permit, source, digest):
                 return _blob_created(permit, digest)
         given = request.query("digest")
         if given is not None and mount is None:

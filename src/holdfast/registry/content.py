@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from holdfast.access.model import Permit
+from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Unit
 from holdfast.registry import store
+from holdfast.registry.errors import NoRoom
 from holdfast.registry.model import State
 from holdfast.registry.settings import RegistrySettings
 
@@ -67,3 +69,9 @@ async def show_blob(unit: Unit, settings: RegistrySettings, permit: Permit, kept
     await unit.run(store.LEASE, opener=permit.subject.id, due=unit.now + settings.lease, **place)
     if fresh:
         await unit.run(store.USAGE, path=permit.repository, bytes=kept.size, repositories=0, tags=0)
+
+
+def require_room(blobs: BlobStore, settings: RegistrySettings) -> None:
+    """Raise `NoRoom` when free space is below the reserve: pushes stop, everything else goes on."""
+    if blobs.free() < settings.reserve:
+        raise NoRoom("free space is below the reserve: pushes are refused until room is made")

@@ -21,8 +21,8 @@ from holdfast.oci.digest import Digest
 from holdfast.oci.manifest import Kind, Manifest
 from holdfast.oci.name import Tag
 from holdfast.oci.version import version_key
-from holdfast.registry.content import Offer, keep_content
-from holdfast.registry.errors import BlobsMissing, DigestMismatch, NoRoom
+from holdfast.registry.content import Offer, keep_content, require_room
+from holdfast.registry.errors import BlobsMissing, DigestMismatch
 from holdfast.registry.push import store
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import (
@@ -86,8 +86,7 @@ class Push:
         if put.digest is not None and digest != put.digest:
             raise DigestMismatch("the manifest does not hash to the digest in the path", expected=put.digest)
         manifest = oci_manifest.parse(put.data, put.content_type)
-        if self._blobs.free() < self._settings.reserve:
-            raise NoRoom("free space is below the reserve: pushes are refused until room is made")
+        require_room(self._blobs, self._settings)
         parsed = _Parsed(put, digest, manifest)
         await self._db.write(lambda unit: self._store(unit, permit, parsed))
         return Pushed(digest, manifest.subject.digest if manifest.subject is not None else None)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from holdfast.access.errors import StalePermit
-from holdfast.access.model import PullPermit, PushPermit
+from holdfast.access.model import PushPermit
 from holdfast.access.standing import check_permit
 from holdfast.blobs.errors import BlobError, Busy, Full, Lost
 from holdfast.blobs.key import new_key
@@ -20,7 +20,7 @@ from holdfast.blobs.port import BlobStore, Received
 from holdfast.db.errors import Full as DatabaseFull
 from holdfast.db.port import Database, Unit
 from holdfast.oci.digest import Digest
-from holdfast.registry.content import Kept, Offer, keep_content, show_blob
+from holdfast.registry.content import Kept, Offer, keep_content, require_room, show_blob
 from holdfast.registry.errors import (
     ContentUnavailable,
     DigestMismatch,
@@ -75,7 +75,7 @@ class Upload:
 
     def start(self, permit: PushPermit, algorithm: str) -> Session:
         """A new session. Writes nothing: the session is its signed id until it holds bytes. Raises `NoRoom`."""
-        self._check_room()
+        require_room(self._blobs, self._settings)
         return self._signer.issue(permit.repository, permit.subject.id, self._db.now(), algorithm)
 
     async def status(self, permit: PushPermit, token: str) -> tuple[Session, int]:
@@ -193,24 +193,6 @@ class Upload:
         except Busy:
             return  # a chunk is being written: it finds the session cancelled and the sweeper takes its file
 
-    async def mount(self, permit: PushPermit, source: PullPermit, digest: Digest) -> bool:
-        """Make a blob of another repository visible here without moving bytes; False when it is not there."""
-
-        async def link(unit: Unit) -> bool:
-            await check_permit(unit, permit)
-            row = await unit.one(store.MOUNTABLE, path=source.repository, digest=digest)
-            if row is None:
-                return False
-            await show_blob(unit, self._settings, permit, Kept(row.id, row.size))
-            return True
-
-        present = await self._db.one(store.MOUNTABLE, path=source.repository, digest=digest)
-        if present is None:
-            await check_permit(self._db, permit)
-            return False
-        self._check_room()
-        return await self._db.write(link)
-
     async def _put(self, permit: PushPermit, digest: Digest, chunk: Chunk, session: Session | None) -> None:
         """The body, from its first byte, is the blob `digest`; `session`, if any, ends with it."""
         with self._stream(), self._storage():
@@ -298,18 +280,14 @@ class Upload:
 
     async def _roomy(self, body: Body) -> AsyncIterator[bytes]:
         """The body, as long as there is room for it."""
-        self._check_room()
+        require_room(self._blobs, self._settings)
         since = 0
         async for piece in body:
             yield piece
             since += len(piece)
             if since >= _ROOM_EVERY:
                 since = 0
-                self._check_room()
-
-    def _check_room(self) -> None:
-        if self._blobs.free() < self._settings.reserve:
-            raise NoRoom("free space is below the reserve: pushes are refused until room is made")
+                require_room(self._blobs, self._settings)
 
     @contextmanager
     def _stream(self) -> Iterator[None]:
