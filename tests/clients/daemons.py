@@ -135,16 +135,23 @@ def accepts(address: Path, ping: str | None) -> bool:
 def end_orphans(directory: Path) -> None:
     """End what outlived the daemon: its helpers (their command lines name its directory) and its containers.
 
-    A container is known by a mount namespace of its own that holds something of the directory.
+    A container is known by a root that the directory holds; a mount table that merely names the directory is nobody's
+    sign: every private mount namespace on the machine has a copy.
     """
     needle, ours = str(directory).encode(), os.readlink("/proc/self/ns/mnt")
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            contained = os.readlink(entry / "ns" / "mnt") != ours and needle in (entry / "mountinfo").read_bytes()
+            contained = os.readlink(entry / "ns" / "mnt") != ours and needle in root_mount(entry)
             if contained or needle in (entry / "cmdline").read_bytes():
                 os.kill(int(entry.name), signal.SIGKILL)
+
+
+def root_mount(process: Path) -> bytes:
+    """Give the line of the process's mount table that says what its root is mounted from."""
+    lines = (process / "mountinfo").read_bytes().splitlines()
+    return next((line for line in lines if line.split()[4] == b"/"), b"")
 
 
 def unmount_below(directory: Path) -> None:
