@@ -14,7 +14,7 @@ from holdfast.access.errors import Denied, StalePermit, Unauthenticated
 from holdfast.db.errors import DatabaseError
 from holdfast.db.errors import Full as DatabaseFull
 from holdfast.distribution.answer import Answer, Headers
-from holdfast.distribution.request import BadRequest, BodyTimeout
+from holdfast.distribution.request import HEADER_BYTES, BadRequest, BodyTimeout, ClientGone, HeadersTooLarge
 from holdfast.oci.errors import DigestInvalid, Invalid, ManifestInvalid, NameInvalid, RangeInvalid, TagInvalid
 from holdfast.registry import errors as registry
 
@@ -49,6 +49,8 @@ TABLE: dict[type[BaseException], Refusal] = {
     NotFound: Refusal(404, "UNSUPPORTED"),
     MethodNotAllowed: Refusal(405, "UNSUPPORTED"),
     BadRequest: Refusal(400, "UNSUPPORTED"),
+    HeadersTooLarge: Refusal(431, "UNSUPPORTED"),
+    ClientGone: Refusal(400, "SIZE_INVALID"),
     BodyTimeout: Refusal(408, "BLOB_UPLOAD_INVALID"),
     DigestInvalid: Refusal(400, "DIGEST_INVALID"),
     NameInvalid: Refusal(400, "NAME_INVALID"),
@@ -79,6 +81,8 @@ _PLAIN = {
     LogInsBusy: "too many log-ins at once: try again in a moment",
     DatabaseFull: "the disk of the registry is full: nothing of this was stored",
     NotFound: "there is no such route",
+    HeadersTooLarge: f"the headers of a request have at most {HEADER_BYTES} bytes",
+    ClientGone: "the body ended before its end: send it again",
     BodyTimeout: "the body stopped arriving: send it again",
 }
 
@@ -105,7 +109,9 @@ def _headers(error: BaseException, refusal: Refusal) -> Headers:
         headers.append((b"retry-after", _RETRY_SECONDS))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allowed.encode()))
-    if isinstance(error, BodyTimeout) or (isinstance(error, BadRequest) and error.close):
+    if isinstance(error, registry.InUse):
+        headers.append((b"allow", b"GET, HEAD"))  # RFC 9110, 15.5.6
+    if isinstance(error, BodyTimeout | ClientGone) or (isinstance(error, BadRequest) and error.close):
         headers.append((b"connection", b"close"))
     return headers
 

@@ -46,12 +46,16 @@ class BadRequest(Exception):
         self.close = close
 
 
+class HeadersTooLarge(Exception):
+    """The headers of a request have more bytes than any honest client sends."""
+
+
 class BodyTimeout(Exception):
     """The client stopped sending in the middle of a body."""
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its body ended."""
+    """The client closed the connection before its body ended, or broke the framing of its body."""
 
 
 class Request:
@@ -87,10 +91,14 @@ class Request:
         self.headers: dict[bytes, bytes] = {}
 
     def read_headers(self) -> None:
-        """Keep the headers that handlers ask for. Raises `BadRequest` for those that make a request ambiguous."""
+        """Keep the headers that handlers ask for.
+
+        Raises `BadRequest` for those that make a request ambiguous, `HeadersTooLarge` above `HEADER_BYTES`.
+        """
         found = self.headers
-        hosts = 0
+        hosts = size = 0
         for name, value in self.scope["headers"]:
+            size += len(value)
             if name in _WANTED:
                 if name in found:
                     if name in (b"content-length", b"authorization", b"transfer-encoding"):
@@ -98,7 +106,9 @@ class Request:
                     continue
                 found[name] = value
             elif name == b"host":
-                hosts += 1
+                hosts += 1 if value else 2  # the web server hands on a missing Host as an empty one
+        if size > HEADER_BYTES:
+            raise HeadersTooLarge
         if hosts != 1 and self.scope["http_version"] == "1.1":
             raise BadRequest("a request names exactly one Host", close=True)
         if b"transfer-encoding" in found and b"content-length" in found:

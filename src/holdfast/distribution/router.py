@@ -9,7 +9,7 @@ from holdfast.distribution.errors import NotFound
 
 
 class Endpoint(StrEnum):
-    """The routes under `/v2`."""
+    """The routes under `/v2`, and `UNROUTED` for every other path under it."""
 
     PING = "ping"
     CATALOG = "catalog"
@@ -19,6 +19,7 @@ class Endpoint(StrEnum):
     UPLOAD = "upload"
     TAGS = "tags"
     REFERRERS = "referrers"
+    UNROUTED = "unrouted"
 
 
 class Route(NamedTuple):
@@ -34,8 +35,9 @@ _BY_SEGMENT = {"manifests": Endpoint.MANIFEST, "blobs": Endpoint.BLOB, "referrer
 
 
 def match(path: str) -> Route:
-    """The route of `path`. Raises `NotFound`.
+    """The route of `path`. Raises `NotFound` for what is not under `/v2`.
 
+    What is under it and no route is `UNROUTED`, so that a stranger is asked for a credential before he learns of it.
     A repository name may itself contain segments such as `blobs`: the last two segments decide.
     """
     if not path.startswith(_PREFIX):
@@ -58,4 +60,4 @@ def match(path: str) -> Route:
         return Route(Endpoint.PING, "", "")
     if path in ("/v2/_catalog", "/v2/_catalog/"):
         return Route(Endpoint.CATALOG, "", "")
-    raise NotFound
+    return Route(Endpoint.UNROUTED, "", "")

@@ -16,7 +16,7 @@ from holdfast.access.model import Identity
 from holdfast.access.service import Access
 from holdfast.distribution.answer import Answer, AnyAnswer, send
 from holdfast.distribution.deletes import DeleteHandlers
-from holdfast.distribution.errors import MethodNotAllowed, answer_to
+from holdfast.distribution.errors import MethodNotAllowed, NotFound, answer_to
 from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers, Unsatisfiable
 from holdfast.distribution.pushes import PushHandlers
@@ -42,7 +42,7 @@ _METHODS = {
     Endpoint.REFERRERS: "GET, HEAD",
 }
 _READS = ("GET", "HEAD")
-_CLIENT_GONE = 499  # for the log alone: nobody is there to be answered
+_CLIENT_GONE = 499  # for the log alone
 
 
 class Telemetry:
@@ -80,18 +80,20 @@ class Surface:
         began = time.perf_counter()
         request_id = self._telemetry.ids.next()
         request = Request(scope, receive, sender, request_id, self._idle)
-        endpoint = "unrouted"
+        endpoint = Endpoint.UNROUTED
         try:
             request.read_headers()
             route = match(request.path)
             endpoint = route.endpoint
             answer = await self._answer(request, route)
-        except ClientGone:
+        except ClientGone as error:
+            # Mostly nobody is there any more; a client whose body broke in its framing still waits for a word.
+            await send(request, answer_to(error, request_id))
             self._log(request, endpoint, _CLIENT_GONE, 0, began)
             return
         except Exception as error:
             await request.drain()
-            answer = self._refuse(error, request_id)
+            answer = self._refuse(request, error)
         sent = await send(request, answer)
         self._log(request, endpoint, answer.status, sent, began)
 
@@ -113,6 +115,8 @@ class Surface:
 
     async def _serve(self, request: Request, route: Route, who: Identity) -> AnyAnswer:
         endpoint, method = route.endpoint, request.method
+        if endpoint is Endpoint.UNROUTED:
+            raise NotFound
         if method not in _METHODS[endpoint].split(", "):
             raise MethodNotAllowed(_METHODS[endpoint])
         if endpoint is Endpoint.PING:
@@ -157,15 +161,16 @@ class Surface:
             return await pushes.cancel(request, permit, route.reference)
         return await pushes.status(request, permit, route.reference)
 
-    def _refuse(self, error: Exception, request_id: str) -> Answer:
+    def _refuse(self, request: Request, error: Exception) -> Answer:
         """The answer to an error; what nobody foresaw goes to the log with its stack."""
-        answer = answer_to(error, request_id)
+        answer = answer_to(error, request.id)
         if answer.status >= 500:
-            self._telemetry.events.error("request failed", request=request_id, status=answer.status, exc_info=error)
+            self._telemetry.events.error("request failed", request=request.id, status=answer.status, exc_info=error)
         if isinstance(error, Unsatisfiable):
             answer.headers.append((b"content-range", b"bytes */%d" % error.size))
         if isinstance(error, UploadOutOfOrder):
             answer.headers.append((b"range", b"0-%d" % max(error.received - 1, 0)))
+            answer.headers.append((b"location", request.path.encode()))  # the session's own: its id was verified
         return answer
 
     def _log(self, request: Request, endpoint: str, status: int, sent: int, began: float) -> None:
