@@ -27,11 +27,14 @@ def find_go(unstable: Unstable) -> str:
     for candidate in (shutil.which("go"), "/usr/local/go/bin/go", *unpacked):
         if candidate and (go_version(candidate) or (0, 0)) >= OLDEST_GO:
             return candidate
-    packages = re.search(r"golang-\d+\.\d+-go", unstable.depends("golang-go"))
-    if packages is None:
-        raise Unavailable("no Go here and none in unstable")
-    unstable.unpack(packages.group(0).replace("-go", "-src"))
-    unstable.unpack(packages.group(0))
+    try:
+        packages = re.search(r"golang-\d+\.\d+-go", unstable.depends("golang-go"))
+        if packages is None:
+            raise Unavailable("unstable has none")
+        unstable.unpack(packages.group(0).replace("-go", "-src"))
+        unstable.unpack(packages.group(0))
+    except Unavailable as why:
+        raise Unavailable(f"no Go on this machine; {why}") from None
     linked = SID / "usr/lib" / packages.group(0).removesuffix("-go").replace("golang", "go")
     go = str(linked / "bin" / "go")
     if go_version(go) is None:

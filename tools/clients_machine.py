@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
 BIN, SID, STAMPS = TOOLS / "bin", TOOLS / "sid", TOOLS / "installed.json"
 APT_SECONDS = 900
+NICE = ["nice", "-n", "10"]
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,14 @@ def run(command: Sequence[str], *, seconds: float, env: Mapping[str, str] | None
         raise Unavailable(f"{command[0]}: {error.strerror}") from None
     if done.returncode != 0:
         said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise Unavailable(f"{Path(command[0]).name} said: {' / '.join(said[-2:])[:300] or done.returncode}")
+        name = Path(command[len(NICE)] if list(command[: len(NICE)]) == NICE else command[0]).name
+        raise Unavailable(f"{name} said: {' / '.join(said[-2:])[:300] or done.returncode}")
     return done.stdout
 
 
 def polite(*command: str) -> list[str]:
     """Give the command at a low priority where `nice` exists."""
-    return ["nice", "-n", "10", *command] if shutil.which("nice") else list(command)
+    return [*NICE, *command] if shutil.which(NICE[0]) else list(command)
 
 
 def stamps() -> dict[str, str]:

@@ -52,6 +52,7 @@ class Unstable:
     def __init__(self) -> None:
         self.directory = TOOLS / "apt"
         self.ready = False
+        self.failure: Unavailable | None = None
 
     def options(self) -> list[str]:
         """Give apt's options that keep every list, cache and preference away from the system's."""
@@ -69,9 +70,19 @@ class Unstable:
         return [part for key, value in places.items() for part in ("-o", f"{key}={value}")]
 
     def prepare(self) -> None:
+        """Fetch unstable's package list, once; raise Unavailable, and the same again at every later call."""
+        if self.failure is not None:
+            raise self.failure
+        if not self.ready:
+            try:
+                self.fetch_list()
+            except Unavailable as why:
+                self.failure = why
+                raise
+            self.ready = True
+
+    def fetch_list(self) -> None:
         """Write the source and fetch unstable's package list; raise Unavailable."""
-        if self.ready:
-            return
         if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
             raise Unavailable("this machine has no apt")
         system, codename = release()
@@ -86,7 +97,6 @@ class Unstable:
             (self.directory / part).mkdir(parents=True, exist_ok=True)
         (self.directory / "sources" / "unstable.sources").write_text(source, encoding="utf-8")
         run(["apt-get", *self.options(), "update"], seconds=APT_SECONDS)
-        self.ready = True
 
     def unpack(self, package: str) -> str:
         """Download one package and unpack it under `.tools/sid`; give its version or raise Unavailable."""
