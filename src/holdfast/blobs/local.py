@@ -4,7 +4,6 @@ All blocking work runs in the store's own threads, except reading what memory ho
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from functools import partial
 
 from holdfast.blobs.errors import translated
 from holdfast.blobs.files import Files
@@ -103,14 +102,10 @@ class LocalBlobs:
     async def keys(self) -> AsyncIterator[list[str]]:
         """Yield all keys, directory by directory. See port.BlobStore."""
         await self._threads.run(self._volume.check_there)
-        found: list[str] = []
-        for shard in SHARDS:
-            found += await self._threads.run(partial(self._shelf.keys, shard))
-            while len(found) >= _KEYS:
-                yield found[:_KEYS]
-                del found[:_KEYS]
-        if found:
-            yield found
+        shards = iter(SHARDS)
+        while found := await self._threads.run(lambda: self._shelf.keys(shards, _KEYS)):
+            for at in range(0, len(found), _KEYS):
+                yield found[at : at + _KEYS]
 
     async def staged(self) -> list[str]:
         """Return the names of all staged uploads. See port.BlobStore."""

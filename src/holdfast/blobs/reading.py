@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from holdfast.blobs.errors import BlobError, Lost, Missing, translated
-from holdfast.blobs.files import Files
+from holdfast.blobs.files import Files, let_go
 from holdfast.blobs.port import BLOCK, check_range
 from holdfast.blobs.threads import Threads, after, wait
 from holdfast.blobs.volume import Volume
@@ -102,7 +102,7 @@ class Reader:
         try:
             return self._exactly(fd, start, end - start)
         finally:
-            self._files.close(fd)
+            let_go(self._files, fd)
 
     def _open(self, path: str, absent: Callable[[], BlobError]) -> int:
         with translated():
@@ -132,7 +132,7 @@ class Reader:
         try:
             return self._cached(fd, start, end - start)
         finally:
-            self._files.close(fd)
+            let_go(self._files, fd)
 
     def _open_cached(self, path: str) -> int | None:
         try:
@@ -154,10 +154,12 @@ class Reader:
 
     @asynccontextmanager
     async def _opened(self, path: str, absent: Callable[[], BlobError]) -> AsyncIterator["_OpenFile"]:
-        fd = self._open_cached(path)
-        if fd is None:
-            fd = await self._threads.acquire(partial(self._open, path, absent), self._files.close)
-        file = _OpenFile(fd, self._threads)
+        cached = self._open_cached(path)
+        if cached is None:
+            let_it_go = partial(let_go, self._files)
+            file = _OpenFile(await self._threads.acquire(partial(self._open, path, absent), let_it_go), self._threads)
+        else:
+            file = _OpenFile(cached, self._threads)
         try:
             yield file
         finally:
@@ -180,6 +182,6 @@ class _OpenFile:
     def close(self, files: Files) -> None:
         """Close the descriptor once nobody reads from it."""
         if self._job is None:
-            files.close(self.fd)
+            let_go(files, self.fd)
         else:
-            after(self._job, lambda: files.close(self.fd))
+            after(self._job, partial(let_go, files, self.fd))

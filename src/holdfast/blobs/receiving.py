@@ -193,6 +193,6 @@ class LocalReceiver:
             # Also when the waiter was cancelled just as the job failed: the bytes are missing all the same.
             if job.done() and self._job is job:
                 self._job = None
-                self._failure = job.exception()
+                self._failure = job.exception() or self._failure
                 self._gathered(-self._writing_size)
                 self._writing_size = 0

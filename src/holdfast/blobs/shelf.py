@@ -4,9 +4,10 @@ Everything here blocks and belongs in a thread. See port.BlobStore for what each
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from holdfast.blobs.errors import from_os, translated
+from holdfast.blobs.files import let_go
 from holdfast.blobs.key import is_key, is_name
 from holdfast.blobs.port import Received
 from holdfast.blobs.volume import TEMPORARY, Volume, write_all
@@ -33,7 +34,7 @@ class Shelf:
             self._volume.sync(fd)
             self._volume.settle(path, key)
         finally:
-            self._files.close(fd)
+            let_go(self._files, fd)
         self._volume.sync_dir(self._volume.shard(key))
 
     def put(self, key: str, chunks: Sequence[bytes], algorithm: str) -> Received:
@@ -56,7 +57,7 @@ class Shelf:
                 self._try_unlink(path)
                 raise
             finally:
-                self._files.close(fd)
+                let_go(self._files, fd)
         self._volume.sync_dir(self._volume.shard(key))
         return Received(size, f"{algorithm}:{digest.hexdigest()}", None)
 
@@ -87,13 +88,19 @@ class Shelf:
                 self._volume.check_there()
                 return None
 
-    def keys(self, shard: str) -> list[str]:
-        """Return the keys in one of SHARDS."""
+    def keys(self, shards: Iterator[str], enough: int) -> list[str]:
+        """Return the keys in the next of `shards`: `enough` or a directory's more, fewer only when no shard is left."""
+        found: list[str] = []
         with translated():
-            return [name for name in self._files.listdir(f"{self._volume.objects}/{shard}") if is_key(name)]
+            for shard in shards:
+                found += filter(is_key, self._files.listdir(f"{self._volume.objects}/{shard}"))
+                if len(found) >= enough:
+                    break
+        return found
 
     def staged(self) -> list[str]:
         """Return the names of all staged uploads."""
+        self._volume.check_there()
         with translated():
             return [name for name in self._files.listdir(self._volume.uploads) if is_name(name)]
 

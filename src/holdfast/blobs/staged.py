@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from holdfast.blobs.errors import BlobError, Lost, Unavailable, from_os, translated
-from holdfast.blobs.files import SYNC_RANGE_WAIT_BEFORE, SYNC_RANGE_WRITE, Buffer
+from holdfast.blobs.files import SYNC_RANGE_WAIT_BEFORE, SYNC_RANGE_WRITE, Buffer, let_go
 from holdfast.blobs.port import BLOCK, Received
 from holdfast.blobs.running_hash import RunningHash
 from holdfast.blobs.volume import Volume, write_all
@@ -110,7 +110,7 @@ class StagedFile:
                 if size > self._at:
                     self._files.ftruncate(fd, self._at)
         except BaseException:
-            self._files.close(fd)
+            let_go(self._files, fd)
             raise
         return fd
 
@@ -255,7 +255,7 @@ class StagedFile:
         self._volume.settle(self._path, key)
         # From here on the file is an object: nothing may cut it or unlink it any more.
         self._fd = -1
-        self._close(fd)
+        let_go(self._files, fd)
         self._volume.sync_dir(self._volume.shard(key))
 
     def release(self, keep: int | None) -> None:
@@ -274,7 +274,7 @@ class StagedFile:
         except OSError:
             return
         finally:
-            self._close(fd)
+            let_go(self._files, fd)
 
     def _give_up(self, error: OSError) -> BlobError:
         """After a failed sync nothing is done with this descriptor any more but closing it."""
@@ -287,15 +287,8 @@ class StagedFile:
         except OSError:
             return meaning
         finally:
-            self._close(fd)
+            let_go(self._files, fd)
         return meaning
-
-    def _close(self, fd: int) -> None:
-        try:
-            self._files.close(fd)
-        except OSError:
-            # Everything that counts was synced before; the descriptor is gone either way.
-            return
 
     def _open_fd(self) -> int:
         if self._fd < 0:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from holdfast.blobs.errors import BlobError, Busy, ForeignStore, Lost, Missing, Unavailable, from_os, translated
-from holdfast.blobs.files import Buffer, Files
+from holdfast.blobs.files import Buffer, Files, let_go
 from holdfast.blobs.key import is_key
 
 MARKER = ".holdfast-store"
@@ -62,7 +62,7 @@ class Volume:
                 self._claim(installation)
                 self._clear_temporaries()
             finally:
-                self.files.close(lock)
+                let_go(self.files, lock)
         self._installation = installation
         self._stopped = None
 
@@ -108,7 +108,7 @@ class Volume:
             write_all(self.files, fd, [f"{installation}\n".encode()], 0)
             self.files.fsync(fd)
         finally:
-            self.files.close(fd)
+            let_go(self.files, fd)
         self.files.rename(temporary, self._marker)
         self.files.fsync_dir(self.root)
 
@@ -127,7 +127,7 @@ class Volume:
         try:
             return self.files.pread(fd, _MARKER_BYTES, 0).decode(errors="replace").strip()
         finally:
-            self.files.close(fd)
+            let_go(self.files, fd)
 
     def _mkdir(self, path: str) -> None:
         try:
@@ -208,12 +208,12 @@ class Volume:
                 if self._is_at(fd, path):
                     return fd
             except BlockingIOError:
-                self.files.close(fd)
+                let_go(self.files, fd)
                 raise Busy from None
             except BaseException:
-                self.files.close(fd)
+                let_go(self.files, fd)
                 raise
-            self.files.close(fd)
+            let_go(self.files, fd)
         raise Busy
 
     def unlink_locked(self, path: str) -> None:
@@ -222,7 +222,7 @@ class Volume:
         try:
             self.files.unlink(path)
         finally:
-            self.files.close(fd)
+            let_go(self.files, fd)
 
     def _is_at(self, fd: int, path: str) -> bool:
         mine = self.files.fstat(fd)
