@@ -1,11 +1,14 @@
 """One very large layer up and down: does memory grow with it, and how long is it from the last byte to the answer.
 
 Each server does it on a fresh directory, started just before each direction, so that no earlier work has already
-grown its heap; one server at a time, so that the disk holds the layer once.
+grown its heap; one server at a time, so that the disk holds the layer once. What was pushed is dropped from the page
+cache before it is pulled: a server that writes past the cache is not compared with one that reads from it.
 """
 
+import os
 import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.connection import Broken
 from bench.figures import Absent, Figures, summarise
@@ -45,7 +48,9 @@ def measure(server: Server, size: int) -> Growth:
         fresh.stop()
         return Growth(Absent(str(problem)), Absent("nothing to download"))
     try:
-        fresh.restart()
+        fresh.stop()
+        _forget(fresh.root)
+        fresh.start()
         connection = fresh.connect()
         request = connection.request("GET", f"/v2/{_REPOSITORY}/blobs/{body.digest}")
         connection.close()
@@ -56,3 +61,15 @@ def measure(server: Server, size: int) -> Growth:
     finally:
         fresh.stop()
         shutil.rmtree(fresh.root, ignore_errors=True)
+
+
+def _forget(root: Path) -> None:
+    """Drop every file below `root` from the page cache, after its bytes have reached the disk."""
+    os.sync()
+    for file in root.rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
