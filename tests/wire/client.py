@@ -11,7 +11,7 @@ import contextlib
 import json
 import socket
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,11 @@ class Connection:
         fields.update(headers or {})
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
         return self.raw(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body, close=close)
+
+    def chunked(self, method: str, target: str, pieces: Sequence[bytes], headers: Headers | None = None) -> Answer:
+        """Send a request whose body has no Content-Length, in these chunks."""
+        body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
+        return self.ask(method, target, body, {"Content-Length": "", "Transfer-Encoding": "chunked", **(headers or {})})
 
     def raw(self, data: bytes, *, close: bool = False) -> Answer:
         """Send these bytes as they are and read one answer. Raises `Closed`, `StrayBytes`."""

@@ -43,7 +43,7 @@ def encoded(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, indent=3).encode() + b"\n"
 
 
-def image(config: bytes, layers: Sequence[bytes] = (), *, algorithm: str = "sha256", **more: object) -> bytes:
+def image(config: bytes, layers: Sequence[bytes] = (), /, *, algorithm: str = "sha256", **more: object) -> bytes:
     """Give an OCI image manifest; `more` are further fields, or other values for the usual ones."""
     document: Document = {
         "schemaVersion": 2,
@@ -66,14 +66,14 @@ def docker_image(config: bytes, layers: Sequence[bytes] = ()) -> bytes:
     )
 
 
-def index(children: Sequence[bytes], *, kind: str = OCI_INDEX, child: str = OCI_MANIFEST, **more: object) -> bytes:
+def index(children: Sequence[bytes], /, *, kind: str = OCI_INDEX, child: str = OCI_MANIFEST, **more: object) -> bytes:
     """Give an index (or, by `kind` and `child`, a Docker manifest list) of manifests."""
     platform = {"architecture": "amd64", "os": "linux"}
     manifests = [descriptor(data, child, platform=platform) for data in children]
     return encoded({"schemaVersion": 2, "mediaType": kind, "manifests": manifests, **more})
 
 
-def referrer(subject: bytes, **more: object) -> bytes:
+def referrer(subject: bytes, /, **more: object) -> bytes:
     """Give an artifact manifest of the empty config that refers to `subject`, an OCI image manifest."""
     document: Document = {
         "schemaVersion": 2,
