@@ -15,6 +15,7 @@ import re
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -87,9 +88,14 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def tls(self) -> bool:
+        """Tell whether the flags ask for TLS."""
+        return "--tls-cert" in self.flags
+
+    @property
     def url(self) -> str:
         """Give the server's origin without a trailing slash."""
-        return f"http://{self.host}"
+        return f"{'https' if self.tls else 'http'}://{self.host}"
 
     @property
     def pid(self) -> int:
@@ -128,7 +134,7 @@ class Server:
             )
         self.group = self.process.pid
         deadline = time.monotonic() + seconds
-        while not answers_ready(self.port):
+        while not answers_ready(self.port, tls=self.tls):
             if self.process.poll() is not None:
                 status = self.process.returncode
                 self.process = None
@@ -190,9 +196,15 @@ def running_server(tmp_path: Path, *flags: str, env: Mapping[str, str] | None = 
             _kill_group(server.group)
 
 
-def answers_ready(port: int) -> bool:
-    """Tell whether `/readyz` on this port answers 200 now."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def answers_ready(port: int, *, tls: bool = False) -> bool:
+    """Tell whether `/readyz` on this port answers 200 now (with `tls`: whoever signed the certificate)."""
+    connection: http.client.HTTPConnection
+    if tls:
+        anyone = ssl.create_default_context()
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=anyone)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

@@ -40,9 +40,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run one server with an admin for all client tests."""
+    """Run one server with an admin for all client tests; none of them may have met a 5xx or a stack in its log."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running
+    log = running.log_text()
+    broken = [line for line in log.splitlines() if re.search(r'"status": ?5\d\d|Traceback', line)]
+    assert not broken, "\n".join(broken[:20])
 
 
 @pytest.fixture(scope="session")

@@ -73,12 +73,16 @@ class Containerd:
     kind: str
     daemon: Daemon
 
-    def client(self, workshop: Workshop) -> Client:
+    @property
+    def ctr(self) -> Path:
         """Give the `ctr` of this containerd's own version."""
+        return find("ctr", *SYSTEM) if self.kind == OLD_CONTAINERD else installed_program("ctr")
+
+    def client(self, workshop: Workshop) -> Client:
+        """Give a `ctr` that talks to this containerd and has no credentials of its own."""
         place = ("--address", str(self.daemon.socket), "--namespace", "tests")
-        client = workshop("ctr", *place, system=self.kind == OLD_CONTAINERD, login=False)
-        if self.kind != OLD_CONTAINERD:
-            client.path = installed_program("ctr")
+        client = workshop("ctr", *place, login=False)
+        client.path = self.ctr
         return client
 
 
