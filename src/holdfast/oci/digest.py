@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from holdfast.oci.errors import DigestInvalid, excerpt
 
 ALGORITHMS: Final[Mapping[str, int]] = MappingProxyType({"sha256": 64, "sha384": 96, "sha512": 128})
 """The accepted algorithms, by the names that `hashlib` shares, with their length in hexadecimal digits."""
 
+# Called directly: `hashlib.new` looks the name up each time, which costs as much as hashing a small manifest.
+_HASHES: Final[Mapping[str, Callable[..., Any]]] = {
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+}
 # Every alternative has one fixed length, so a match costs the same for every text of that length.
 _DIGEST: Final = re.compile("|".join(f"{name}:[0-9a-f]{{{length}}}" for name, length in ALGORITHMS.items()))
 
@@ -39,7 +45,7 @@ class Digest(str):
         """Return the digest of `data`; raise `DigestInvalid` for an algorithm that is not in `ALGORITHMS`."""
         if algorithm not in ALGORITHMS:
             raise DigestInvalid(_unknown(algorithm), algorithm=algorithm)
-        return cls(f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
+        return cls(f"{algorithm}:{_HASHES[algorithm](data).hexdigest()}")
 
     @property
     def algorithm(self) -> str:
