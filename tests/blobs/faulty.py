@@ -56,18 +56,33 @@ class Failing(Watched):
 
 
 class Gated(Watched):
-    """Makes the calls named `name` wait at a gate: `arrived` tells that one is there, `opened` lets them pass."""
+    """Makes the calls named `name` wait at a gate: `arrived` tells that one is there, `opened` lets them pass.
 
-    def __init__(self, name: str) -> None:
+    Behind the gate they fail with `number`, if given. With `cold`, memory holds nothing of any file. `done` lists the
+    calls that came to their end.
+    """
+
+    def __init__(self, name: str = "", number: int = 0, *, cold: bool = False) -> None:
+        self.name = name
         self.arrived = threading.Event()
         self.opened = threading.Event()
-        self._name = name
+        self.done: list[tuple[str, Any]] = []
+        self._number = number
+        self._cold = cold
 
     def call(self, name: str, real: Callable[..., Any], *args: Any) -> Any:
-        if name == self._name:
+        if self._cold and name == "preadv_cached":
+            raise BlockingIOError(errno.EAGAIN, "nothing in memory")
+        if name == self.name:
             self.arrived.set()
             assert self.opened.wait(30), "nobody opened the gate"
-        return real(*args)
+            if self._number:
+                self.done.append((name, "failed"))
+                raise OSError(self._number, os.strerror(self._number))
+        try:
+            return real(*args)
+        finally:
+            self.done.append((name, args[0]))
 
 
 class PowerCut(Watched):

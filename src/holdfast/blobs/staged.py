@@ -266,11 +266,12 @@ class StagedFile:
         fd, self._fd = self._fd, -1
         if fd < 0:
             return
+        end = self._at if keep is None else keep
         try:
             if keep is None and self._at == 0:
                 self._files.unlink(self._path)
-            elif self._touched or keep is None:
-                self._files.ftruncate(fd, self._at if keep is None else keep)
+            elif self._touched or self._end != end:
+                self._files.ftruncate(fd, end)
         except OSError:
             return
         finally:
