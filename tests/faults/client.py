@@ -15,6 +15,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -100,6 +101,12 @@ class Caller:
         if answer.status in OUTAGES:
             raise Refused(answer.status)
         raise Wrong(f"{method} {path}: {answer.status} {answer.body[:500]!r}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

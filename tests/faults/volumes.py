@@ -99,7 +99,7 @@ class Volume:
 
 @contextlib.contextmanager
 def volume(directory: Path, root: Path, size: int) -> Iterator[Volume]:
-    """An ext4 file system of `size` bytes mounted at `root`; its image is in `directory`. Skips where that cannot be."""
+    """An ext4 file system of `size` bytes at `root`, its image in `directory`. Skips where none can be mounted."""
     if os.geteuid() != 0:
         pytest.skip("mounting a file system needs root")
     for name in ("mkfs.ext4", "e2fsck", "mount", "umount"):

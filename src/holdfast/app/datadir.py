@@ -13,6 +13,7 @@ shared disk would corrupt the database); every file made here is durable before 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -62,16 +63,24 @@ class DataDirectory:
             raise DataDirectoryError(
                 f"{self.root} is being served already, by process {holder}: stop it first, or use another directory"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._lock = descriptor
-        self._refuse_second_host()
+        try:
+            os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
+            self._refuse_second_host()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise DataDirectoryError(f"{self.root} cannot be written: {error.strerror}") from error
 
     def beat(self) -> None:
-        """Leave a sign of life for other hosts that might see this directory."""
-        temporary = self._host.with_name("host.new")
-        temporary.write_text(f"{_boot_id()} {time.time_ns()}\n")
-        temporary.replace(self._host)
+        """Leave a sign of life for other hosts that might see this directory.
+
+        Written in place and always as long, which a full disk takes too.
+        """
+        descriptor = os.open(self._host, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(descriptor, f"{_boot_id()} {time.time_ns():020}\n".encode(), 0)
+        finally:
+            os.close(descriptor)
 
     def leave(self) -> None:
         """Say that nobody serves here any more."""

@@ -112,6 +112,9 @@ def check_writable(data: Path) -> Check:
             probe.rename(renamed)
             renamed.rename(probe)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            # No obstacle to a start: what is there can be pulled, and deleting needs a server.
+            return warning(name, f"{place} is full", "pushes are answered 507: free some space")
         advice = f"give this user (id {os.geteuid()}) the right to write in {place}, or choose another --data"
         return failed(name, f"{place} cannot be written: {error.strerror}", advice)
     if place != data:

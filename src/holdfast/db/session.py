@@ -5,6 +5,7 @@ WAL with `synchronous=FULL`: a commit survives a power cut (WAL with NORMAL lose
 
 from __future__ import annotations
 
+import ctypes
 import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -58,10 +59,14 @@ def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> aps
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # Before anything that reads the file: whoever opens it first after a crash recovers it while the others wait.
         connection.set_busy_timeout(_READ_PATIENCE if readonly else _WRITE_PATIENCE)
+        # Else the last one to close removes files that a start on a full disk has no room for.
+        persist = ctypes.c_int(1)
+        connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(persist))
         cursor = connection.cursor()
         if not readonly:
-            # Only an empty file takes auto_vacuum; a filled one ignores it.
-            cursor.execute("pragma auto_vacuum = incremental")
+            if cursor.execute("pragma page_count").fetchall() == [(0,)]:
+                # Only an empty file takes it; to a filled one this would write, which a full disk refuses.
+                cursor.execute("pragma auto_vacuum = incremental")
             cursor.execute("pragma journal_mode = wal")
         for pragma in _READ_PRAGMAS if readonly else _WRITE_PRAGMAS:
             cursor.execute("pragma " + pragma)
