@@ -7,7 +7,6 @@ content that the manifest keeps can no longer be collected when the answer is se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from holdfast.access.model import PushPermit
@@ -94,23 +93,33 @@ class Push:
     async def _store(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> None:
         await check_permit(unit, permit)
         place = await make_and_advance(unit, permit.repository)
-        content_id = await self._keep(unit, parsed)
-        children = await self._children(unit, permit, place, parsed)
-        fresh = await _link(unit, place, content_id, parsed)
-        await _edges(unit, place, content_id, children)
-        settled = [*children, content_id] if parsed.put.tags else children
-        await unit.run(store.DROP_CANDIDATES, repo_id=place.repo_id, ids=settled)
-        await unit.run(store.END_LEASES, repo_id=place.repo_id, ids=children, opener=permit.subject.id)
+        present = await unit.one(store.PRESENT, repo_id=place.repo_id, digest=parsed.digest)
+        content_id, fresh = (present.id, False) if present is not None else await self._lay(unit, permit, place, parsed)
+        await unit.run(store.SETTLE_KEPT, repo_id=place.repo_id, keeper_id=content_id)
+        await unit.run(store.END_LEASES, repo_id=place.repo_id, keeper_id=content_id, opener=permit.subject.id)
         moves = [move for name in parsed.put.tags if (move := await self._move(unit, place, content_id, name))]
-        if not parsed.put.tags:
+        if parsed.put.tags:
+            await unit.run(store.SETTLE, repo_id=place.repo_id, content_id=content_id)
+        else:
             await self._hold(unit, place, content_id)
         if fresh or moves:
             size = len(parsed.put.data) if fresh else 0
             new_tags = sum(move.was is None for move in moves)
-            await unit.run(USAGE, path=permit.repository, bytes=size, repositories=0, tags=new_tags)
+            if size or new_tags:
+                await unit.run(USAGE, path=permit.repository, bytes=size, repositories=0, tags=new_tags)
             data: dict[str, object] = {"digest": parsed.digest, "tags": [move.name for move in moves]}
             kind = ChangeKind.MANIFEST_PUSHED if fresh else ChangeKind.TAG_MOVED
             await record(unit, kind, place, actor=permit.subject.actor, request=permit.request, data=data)
+
+    async def _lay(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> tuple[int, bool]:
+        """Everything of a manifest that the repository does not show yet: content, link, edges. Returns its id, and
+        whether its bytes were not visible here at all."""
+        content_id = await self._keep(unit, parsed)
+        children = await self._children(unit, permit, place, parsed)
+        fresh = await _link(unit, place, content_id, parsed)
+        for child in children:
+            await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=child, keeper_id=content_id)
+        return content_id, fresh
 
     async def _keep(self, unit: Unit, parsed: _Parsed) -> int:
         """Content and body of the manifest; a manifest that was uploaded as a blob first moves into the database."""
@@ -191,11 +200,9 @@ async def _content_id(unit: Unit, digest: str) -> int:
 
 
 async def _link(unit: Unit, place: Place, content_id: int, parsed: _Parsed) -> bool:
-    """Make the manifest visible; True when it was not. The media type first stored in the repository stays."""
+    """Make the manifest visible; True when its bytes were not. The media type first stored in the repository stays."""
     manifest = parsed.manifest
     row = await unit.one(store.LINK, repo_id=place.repo_id, content_id=content_id)
-    if row is not None and row.gone_at is None and row.kind != Kind.BLOB:
-        return False
     subject = await _content_id(unit, manifest.subject.digest) if manifest.subject is not None else None
     await unit.run(
         store.NEW_LINK if row is None else store.SET_LINK,
@@ -210,9 +217,4 @@ async def _link(unit: Unit, place: Place, content_id: int, parsed: _Parsed) -> b
     if subject is not None and await unit.one(store.HAS_LINK, repo_id=place.repo_id, content_id=subject) is not None:
         await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=content_id, keeper_id=subject)
     await unit.run(store.KEEP_WAITING_REFERRERS, repo_id=place.repo_id, subject=content_id)
-    return True
-
-
-async def _edges(unit: Unit, place: Place, content_id: int, children: Sequence[int]) -> None:
-    for child in children:
-        await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=child, keeper_id=content_id)
+    return row is None or row.gone_at is not None

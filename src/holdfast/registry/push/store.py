@@ -16,9 +16,8 @@ class ChildRow(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """A link to the manifest that is being pushed, live or a tombstone."""
+    """A link to the manifest that is being pushed: a blob's, a damaged manifest's, or a tombstone."""
 
-    kind: int
     gone_at: int | None
     media_type: str | None
 
@@ -51,9 +50,14 @@ CHILDREN = Query(
     """,
     ChildRow,
 )
-LINK = Query(
-    "select kind, gone_at, media_type from link where repo_id = :repo_id and content_id = :content_id", LinkRow
+PRESENT = Query(
+    """
+    select c.id from content c join link l on l.repo_id = :repo_id and l.content_id = c.id
+    where c.digest = :digest and c.state = 0 and l.kind > 0 and l.gone_at is null
+    """,
+    ContentId,
 )
+LINK = Query("select media_type from link where repo_id = :repo_id and content_id = :content_id", LinkRow)
 NEW_LINK = Command(
     """
     insert into link (repo_id, content_id, kind, media_type, artifact_type, subject, put_at)
@@ -102,8 +106,20 @@ KEEP_WAITING_REFERRERS = Command(
     on conflict (repo_id, kept_id, keeper_id) do nothing
     """
 )
-DROP_CANDIDATES = Command("delete from candidate where repo_id = :repo_id and content_id = any(:ids)")
-END_LEASES = Command("delete from lease where repo_id = :repo_id and content_id = any(:ids) and opener = :opener")
+# What the manifest keeps needs no look of the collector's own any more, and its leases end.
+SETTLE_KEPT = Command(
+    """
+    delete from candidate where repo_id = :repo_id
+      and content_id in (select kept_id from edge where repo_id = :repo_id and keeper_id = :keeper_id)
+    """
+)
+SETTLE = Command("delete from candidate where repo_id = :repo_id and content_id = :content_id")
+END_LEASES = Command(
+    """
+    delete from lease where repo_id = :repo_id and opener = :opener
+      and content_id in (select kept_id from edge where repo_id = :repo_id and keeper_id = :keeper_id)
+    """
+)
 TAG = Query("select content_id from tag where repo_id = :repo_id and name = :name", TagRow)
 PUT_TAG = Command(
     """
