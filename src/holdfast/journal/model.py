@@ -16,3 +16,5 @@ class ChangeKind(StrEnum):
     BLOB_MOUNTED = "blob.mounted"
     CONTENT_DAMAGED = "content.damaged"
     CONTENT_REPAIRED = "content.repaired"
+    DAMAGE_REPAIRED = "damage.repaired"
+    LITTER_DELETED = "litter.deleted"
