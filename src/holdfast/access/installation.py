@@ -10,9 +10,9 @@ from holdfast.db.port import Database, Unit
 
 async def installation_id(db: Database) -> str:
     """The id of this installation, made on first use."""
-    row = await db.one(INSTALLATION)
-    if row is not None:
-        return row.uuid
+    known = await known_installation(db)
+    if known is not None:
+        return known
     fresh = str(uuid.uuid4())
 
     async def add(unit: Unit) -> str:
@@ -21,3 +21,9 @@ async def installation_id(db: Database) -> str:
         return made.uuid if made is not None else fresh
 
     return await db.write(add)
+
+
+async def known_installation(db: Database) -> str | None:
+    """The id of this installation, None when it has none yet."""
+    row = await db.one(INSTALLATION)
+    return row.uuid if row is not None else None

@@ -13,12 +13,14 @@ from holdfast.cli.config import config
 from holdfast.cli.doctor import doctor
 from holdfast.cli.serve import serve
 from holdfast.cli.tls import tls
+from holdfast.cli.verify import verify
 
 _EXAMPLES = """\b
 Examples:
   holdfast serve --data /srv/registry          start a registry on 127.0.0.1:5000
   holdfast serve --open                        the same without a password, for trying out
   holdfast doctor --data /srv/registry         is this machine fit for it?
+  holdfast verify --data /srv/registry         is everything there that was acknowledged?
   holdfast config                              every setting in force, and where it comes from
   holdfast VERB --help                         what VERB does, with examples
 """
@@ -30,5 +32,5 @@ def main() -> None:
     """Holdfast, a self-hosted container registry."""
 
 
-for verb in (serve, doctor, config, tls, admin):
+for verb in (serve, doctor, verify, config, tls, admin):
     main.add_command(verb)
