@@ -21,3 +21,8 @@ class Damaged(DatabaseError):
 
 class TooNew(DatabaseError):
     """The schema was laid by a newer program than this one."""
+
+
+class StatementFailed(Exception):
+    """The engine refused a statement of ours: its SQL, a type or a constraint. A mistake in the program, which trying
+    again does not mend: so it is no `DatabaseError`."""

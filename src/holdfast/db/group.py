@@ -105,8 +105,8 @@ class GroupWriter:
             return
         try:
             self._transaction(group)
-        except apsw.Error as error:
-            meaning = translate(error)
+        except Exception as error:  # the thread lives on whatever it was, so that nobody waits for ever
+            meaning = translate(error) if isinstance(error, apsw.Error) else Unavailable("the database failed")
             meaning.__cause__ = error
             self._fail(group, meaning)
         finally:

@@ -14,12 +14,20 @@ from typing import Any, TypeVar
 import apsw
 
 from holdfast.db.dialect import Prepared, row_maker
-from holdfast.db.errors import Damaged, DatabaseError, Full, Unavailable
+from holdfast.db.errors import Damaged, DatabaseError, Full, StatementFailed, Unavailable
 from holdfast.db.query import Command, Query
 
 Row = TypeVar("Row")
 T = TypeVar("T")
 
+_OUR_MISTAKES = (
+    apsw.SQLError,
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.MisuseError,
+    apsw.BindingsError,
+    apsw.IncompleteExecutionError,
+)
 _FSYNC_FAILED = frozenset({apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC})
 _READ_PATIENCE, _WRITE_PATIENCE = 1000, 10_000
 """Milliseconds to wait for another process's lock; readers wait in the loop."""
@@ -38,14 +46,14 @@ def system_clock() -> int:
     return time.time_ns() // 1000
 
 
-def translate(error: apsw.Error) -> DatabaseError | apsw.Error:
-    """The driver's error by meaning; an error of our own SQL comes back as it is."""
+def translate(error: apsw.Error) -> DatabaseError | StatementFailed:
+    """The driver's error by meaning: always another exception, so that a chain of causes ends."""
     if isinstance(error, apsw.FullError):
         return Full("the disk of the database is full")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return Damaged("the database file is damaged")
-    if isinstance(error, apsw.SQLError | apsw.ConstraintError | apsw.MisuseError | apsw.BindingsError):
-        return error
+    if isinstance(error, _OUR_MISTAKES):
+        return StatementFailed("the database refused a statement of the registry")
     return Unavailable("the database does not answer")
 
 
