@@ -131,6 +131,18 @@ class Connection:
             self._buffer = b""
         self._socket.sendall(data)
 
+    def begin(self, method: str, target: str, length: int) -> bytes:
+        """Begin a request whose `length` bytes of body are sent with `send`; give what `receive` wants to see of it.
+
+        It asks for "100 Continue" and waits for it: on return the server is reading the body.
+        """
+        extent = f"Content-Length: {length}\r\nExpect: 100-continue"
+        head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{extent}\r\n\r\n".encode("latin-1")
+        self.send(head)
+        went_on = self._head()
+        assert went_on.startswith("HTTP/1.1 100 "), went_on
+        return head
+
     def receive(self, request: bytes, *, close: bool = False) -> Answer:
         """Read the answer to `request`; with `close` the server must end the connection after it."""
         head = self._head()

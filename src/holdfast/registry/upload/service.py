@@ -135,7 +135,6 @@ class Upload:
         row = await self._row(session)
         await check_permit(self._db, permit)
         if row is None:
-            _check_start(chunk, 0)
             await self._finish_whole(permit, digest, chunk)
             return
         _check_start(chunk, row.received)
@@ -208,14 +207,22 @@ class Upload:
             await self._store(permit, offer, session)
 
     async def _finish_whole(self, permit: PushPermit, digest: Digest, chunk: Chunk) -> None:
-        """A closing request of a session without bytes: the whole blob, or a repeat of one that was answered."""
-        if chunk.length == 0 and Digest.of(b"", digest.algorithm) != digest:
+        """A closing request of a session without bytes: the whole blob, or a repeat of one that was answered.
+
+        A repeat brings what the first one brought, the last chunk or nothing: that is not the blob, but the blob is
+        here and leased to the opener.
+        """
+        try:
+            _check_start(chunk, 0)
+            await self.put(permit, digest, chunk)
+        except (DigestMismatch, UploadOutOfOrder):
             leased = await self._db.one(
                 store.LEASED, path=permit.repository, digest=digest, opener=permit.subject.id, now=self._db.now()
             )
-            if leased is not None:
-                return
-        await self.put(permit, digest, chunk)
+            if leased is None:
+                raise
+            async for _ in chunk.body:
+                continue  # read to its end, so that the answer is
 
     async def _store(self, permit: PushPermit, offer: Offer, session: Session | None) -> None:
         """The one transaction that makes a durable, verified blob visible and ends its session."""
@@ -249,7 +256,8 @@ class Upload:
         else:
             changed = await self._open_row(unit, permit, values)
         if not changed:
-            raise UploadOutOfOrder("another chunk of this upload was stored first", step.was)
+            row = await unit.one(store.UPLOAD, id=step.session.name)
+            raise _overtaken(row.received if row is not None else 0)
         if step.early is not None:
             await unit.run(store.PUT_EARLY, id=step.session.name, bytes=step.early)
         elif step.was:
@@ -276,7 +284,7 @@ class Upload:
         row = await self._row(session)
         now = row.received if row is not None else 0
         if now != was:
-            raise UploadOutOfOrder("another chunk of this upload was stored first", now)
+            raise _overtaken(now)
 
     async def _roomy(self, body: Body) -> AsyncIterator[bytes]:
         """The body, as long as there is room for it."""
@@ -312,6 +320,13 @@ class Upload:
             raise NoRoom("the disk is full") from error
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
+
+
+def _overtaken(received: int) -> RegistryError:
+    """What to tell a chunk that found its session moved to `received` bytes, or cancelled."""
+    if received == CANCELLED:
+        return UploadUnknown("this upload session has ended: start a new one with POST")
+    return UploadOutOfOrder("another chunk of this upload was stored first", received)
 
 
 def _in_memory(held: Gathered, algorithm: str) -> tuple[Received, bytes]:
