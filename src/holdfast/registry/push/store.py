@@ -57,7 +57,7 @@ PRESENT = Query(
     """,
     ContentId,
 )
-LINK = Query("select media_type from link where repo_id = :repo_id and content_id = :content_id", LinkRow)
+LINK = Query("select gone_at, media_type from link where repo_id = :repo_id and content_id = :content_id", LinkRow)
 NEW_LINK = Command(
     """
     insert into link (repo_id, content_id, kind, media_type, artifact_type, subject, put_at)
