@@ -19,11 +19,12 @@ import apsw
 
 from holdfast.db.errors import DatabaseError, Unavailable
 from holdfast.db.port import Unit
-from holdfast.db.session import Session, drive, fsync_failed, translate
+from holdfast.db.session import WRITE_PATIENCE, Session, drive, fsync_failed, translate
 
 T = TypeVar("T")
 GROUP_LIMIT = 256
-_TRUNCATE_ABOVE_PAGES = 16384  # 64 MiB of write-ahead log
+_COPY_FROM_PAGES = 4096  # 16 MiB of write-ahead log
+_TRUNCATE_ABOVE_PAGES = 16384  # 64 MiB
 
 Work = Callable[[Unit], Awaitable[Any]]
 
@@ -52,7 +53,7 @@ class GroupWriter:
         self._broken = False
         self._closed = False
         self._log_pages = 0
-        session.connection.set_wal_hook(self._committed_pages)
+        session.connection.set_wal_hook(self._note_pages)
         self._thread = threading.Thread(target=self._serve, name="holdfast-writer", daemon=True)
         self._thread.start()
 
@@ -156,17 +157,28 @@ class GroupWriter:
                 connection.cursor().execute("rollback")
             if any(fsync_failed(job.error) for job in group):
                 self._broken = True
-            elif self._log_pages > _TRUNCATE_ABOVE_PAGES:
-                self._log_pages = 0
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            elif self._log_pages >= _COPY_FROM_PAGES:
+                self._shorten_log(connection)
         except apsw.Error as error:
             # A checkpoint that cannot run now runs later; a rollback that fails leaves a connection nobody may use.
             self._broken = self._broken or connection.in_transaction or fsync_failed(error)
 
-    def _committed_pages(self, connection: apsw.Connection, name: str, pages: int) -> int:
+    def _shorten_log(self, connection: apsw.Connection) -> None:
+        """Copy the log into the file, and empty a long one unless a reader is in the way: nobody waits for readers.
+
+        Not in the engine's hook: what fails there fails a commit that is durable already.
+        """
+        pages, self._log_pages = self._log_pages, 0
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if pages > _TRUNCATE_ABOVE_PAGES:
+            connection.set_busy_timeout(0)
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            finally:
+                connection.set_busy_timeout(WRITE_PATIENCE)
+
+    def _note_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._log_pages = pages
-        if pages >= 4096:
-            connection.wal_checkpoint(name, mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         return apsw.SQLITE_OK
 
     def _answer(self, group: list[_Job]) -> None:

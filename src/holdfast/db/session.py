@@ -29,7 +29,7 @@ _OUR_MISTAKES = (
     apsw.IncompleteExecutionError,
 )
 _FSYNC_FAILED = frozenset({apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC})
-_READ_PATIENCE, _WRITE_PATIENCE = 1000, 10_000
+READ_PATIENCE, WRITE_PATIENCE = 1000, 10_000
 """Milliseconds to wait for another process's lock; readers wait in the loop."""
 _READ_PRAGMAS = ("query_only = on", "cache_size = -16384", "temp_store = memory")
 _WRITE_PRAGMAS = (
@@ -66,7 +66,7 @@ def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> aps
         # one of its tables has a partial index, which costs several times the query itself.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # Before anything that reads the file: whoever opens it first after a crash recovers it while the others wait.
-        connection.set_busy_timeout(_READ_PATIENCE if readonly else _WRITE_PATIENCE)
+        connection.set_busy_timeout(READ_PATIENCE if readonly else WRITE_PATIENCE)
         # Else the last one to close removes files that a start on a full disk has no room for.
         persist = ctypes.c_int(1)
         connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(persist))
