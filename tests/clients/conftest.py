@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.clients.engines import Containerd, Engine, containerd_of, engine_of
 from tests.clients.matrix import PROPERTY, cells, table
 from tests.clients.programs import INSTALLED, SYSTEM, UNSTABLE, Client, Workshop, find, make_home
 from tests.clients.wire import Wire
-from tests.serving import Server, running_server
+from tests.serving import Server, program, running_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,12 +41,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run one server with an admin for all client tests; none of them may have met a 5xx or a stack in its log."""
+    """Run one server with an admin for all client tests.
+
+    When they are done its log holds no 5xx and no stack, and `holdfast verify --deep` finds nothing.
+    """
     with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running
     log = running.log_text()
     broken = [line for line in log.splitlines() if re.search(r'"status": ?5\d\d|Traceback', line)]
     assert not broken, "\n".join(broken[:20])
+    command = [str(program()), "verify", "--deep", "--data", str(running.data)]
+    verified = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 @pytest.fixture(scope="session")
