@@ -143,8 +143,9 @@ class Connection:
         assert went_on.startswith("HTTP/1.1 100 "), went_on
         return head
 
-    def receive(self, request: bytes, *, close: bool = False) -> Answer:
-        """Read the answer to `request`; with `close` the server must end the connection after it."""
+    def receive(self, request: bytes, *, close: bool = False, pipelined: bool = False) -> Answer:
+        """Read the answer to `request`. `close`: the server must end the connection after it. `pipelined`: the next
+        answer may be there already."""
         head = self._head()
         line, _, rest = head.partition("\r\n")
         status = int(line.split(" ", 2)[1])
@@ -156,7 +157,8 @@ class Connection:
         assert not any(name == "transfer-encoding" for name, _ in fields), f"an answer of unknown length: {head}"
         body = b"" if bare else self._take(length)
         answer = Answer(method.decode("latin-1"), target.decode("latin-1"), status, fields, body)
-        self._finish(answer, close=close)
+        if not pipelined:
+            self._finish(answer, close=close)
         return answer
 
     def _head(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 
 import pytest
@@ -110,13 +111,19 @@ def test_pages_hold_every_referrer_once(repository: Repository, subject: str) ->
 def test_a_page_is_bounded_in_bytes_too(repository: Repository, subject: str) -> None:
     pushed = []
     for number in range(6):
-        data = referrer(IMAGE, annotations={"n": str(number), "text": "a" * (1_400_000 if number != 3 else 10)})
-        repository.manifest(data)
-        pushed.append(digest(data))
-    pages = walk(repository, subject)
-    assert [entry["digest"] for page in pages for entry in page] == pushed
-    # A client keeps no more than 4 MiB of a manifest.
-    assert all(len(encoded({"manifests": page})) < 4 << 20 for page in pages)
+        text = "\U0001f6a2" * (350_000 if number != 3 else 10)
+        data = json.dumps(
+            {**json.loads(referrer(IMAGE)), "annotations": {"n": str(number), "text": text}}, ensure_ascii=False
+        )
+        pushed.append(repository.manifest(data.encode()))
+    target: str | None = subject
+    found: list[object] = []
+    while target is not None:
+        answer = repository.expect(200, "GET", target)
+        assert len(answer.body) < 4 << 20, "a client keeps no more than 4 MiB of an index"
+        found += [entry["digest"] for entry in listed(answer)]
+        target = following(answer)
+    assert found == pushed
 
 
 def test_a_referrer_may_come_before_its_subject(repository: Repository) -> None:

@@ -49,7 +49,8 @@ class ListHandlers:
             kind = f"&artifactType={quote(wanted, safe='')}" if wanted is not None else ""
             path = f"/v2/{permit.repository}/referrers/{subject}?after={found.after}{kind}"
             headers.append((b"link", f'<{path}>; rel="next"'.encode()))
-        return Answer(200, headers, json.dumps(index, separators=(",", ":")).encode())
+        # Not escaped: the page is bounded by the bytes of the annotations as they were pushed.
+        return Answer(200, headers, json.dumps(index, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def _page_fields(request: Request) -> tuple[int | None, str]:
