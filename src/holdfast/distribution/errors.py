@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from holdfast.access.errors import Busy as LogInsBusy
 from holdfast.access.errors import Denied, StalePermit, Unauthenticated
+from holdfast.blobs.errors import BlobError
+from holdfast.blobs.errors import Full as StoreFull
 from holdfast.db.errors import DatabaseError
 from holdfast.db.errors import Full as DatabaseFull
 from holdfast.distribution.answer import Answer, Headers
@@ -71,6 +73,8 @@ TABLE: dict[type[BaseException], Refusal] = {
     registry.TooManyUploads: Refusal(429, "TOOMANYREQUESTS"),
     registry.NoRoom: Refusal(507, "DENIED"),
     registry.ContentUnavailable: Refusal(503, "UNSUPPORTED"),
+    StoreFull: Refusal(507, "DENIED"),
+    BlobError: Refusal(503, "UNSUPPORTED"),
     DatabaseFull: Refusal(507, "DENIED"),
     DatabaseError: Refusal(503, "UNSUPPORTED"),
 }
