@@ -24,15 +24,6 @@ class Answer(NamedTuple):
     length: int | None = None
 
 
-class FileAnswer(NamedTuple):
-    """An answer whose body is the whole file at `path`, of `length` bytes."""
-
-    status: int
-    headers: Headers
-    path: str
-    length: int
-
-
 class StreamAnswer(NamedTuple):
     """An answer whose body comes in pieces, `length` bytes together."""
 
@@ -42,25 +33,21 @@ class StreamAnswer(NamedTuple):
     length: int
 
 
-AnyAnswer = Answer | FileAnswer | StreamAnswer
+AnyAnswer = Answer | StreamAnswer
 
 
 async def send(request: Request, answer: AnyAnswer) -> int:
     """Send `answer`; returns how many bytes of body were sent."""
-    head = request.method == "HEAD"
     length = answer.length if answer.length is not None else len(answer.body)
     headers = [*_COMMON, (b"x-request-id", request.id.encode()), *answer.headers]
     if answer.status not in (204, 304):
         headers.append((b"content-length", b"%d" % length))
     await request.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    if head or isinstance(answer, Answer):
-        body = b"" if head or not isinstance(answer, Answer) else answer.body
-        await request.send({"type": "http.response.body", "body": body})
-        return len(body)
-    if isinstance(answer, FileAnswer):
-        await request.send({"type": "http.response.pathsend", "path": answer.path})
-        return length
-    return await _send_pieces(request, answer)
+    if isinstance(answer, StreamAnswer):
+        return await _send_pieces(request, answer)
+    body = b"" if request.method == "HEAD" else answer.body
+    await request.send({"type": "http.response.body", "body": body})
+    return len(body)
 
 
 async def _send_pieces(request: Request, answer: StreamAnswer) -> int:

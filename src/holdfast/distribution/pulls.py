@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.access.model import PullPermit
-from holdfast.distribution.answer import Answer, AnyAnswer, FileAnswer, Headers, StreamAnswer
+from holdfast.distribution.answer import Answer, AnyAnswer, Headers, StreamAnswer
 from holdfast.distribution.request import Request
 from holdfast.oci.digest import Digest
 from holdfast.oci.errors import RangeInvalid
@@ -13,7 +13,6 @@ from holdfast.registry.model import StoredBlob
 from holdfast.registry.pull.service import Pull
 
 _IN_ONE_BODY = 1 << 20
-_PATHSEND = "http.response.pathsend"
 _FOREVER = b"max-age=31536000, immutable"
 
 
@@ -73,10 +72,6 @@ class PullHandlers:
         length = end - start
         if length <= _IN_ONE_BODY:
             return Answer(status, headers, await self._pull.read(permit, blob, start, end))
-        if length == blob.size and _PATHSEND in request.scope.get("extensions", ()):
-            path = await self._pull.file(permit, blob)
-            if path is not None:
-                return FileAnswer(status, headers, path, length)
         return StreamAnswer(status, headers, await self._pull.stream(permit, blob, start, end), length)
 
 

@@ -41,6 +41,7 @@ _METHODS = {
     Endpoint.TAGS: "GET, HEAD",
     Endpoint.REFERRERS: "GET, HEAD",
 }
+_ALLOWED = {endpoint: frozenset(methods.split(", ")) for endpoint, methods in _METHODS.items()}
 _READS = ("GET", "HEAD")
 _CLIENT_GONE = 499  # for the log alone
 
@@ -94,7 +95,13 @@ class Surface:
         except Exception as error:
             await request.drain()
             answer = self._refuse(request, error)
-        sent = await send(request, answer)
+        try:
+            sent = await send(request, answer)
+        except Exception as error:
+            # The status is out already: the connection fails, so that nobody takes a part for the whole.
+            self._telemetry.events.warning("answer broke off", request=request_id, exc_info=error)
+            self._log(request, endpoint, answer.status, 0, began)
+            raise
         self._log(request, endpoint, answer.status, sent, began)
 
     async def _answer(self, request: Request, route: Route) -> AnyAnswer:
@@ -117,7 +124,7 @@ class Surface:
         endpoint, method = route.endpoint, request.method
         if endpoint is Endpoint.UNROUTED:
             raise NotFound
-        if method not in _METHODS[endpoint].split(", "):
+        if method not in _ALLOWED[endpoint]:
             raise MethodNotAllowed(_METHODS[endpoint])
         if endpoint is Endpoint.PING:
             await self._access.confirm(who)

@@ -108,15 +108,6 @@ class Pull:
             raise _no_blob(blob.digest)
         return data
 
-    async def file(self, permit: PullPermit, blob: StoredBlob) -> str | None:
-        """The plain file that holds the whole blob, checked to be there and as long as it should be; None: stream."""
-        if blob.key is None:
-            return None
-        path = self._blobs.path(blob.key)
-        if path is not None:
-            await self._check_object(permit, blob)
-        return path
-
     async def stream(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Bytes `start` to `end` in pieces of at most 1 MiB; the object is checked before the first is promised."""
         await self._check_object(permit, blob)
