@@ -1,6 +1,6 @@
 """Whether the database file is sound: what the engine itself can tell about its pages, indexes and references.
 
-Promises: nothing is written. The first pass is one read of at most `PATIENCE` seconds. Where that is too short for the
+Promises: nothing is written. The first pass is one read of at most `patience` seconds. Where that is too short for the
 file, it is examined whole when nobody serves from it, else table by table, each within the same bound, because a long
 read keeps the write-ahead log of a running server from being reset (data.md, rule 11).
 """
@@ -18,7 +18,7 @@ from holdfast.db.session import connect, translate
 
 PATIENCE = 4.0
 _FAULTS = 100
-_STEPS = 20_000
+_STEPS = 1000
 
 _TABLES = "select name from sqlite_schema where type = 'table' and name not like 'sqlite%' order by name"
 _REFERENCES = 'select "table", parent, count(*) from pragma_foreign_key_check(?) group by 1, 2'
@@ -33,7 +33,9 @@ class Integrity(NamedTuple):
     unchecked: list[str]
 
 
-def examine(path: str, *, deep: bool, followed: Collection[str], served: Callable[[], bool]) -> Integrity:
+def examine(
+    path: str, *, deep: bool, followed: Collection[str], served: Callable[[], bool], patience: float = PATIENCE
+) -> Integrity:
     """Examine the file at `path`. `deep`: compare every index with its table too.
 
     `followed`: tables whose references the caller follows himself. `served`: asked only when the bound was too short.
@@ -41,7 +43,7 @@ def examine(path: str, *, deep: bool, followed: Collection[str], served: Callabl
     """
     connection = connect(path, readonly=True)
     try:
-        return _Examination(connection, deep, followed).run(served)
+        return _Examination(connection, deep, followed, patience).run(served)
     except apsw.Error as error:
         raise translate(error) from error
     finally:
@@ -49,11 +51,11 @@ def examine(path: str, *, deep: bool, followed: Collection[str], served: Callabl
 
 
 class _Examination:
-    def __init__(self, connection: apsw.Connection, deep: bool, followed: Collection[str]) -> None:
+    def __init__(self, connection: apsw.Connection, deep: bool, followed: Collection[str], patience: float) -> None:
         self._connection = connection
         self._pragma = "integrity_check" if deep else "quick_check"
         self._followed = followed
-        self._patience: float | None = PATIENCE
+        self._patience: float | None = patience
         self._found = Integrity([], [], [])
 
     def run(self, served: Callable[[], bool]) -> Integrity:
