@@ -133,6 +133,8 @@ class Ledger:
     may: dict[str, set[str | None]] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     acknowledged: int = 0
+    fresh: list[str] = field(default_factory=list)
+    """Addresses that were told since somebody emptied this."""
 
     def asked(self, address: str, outcome: str | None) -> None:
         """A request is about to be sent that would make `outcome` true."""
@@ -142,10 +144,7 @@ class Ledger:
         """The server acknowledged it."""
         self.may[address] = {outcome}
         self.acknowledged += 1
-
-    def certain(self, address: str, outcome: str) -> bool:
-        """Whether `address` shows `outcome` for certain."""
-        return self.may.get(address) == {outcome}
+        self.fresh.append(address)
 
     def __iter__(self) -> Iterator[tuple[str, set[str | None]]]:
         return iter(list(self.may.items()))

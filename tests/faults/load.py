@@ -22,7 +22,11 @@ _KEPT = 12
 
 
 class Pusher(threading.Thread):
-    """One client at work. `strict`: nothing may be interrupted or refused."""
+    """One client at work.
+
+    `strict`: nothing may be interrupted or refused, every request has a connection of its own (so that any worker may
+    get it), and what was acknowledged is read back at once.
+    """
 
     def __init__(self, port: int, number: int, stopped: threading.Event, *, seed: int, strict: bool = False) -> None:
         super().__init__(name=f"pusher-{number}", daemon=True)
@@ -59,6 +63,7 @@ class Pusher(threading.Thread):
     def _step(self, step: Callable[[], None]) -> None:
         try:
             step()
+            self._read_back()
         except (Interrupted, Refused) as error:
             self.interruptions += 1
             if self._strict:
@@ -69,6 +74,16 @@ class Pusher(threading.Thread):
         except Wrong as error:
             self.trouble.append(str(error))
             self._stopped.set()
+
+    def _read_back(self) -> None:
+        """Where nothing may go wrong, whoever answers knows what was acknowledged a moment ago."""
+        if self._strict:
+            for address in self.ledger.fresh:
+                answer = self._caller.expect((200, 404), "HEAD", address)
+                found = answer.headers["docker-content-digest"] if answer.status == 200 else None
+                if found not in self.ledger.may[address]:
+                    raise Wrong(f"{address} shows {found} right after {self.ledger.may[address]} was acknowledged")
+        self.ledger.fresh.clear()
 
     def _blob(self, repository: str) -> bytes:
         size = self._random.choices((INLINE, SMALL, LARGE), (6, 4, 1))[0]
