@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, ForwardRef
 
-_LIST = re.compile(r"=\s*any\(\s*:(\w+)\s*\)")
+_LIST = re.compile(r"\s*=\s*any\(\s*:(\w+)\s*\)")
 _LOCK = re.compile(r"\bfor (?:no key update|update|key share|share)(?: of \w+)?(?: skip locked)?")
 _NOW = re.compile(r":now\b")
 
@@ -18,7 +18,7 @@ class Prepared:
 
     def __init__(self, text: str, make: Callable[[Any], Any] | None) -> None:
         self.lists = tuple(dict.fromkeys(_LIST.findall(text)))
-        self.text = _LOCK.sub("", _LIST.sub(r"in (select value from json_each(:\1))", text)).strip()
+        self.text = _LOCK.sub("", _LIST.sub(r" in (select value from json_each(:\1))", text)).strip()
         self.needs_now = _NOW.search(text) is not None
         self.make = make
 

@@ -7,6 +7,7 @@ refuses a schema that a newer one laid, and a file that differs from the one tha
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
@@ -46,11 +47,13 @@ def migrations(engine: str = "sqlite") -> list[Migration]:
     return sorted(found)
 
 
-def migrate(path: str) -> list[str]:
+def migrate(path: str, known: Sequence[Migration] | None = None) -> list[str]:
     """Bring the database file at `path` to this program's schema; returns the names of what was applied.
 
-    Raises `TooNew` when a newer program laid it, `DatabaseError` when it does not answer.
+    `known`: what to apply instead of the program's own migrations, in order. Raises `TooNew` when a newer program laid
+    it, `DatabaseError` when it does not answer.
     """
+    known = migrations() if known is None else known
     connection = connect(path)
     try:
         cursor = connection.cursor()
@@ -58,7 +61,6 @@ def migrate(path: str) -> list[str]:
         cursor.execute(_TABLE)
         applied = {row[0]: row[2] for row in cursor.execute("select number, name, checksum from schema_migration")}
         cursor.execute("commit")
-        known = migrations()
         _check(applied, known)
         done = []
         for step in known:
@@ -71,7 +73,7 @@ def migrate(path: str) -> list[str]:
         connection.close()
 
 
-def _check(applied: dict[int, str], known: list[Migration]) -> None:
+def _check(applied: dict[int, str], known: Sequence[Migration]) -> None:
     newest = max((step.number for step in known), default=0)
     if applied and max(applied) > newest:
         raise TooNew(

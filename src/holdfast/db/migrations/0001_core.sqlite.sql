@@ -87,6 +87,8 @@ create table link (
 ) strict, without rowid;
 create index link_content on link (content_id);
 create index link_subject on link (repo_id, subject, content_id) where subject is not null;
+-- Whether content is anybody's subject, asked by the foreign key whenever content is deleted.
+create index link_any_subject on link (subject) where subject is not null;
 
 -- A parent keeps its child, a subject keeps its referrer.
 create table edge (

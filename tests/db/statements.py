@@ -1,0 +1,40 @@
+"""Every SQL constant of the program, found by walking its modules."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import holdfast
+from holdfast.db.query import Command, Query
+
+
+class Constant(NamedTuple):
+    """A statement, the module that defines it and its name there."""
+
+    module: str
+    name: str
+    statement: Query[Any] | Command
+
+    def __str__(self) -> str:
+        return f"{self.module.removeprefix('holdfast.')}.{self.name}"
+
+
+def modules() -> Iterator[ModuleType]:
+    """Every module of the program."""
+    for found in pkgutil.walk_packages(holdfast.__path__, "holdfast."):
+        if not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
+
+
+def constants() -> list[Constant]:
+    """Every statement once, where it is defined (stores come before those who import from them)."""
+    seen: dict[int, Constant] = {}
+    for module in sorted(modules(), key=lambda each: not each.__name__.endswith("store")):
+        for name, value in vars(module).items():
+            if isinstance(value, Query | Command):
+                seen.setdefault(id(value), Constant(module.__name__, name, value))
+    return sorted(seen.values())

@@ -1,0 +1,89 @@
+"""The text of a statement is a constant of its module: no value ever becomes part of SQL."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import holdfast
+
+ROOT = Path(holdfast.__file__).parent
+SOURCES = sorted(ROOT.rglob("*.py"))
+EXECUTING = {"execute", "executemany"}
+
+
+def constant_names(tree: ast.Module) -> set[str]:
+    """The names that a module binds at its top to constant text."""
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and is_constant(node.value, names):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return names
+
+
+def is_constant(node: ast.expr, names: set[str]) -> bool:
+    """Whether an expression is text written in the module: a literal, a constant's name, or their sum."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str)
+    if isinstance(node, ast.Name):
+        return node.id in names
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Add)
+        and all(is_constant(side, names) for side in (node.left, node.right))
+    )
+
+
+def made_up(source: str) -> list[int]:
+    """The lines where a statement is made of something else than constants."""
+    tree = ast.parse(source)
+    names = constant_names(tree)
+    lines = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Query", "Command"):
+            text = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg == "text"), None)
+            if text is None or not is_constant(text, names):
+                lines.append(node.lineno)
+    return lines
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_statements_are_constants(path: Path) -> None:
+    assert made_up(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Query(f"select {x}", Row)',
+        'Query("select %s" % x, Row)',
+        'Query("select {}".format(x), Row)',
+        'Query("select " + x, Row)',
+        'Query("select " + str(1), Row)',
+        'Query("".join(["select"]), Row)',
+        "def f(x):\n    return Command(x)",
+        "Command(text=x)",
+        "x = input()\nCommand('delete' + x)",
+        'y = f"select {x}"\nQuery(y, Row)',
+    ],
+)
+def test_what_is_not_a_constant_is_found(text: str) -> None:
+    assert made_up(text) != []
+
+
+def test_what_is_a_constant_is_let_through() -> None:
+    assert made_up('_A = "select"\n_B = _A + " 1"\nQ = Query(_B + " where " "x", Row)\nC = Command(_A)') == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_statements_are_made_in_stores_and_run_in_db(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name) and node.func.id in ("Query", "Command"):
+            assert path.name == "store.py" or room == "db", f"line {node.lineno}"
+        if isinstance(node.func, ast.Attribute) and node.func.attr in EXECUTING:
+            assert room == "db", f"line {node.lineno}"

@@ -1,0 +1,141 @@
+"""Every statement of the program: it prepares, returns what its row type says, and finds its rows by an index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import apsw
+import apsw.ext
+import pytest
+from tests.db.statements import Constant, constants
+
+from holdfast.db.dialect import Prepared
+from holdfast.db.migrate import migrate
+from holdfast.db.query import Query
+from holdfast.db.session import connect
+
+ALL = constants()
+NUMBERS = {"after", "cap", "content_id", "due", "id", "limit", "now", "repo_id", "seq", "size", "state"}
+HOT = (
+    "holdfast.access.store",
+    "holdfast.journal.store",
+    "holdfast.registry.store",
+    "holdfast.registry.pull.store",
+    "holdfast.registry.push.store",
+    "holdfast.registry.upload.store",
+    "holdfast.registry.listing.store",
+    "holdfast.registry.deletion.store",
+    "holdfast.registry.sweep.store",
+)
+"""Modules whose statements serve requests, or run every minute."""
+WHOLE = {"access.store.ACCOUNTS"}
+"""Statements that read a whole table, and may: they run at a first start only."""
+FEW_ROWS = {"registry.store.SETTING"}
+"""Statements that sort, but only as many rows as a name has prefixes."""
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
+    path = str(tmp_path_factory.mktemp("statements") / "holdfast.db")
+    migrate(path)
+    found = connect(path)
+    yield found
+    found.close()
+
+
+def sql(constant: Constant) -> str:
+    return Prepared(constant.statement.text, None).text
+
+
+def plan(connection: apsw.Connection, text: str) -> list[str]:
+    """The steps of a statement's plan, without those of checking foreign keys."""
+    connection.execute("pragma foreign_keys = off")
+    values = dict.fromkeys(re.findall(r":(\w+)", text))
+    steps = [str(row[3]) for row in connection.execute("explain query plan " + text, values)]
+    connection.execute("pragma foreign_keys = on")
+    return steps
+
+
+def scanned(connection: apsw.Connection, text: str, steps: list[str]) -> list[str]:
+    """The steps that read a whole table of the schema, which `text` may call by another name."""
+    tables = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
+    called = {alias for table, alias in re.findall(r"\b(\w+)\s+(?:as\s+)?(\w+)", text) if table in tables}
+    return [step for step in steps if step.startswith("SCAN ") and step.split()[1] in tables | called]
+
+
+def test_there_are_statements() -> None:
+    modules = {each.module for each in ALL}
+    assert set(HOT) <= modules
+    assert all(name.endswith("store") for name in modules), "SQL stands in stores alone"
+
+
+@pytest.mark.parametrize("constant", ALL, ids=str)
+def test_a_statement_prepares_and_returns_what_its_row_says(connection: apsw.Connection, constant: Constant) -> None:
+    found = apsw.ext.query_info(connection, sql(constant))
+    columns = [name for name, *_ in found.description]
+    assert found.query_remaining is None, "one statement a constant"
+    if isinstance(constant.statement, Query):
+        assert tuple(columns) == constant.statement.row._fields
+    else:
+        assert columns == []
+        assert not found.is_readonly
+
+
+@pytest.mark.parametrize("constant", [each for each in ALL if each.module in HOT], ids=str)
+def test_a_hot_statement_neither_scans_nor_sorts(connection: apsw.Connection, constant: Constant) -> None:
+    text = sql(constant)
+    steps = plan(connection, text)
+    if str(constant) not in WHOLE:
+        assert scanned(connection, text, steps) == []
+    if str(constant) not in FEW_ROWS:
+        assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+def test_a_scan_would_be_seen(connection: apsw.Connection) -> None:
+    for text in ("select size from content", "select my.size from content my", "select name from tag where seq = 1"):
+        assert scanned(connection, text, plan(connection, text)) != []
+    text = "select path from repository where path = 'a'"
+    assert scanned(connection, text, plan(connection, text)) == []
+
+
+def test_deleting_a_row_finds_those_that_refer_to_it_by_an_index(connection: apsw.Connection) -> None:
+    """Else the collector's cost would grow with the store and not with the garbage."""
+    slow = {}
+    for (table,) in connection.execute("select name from sqlite_schema where type = 'table'").fetchall():
+        keys = [row[1] for row in connection.execute(f"pragma table_info({table})") if row[5]]
+        if not keys:
+            continue
+        where = " and ".join(f"{key} = 1" for key in keys)
+        text = f"delete from {table} where {where}"
+        steps = [row[3] for row in connection.execute("explain query plan " + text)]
+        if found := scanned(connection, text, steps):
+            slow[table] = found
+    assert slow == {}
+
+
+@pytest.mark.parametrize("constant", [each for each in ALL if isinstance(each.statement, Query)], ids=str)
+def test_a_query_is_prepared_once(connection: apsw.Connection, constant: Constant) -> None:
+    """Unless plans are stable, SQLite prepares anew at each execution where a bound value might change the plan.
+
+    The engine asks its authorizer whenever it prepares, and only then.
+    """
+    asked: list[int] = []
+
+    def authorize(*what: object) -> int:
+        asked.append(1)
+        return apsw.SQLITE_OK
+
+    text = sql(constant)
+    values = {name: (1 if name in NUMBERS else "[1]") for name in re.findall(r":(\w+)", text)}
+    connection.authorizer = authorize
+    connection.execute("savepoint before")
+    try:
+        connection.execute(text, values).fetchall()
+        assert asked
+        asked.clear()
+        connection.execute(text, {name: "[2]" if value == "[1]" else 2 for name, value in values.items()})
+        assert asked == []
+    finally:
+        connection.authorizer = None
+        connection.execute("rollback to before; release before")
