@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 
 import pytest
 from tests.serving import Server, running_server
 from tests.wire.always import checked
-from tests.wire.client import Answer, connected
+from tests.wire.client import connected
 from tests.wire.content import digest, image, noise
+from tests.wire.paging import following
 from tests.wire.repository import Repository
 
 CLAMP = 7
 CONFIG = noise(80, "config")
 IMAGE = image(CONFIG)
-NEXT = re.compile(r'<(/v2/[^>]+)>; rel="next"')
 
 
 @pytest.fixture(scope="module")
 def small_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("pages"), "--open", "--pages-max", str(CLAMP)) as running:
         yield running
-
-
-def following(answer: Answer) -> str | None:
-    """The target of the next page, None when there is none."""
-    link = answer.header("link")
-    if link is None:
-        return None
-    match = NEXT.fullmatch(link)
-    assert match is not None, link
-    return match[1]
 
 
 def walk(repository: Repository, target: str | None, key: str) -> list[list[str]]:

@@ -22,8 +22,8 @@ from tests.wire.content import (
     noise,
     referrer,
 )
+from tests.wire.paging import following
 from tests.wire.repository import Repository
-from tests.wire.test_lists import following
 
 CONFIG = noise(90, "config")
 IMAGE = image(CONFIG)

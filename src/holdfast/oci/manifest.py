@@ -142,6 +142,13 @@ def _media_type(document: dict[str, Any], content_type: str) -> str:
     sent = mediatype.essence(content_type)
     if sent and not mediatype.is_valid(sent):
         raise ManifestInvalid(f"The Content-Type '{excerpt(content_type)}' is not a media type.")
+    own = _agreed(document, sent)
+    if not mediatype.is_inert(own):
+        raise ManifestInvalid(f"The type '{excerpt(own, 64)}' is for people or browsers: no manifest has it.")
+    return own
+
+
+def _agreed(document: dict[str, Any], sent: str) -> str:
     own = document.get("mediaType")
     if own is None:
         return sent or _refuse("mediaType", "is missing, and so is the Content-Type")

@@ -42,6 +42,10 @@ _MEDIA_TYPE: Final = re.compile(
     rf"{_RESTRICTED}/{_RESTRICTED}(?:[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|{_QUOTED}))*",
 )
 
+# The families that browsers show in the page's own origin, and what they run wherever it stands.
+_SHOWN: Final = frozenset({"text", "image", "audio", "video", "multipart", "message"})
+_RUN: Final = ("html", "xml", "script", "pdf", "flash")
+
 # What nearly every descriptor carries need not be matched again.
 _USUAL: Final = frozenset(
     {
@@ -59,6 +63,16 @@ def is_valid(text: str) -> bool:
 def essence(text: str) -> str:
     """Return the media type without its parameters and the space around it (RFC 9110, 8.3.1)."""
     return text.partition(";")[0].strip(" \t")
+
+
+def is_inert(text: str) -> bool:
+    """Say whether content sent with this type (without parameters) is nothing that a browser would run.
+
+    A manifest is sent with the type that its pusher chose: one of a page, an image or a script would make the registry
+    the origin of somebody's program (rules "Content" 5).
+    """
+    kind, _, subtype = text.lower().partition("/")
+    return kind not in _SHOWN and not any(word in subtype for word in _RUN)
 
 
 def is_distributable(layer: str) -> bool:

@@ -40,6 +40,7 @@ from holdfast.registry.upload.whole import Gathered, after, gather, receive_whol
 Body = AsyncIterator[bytes]
 _ROOM_EVERY = 64 << 20
 CANCELLED = -1
+NOBODY = -1
 # After these it is certain that nothing was committed, so the bytes may go; after any other error they stay for the
 # sweeper, because the outcome of a commit can be unknown.
 _NOTHING_STORED = (RegistryError, StalePermit, DatabaseFull)
@@ -179,7 +180,7 @@ class Upload:
                     store.NEW_UPLOAD,
                     id=session.name,
                     repo_id=None,
-                    opener=permit.subject.id,
+                    opener=NOBODY,
                     received=CANCELLED,
                     digest_so_far=None,
                     hash_state=None,

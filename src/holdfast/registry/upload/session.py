@@ -47,7 +47,7 @@ class SessionSigner:
         """A new session; nothing is stored."""
         uuid = os.urandom(16)
         fields = _FIELDS.pack(uuid, now, _ALGORITHMS.index(algorithm))
-        token = base64.urlsafe_b64encode(fields + self._mac(fields, repository, opener)).rstrip(b"=").decode()
+        token = _text(fields + self._mac(fields, repository, opener))
         return Session(token, staged_name(uuid, now), now, algorithm)
 
     def check(self, token: str, repository: str, opener: int) -> Session:
@@ -62,9 +62,15 @@ class SessionSigner:
         fields, mac = raw[: _FIELDS.size], raw[_FIELDS.size :]
         if len(fields) != _FIELDS.size or not hmac.compare_digest(mac, self._mac(fields, repository, opener)):
             raise unknown
+        if token != _text(raw):
+            raise unknown  # the same bytes written in another way: no id that was ever given
         uuid, issued, algorithm = _FIELDS.unpack(fields)
         return Session(token, staged_name(uuid, issued), issued, _ALGORITHMS[algorithm])
 
     def _mac(self, fields: bytes, repository: str, opener: int) -> bytes:
         text = fields + struct.pack(">q", opener) + repository.encode()
         return hashlib.blake2b(text, key=self._key, digest_size=_MAC_BYTES).digest()
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

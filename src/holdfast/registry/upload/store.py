@@ -66,7 +66,10 @@ ADVANCE_UPLOAD = Command(
     where id = :id and received = :was
     """
 )
-CANCEL_UPLOAD = Command("update upload set received = -1, hash_state = null, expires = :expires where id = :id")
+# What was cancelled belongs to nobody: it takes no place among the sessions that its opener may hold.
+CANCEL_UPLOAD = Command(
+    "update upload set received = -1, opener = -1, hash_state = null, expires = :expires where id = :id"
+)
 DROP_UPLOAD = Command("delete from upload where id = :id")
 MOUNTABLE = Query(
     """
