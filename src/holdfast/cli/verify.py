@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,26 +107,28 @@ def _print(outcome: Outcome) -> None:
         click.echo(f"{outcome.total} found, {outcome.total - outcome.left} repaired, {outcome.left} left")
 
 
-class _Lines:
-    """Progress for logs: a line every few seconds, nothing at all for short work."""
+class Lines:
+    """Progress for logs: a line every few seconds, nothing at all for short work. `clock` counts seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._stage = ""
-        self._began = self._last = time.monotonic()
+        self._began = self._last = clock()
 
     def show(self, progress: Progress) -> None:
-        now = time.monotonic()
+        """Take note of how far the work is."""
+        now = self._clock()
         if progress.stage != self._stage:
             self._stage, self._began = progress.stage, now
         if now - self._last >= _LINE_EVERY:
             self._last = now
-            click.echo(f"holdfast: verify: {_line(progress, now - self._began)}", err=True)
+            click.echo(f"holdfast: verify: {describe(progress, now - self._began)}", err=True)
 
     def close(self) -> None:
         """Nothing is left on the screen."""
 
 
-class _Bar:
+class Bar:
     """Progress for people: a bar on the terminal, once the work turns out to be long."""
 
     def __init__(self) -> None:
@@ -142,6 +145,7 @@ class _Bar:
         self._began = self._start = time.monotonic()
 
     def show(self, progress: Progress) -> None:
+        """Take note of how far the work is."""
         now = time.monotonic()
         if progress.stage != self._stage:
             self._stage, self._began = progress.stage, now
@@ -152,7 +156,7 @@ class _Bar:
             self._task,
             completed=progress.done,
             total=max(progress.total, progress.done),
-            description=_line(progress, now - self._began),
+            description=describe(progress, now - self._began),
         )
 
     def close(self) -> None:
@@ -161,11 +165,11 @@ class _Bar:
             self._bars.stop()
 
 
-def _make_display() -> _Lines | _Bar:
-    return _Bar() if sys.stderr.isatty() else _Lines()
+def _make_display() -> Lines | Bar:
+    return Bar() if sys.stderr.isatty() else Lines()
 
 
-def _line(progress: Progress, seconds: float) -> str:
+def describe(progress: Progress, seconds: float) -> str:
     """How far, how fast, and how long yet, in words."""
     done, total = progress.done, max(progress.total, progress.done)
     text = f"{progress.stage} {_amount(done, progress.unit)} of {_amount(total, progress.unit)}"
