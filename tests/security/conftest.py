@@ -1,0 +1,44 @@
+"""Fixtures of the security tests: an open server, and one with an administrator whose password is known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.serving import Credentials, Server, running_server
+from tests.wire.client import Connection, connected
+from tests.wire.seed import sow
+
+PASSWORD = "Planted-Password-4711"
+
+
+@pytest.fixture(scope="session")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a server on which everyone may do everything."""
+    with running_server(tmp_path_factory.mktemp("open"), "--open") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a server whose administrator has the password `PASSWORD`, which it never prints."""
+    path = tmp_path_factory.mktemp("closed")
+    with running_server(path, env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}) as running:
+        running.known_admin = Credentials("admin", PASSWORD)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def open_sown(open_server: Server) -> Iterator[Connection]:
+    """Give a connection to the open server after `seed.SEED` was pushed to it."""
+    with connected(open_server.port) as connection:
+        sow(connection)
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def admin(closed_server: Server) -> Iterator[Connection]:
+    """Give the administrator's connection to the closed server after `seed.SEED` was pushed to it."""
+    with connected(closed_server.port, {"Authorization": closed_server.admin.basic}) as connection:
+        sow(connection)
+        yield connection
