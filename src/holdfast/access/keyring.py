@@ -57,7 +57,7 @@ def _unwrap(masters: Sequence[bytes], name: str, wrapped: bytes) -> bytes:
     for master in masters:
         try:
             return AESGCM(master).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], name.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: a row cut so short that it has no nonce
             continue
     raise WrongMasterKey(
         "the master key does not open the keys in the database: put back the key file that belongs to this data"

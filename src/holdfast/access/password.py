@@ -32,7 +32,7 @@ def matches(stored: str, password: str) -> bool:
     """Whether `password` is the one that `stored` was made of. A damaged hash matches nothing."""
     try:
         return _HASHER.verify(stored, password)
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+    except (argon2.exceptions.VerificationError, ValueError):
         return False
 
 

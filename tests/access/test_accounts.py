@@ -1,0 +1,117 @@
+"""The first administrator, the way back in, and the identity of an installation."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.access.place import PASSWORD, with_admin
+
+from holdfast.access.accounts import ensure_administrator, reset_password
+from holdfast.access.installation import installation_id
+from holdfast.access.password import matches
+from holdfast.db.migrate import migrate
+from holdfast.db.port import Database
+from holdfast.db.query import Query
+from holdfast.db.sqlite import SqliteDatabase
+
+
+class Account(NamedTuple):
+    name: str
+    password: str
+    changed: int
+
+
+ACCOUNTS = Query("select name, password, changed from account order by name", Account)
+
+
+async def the_account(db: Database) -> Account:
+    (found,) = await db.all(ACCOUNTS)
+    return found
+
+
+def fresh(tmp_path: Path) -> SqliteDatabase:
+    path = str(tmp_path / "holdfast.db")
+    migrate(path)
+    return SqliteDatabase(path)
+
+
+def test_the_first_start_makes_the_administrator_and_tells_its_password_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        db = fresh(tmp_path)
+        made = await ensure_administrator(db, None)
+        assert made is not None
+        assert re.fullmatch(r"\w{24}", made)
+        account = await the_account(db)
+        assert account.name == "admin"
+        assert matches(account.password, made)
+        assert await ensure_administrator(db, None) is None
+        assert await ensure_administrator(db, "another-password") is None
+        assert await the_account(db) == account
+        await db.close()
+
+    asyncio.run(main())
+
+
+def test_a_given_password_is_not_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        db = fresh(tmp_path)
+        with pytest.raises(ValueError, match="at least 12 characters"):
+            await ensure_administrator(db, "too-short")
+        assert await db.all(ACCOUNTS) == []
+        assert await ensure_administrator(db, PASSWORD) is None
+        assert matches((await the_account(db)).password, PASSWORD)
+        await db.close()
+
+    asyncio.run(main())
+
+
+def test_two_first_starts_at_once_make_one_administrator(tmp_path: Path) -> None:
+    async def main() -> None:
+        one, two = fresh(tmp_path), fresh(tmp_path)
+        made = await asyncio.gather(*(ensure_administrator(db, None) for db in (one, two)))
+        (password,) = [each for each in made if each is not None]
+        assert matches((await the_account(one)).password, password)
+        for db in (one, two):
+            await db.close()
+
+    asyncio.run(main())
+
+
+def test_reset_makes_a_new_password(tmp_path: Path) -> None:
+    async def scenario(db: Database) -> None:
+        before = await the_account(db)
+        made = await reset_password(db, "admin")
+        after = await the_account(db)
+        assert matches(after.password, made)
+        assert not matches(after.password, PASSWORD)
+        assert after.changed > before.changed
+
+    with_admin(tmp_path, scenario)
+
+
+def test_reset_of_nobody_changes_nothing(tmp_path: Path) -> None:
+    async def scenario(db: Database) -> None:
+        before = await the_account(db)
+        with pytest.raises(LookupError, match="there is no account named 'nobody'"):
+            await reset_password(db, "nobody")
+        assert await the_account(db) == before
+
+    with_admin(tmp_path, scenario)
+
+
+def test_an_installation_is_one_for_ever(tmp_path: Path) -> None:
+    async def main() -> list[str]:
+        one, two = fresh(tmp_path), fresh(tmp_path)
+        found = list(await asyncio.gather(installation_id(one), installation_id(two), installation_id(one)))
+        for db in (one, two):
+            await db.close()
+        return found
+
+    found = {*asyncio.run(main()), *asyncio.run(main())}
+    assert len(found) == 1
+    assert str(uuid.UUID(found.pop())) != ""
