@@ -15,7 +15,7 @@ from holdfast.access.errors import StalePermit
 from holdfast.access.model import PushPermit
 from holdfast.access.standing import check_permit
 from holdfast.blobs.errors import BlobError, Busy, Full, Lost
-from holdfast.blobs.key import new_key
+from holdfast.blobs.key import issued_at, new_key
 from holdfast.blobs.port import BlobStore, Received
 from holdfast.db.errors import Full as DatabaseFull
 from holdfast.db.port import Database, Unit
@@ -145,7 +145,6 @@ class Upload:
             await self._put(permit, digest, Chunk(body, 0, length), session)
             return
         with self._stream(), self._storage(row.received):
-            key = new_key(self._db.now())
             receiver = self._blobs.receive(session.name, session.algorithm, at=row.received, state=row.hash_state)
             async with receiver:
                 await self._unmoved(session, row.received)
@@ -159,6 +158,7 @@ class Upload:
                 if found != digest:
                     await receiver.rollback()
                     raise _mismatch(digest, found)
+                key = new_key(self._db.now())
                 await self._blobs.publish(session.name, key)
             await self._store(permit, Offer(digest, size, None, key), session)
 
@@ -197,7 +197,7 @@ class Upload:
         """The body, from its first byte, is the blob `digest`; `session`, if any, ends with it."""
         with self._stream(), self._storage():
             offer = await receive_whole(
-                self._blobs, self._settings.inline_limit, digest, self._roomy(chunk.body), self._db.now()
+                self._blobs, self._settings.inline_limit, digest, self._roomy(chunk.body), self._db.now
             )
             try:
                 _check_length(chunk, offer.size)
@@ -230,6 +230,9 @@ class Upload:
 
         async def show(unit: Unit) -> None:
             await check_permit(unit, permit)
+            # An object so old and without a row may have been taken for litter meanwhile (data model, rule 6).
+            if offer.key is not None and issued_at(offer.key) < unit.now - self._settings.upload_expire:
+                raise UploadUnknown("this upload took too long: start a new one with POST")
             content_id = await keep_content(unit, offer)
             await show_blob(unit, self._settings, permit, Kept(content_id, offer.size))
             if session is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from holdfast.blobs.key import new_key
@@ -45,17 +45,20 @@ async def after(early: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 
 async def receive_whole(
-    blobs: BlobStore, inline_limit: int, digest: Digest, body: AsyncIterator[bytes], now: int
+    blobs: BlobStore, inline_limit: int, digest: Digest, body: AsyncIterator[bytes], clock: Callable[[], int]
 ) -> Offer:
-    """The blob of `body`, durable and verified, under a key of its own. Raises `DigestMismatch`, `BlobError`."""
+    """The blob of `body`, durable and verified, under a key of its own, issued by `clock` when all of it is here.
+
+    Raises `DigestMismatch`, `BlobError`.
+    """
     held, size, ended = await gather(body, _WHOLE_LIMIT)
     if not ended:
-        return await _stream(blobs, digest, held, body, now)
+        return await _stream(blobs, digest, held, body, clock)
     if size <= inline_limit:
         data = b"".join(held)
         _compare(digest, Digest.of(data, digest.algorithm))
         return Offer(digest, size, data, None)
-    key = new_key(now)
+    key = new_key(clock())
     got = await blobs.put(key, held, digest.algorithm)
     if got.digest != digest:
         await blobs.delete(key)
@@ -63,8 +66,10 @@ async def receive_whole(
     return Offer(digest, size, None, key)
 
 
-async def _stream(blobs: BlobStore, digest: Digest, held: list[bytes], body: AsyncIterator[bytes], now: int) -> Offer:
-    name, key = staged_name(os.urandom(16), now), new_key(now)
+async def _stream(
+    blobs: BlobStore, digest: Digest, held: list[bytes], body: AsyncIterator[bytes], clock: Callable[[], int]
+) -> Offer:
+    name = staged_name(os.urandom(16), clock())
     async with blobs.receive(name, digest.algorithm) as receiver:
         for piece in held:
             await receiver.write(piece)
@@ -75,6 +80,7 @@ async def _stream(blobs: BlobStore, digest: Digest, held: list[bytes], body: Asy
         if got.digest != digest:
             await receiver.rollback()
             _compare(digest, got.digest)
+        key = new_key(clock())
         await blobs.publish(name, key)
     return Offer(digest, got.size, None, key)
 
