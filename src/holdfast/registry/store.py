@@ -102,9 +102,10 @@ NEW_BLOB_LINK = Command(
     on conflict (repo_id, content_id) do nothing
     """
 )
+# As a blob, whatever it was: only a push of the manifest makes sure that all it names is here.
 REVIVE_LINK = Command(
     """
-    update link set gone_at = null, put_at = :now
+    update link set kind = 0, gone_at = null, put_at = :now
     where repo_id = :repo_id and content_id = :content_id and gone_at is not null
     """
 )

@@ -174,6 +174,14 @@ class Site:
         permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
         self.use(lambda core: core.deletion.manifest(permit, Digest(manifest.digest)))
 
+    def delete_blob(self, repository: str, blob: Blob) -> None:
+        permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        self.use(lambda core: core.deletion.blob(permit, Digest(blob.digest)))
+
+    def upload(self, repository: str, blob: Blob) -> None:
+        permit = PushPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        self.use(lambda core: core.upload.put(permit, Digest(blob.digest), Chunk(_once(blob.data))))
+
     def referrers(self, repository: str, subject: Blob) -> list[object]:
         permit = PullPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
         page = self.use(lambda core: core.listing.referrers(permit, Digest(subject.digest), None, 0))

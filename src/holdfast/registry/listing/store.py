@@ -54,7 +54,7 @@ _REFERRERS = """
       and l.subject = (select s.id from content s where s.digest = :subject)
     join content c on c.id = l.content_id
     join body b on b.content_id = c.id
-    where r.path = :path and r.gone_at is null and l.gone_at is null and c.state = 0
+    where r.path = :path and r.gone_at is null and l.gone_at is null and l.kind > 0 and c.state = 0
 """
 REFERRERS = Query(_REFERRERS + " order by l.content_id limit :limit", ReferrerRow)
 REFERRERS_OF_TYPE = Query(
