@@ -87,8 +87,11 @@ _CANDIDATE = " left join candidate k on k.repo_id = r.id and k.content_id = c.id
 
 MANIFEST_BY_TAG = Query(_MANIFEST + _BY_TAG + _BODY + _LIVE, ManifestRow)
 MANIFEST_BY_DIGEST = Query(_MANIFEST + _BY_DIGEST + _BODY + _LIVE + " and l.kind > 0", ManifestRow)
-MANIFEST_HEAD_BY_TAG = Query(_MANIFEST_HEAD + _BY_TAG + _CANDIDATE + _LIVE, ManifestHead)
-MANIFEST_HEAD_BY_DIGEST = Query(_MANIFEST_HEAD + _BY_DIGEST + _CANDIDATE + _LIVE + " and l.kind > 0", ManifestHead)
+# HEAD asks for the bytes too, and reads none of them: what it reports, GET gives.
+MANIFEST_HEAD_BY_TAG = Query(_MANIFEST_HEAD + _BY_TAG + _BODY + _CANDIDATE + _LIVE, ManifestHead)
+MANIFEST_HEAD_BY_DIGEST = Query(
+    _MANIFEST_HEAD + _BY_DIGEST + _BODY + _CANDIDATE + _LIVE + " and l.kind > 0", ManifestHead
+)
 BLOB = Query(_BLOB + _BY_DIGEST + _ANY_BODY + _LIVE, BlobRow)
 BLOB_HEAD = Query(_BLOB_HEAD + _BY_DIGEST + _CANDIDATE + _LIVE, BlobHead)
 RENEW = Command("update candidate set due = :due where repo_id = :repo_id and content_id = :content_id and due < :due")

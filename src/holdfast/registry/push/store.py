@@ -52,7 +52,10 @@ CHILDREN = Query(
 )
 PRESENT = Query(
     """
-    select c.id from content c join link l on l.repo_id = :repo_id and l.content_id = c.id
+    select c.id
+    from content c
+    join link l on l.repo_id = :repo_id and l.content_id = c.id
+    join body b on b.content_id = c.id
     where c.digest = :digest and c.state = 0 and l.kind > 0 and l.gone_at is null
     """,
     ContentId,
