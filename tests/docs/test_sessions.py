@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.clients import images
 from tests.clients.engines import CLASSIC, engine_of
+from tests.clients.wire import Wire
 from tests.docs import pages
 from tests.docs.conftest import Reader
+from tests.serving import running_server
 
 _SESSIONS = [page for page in pages.pages() if any(block.programs is not None for block in pages.blocks(page))]
 
@@ -27,7 +30,19 @@ def test_sessions_work_as_written(page: Path, reader: Reader) -> None:
         else:
             reader.types(block)
     if missing:
-        pytest.skip(f"{', '.join(dict.fromkeys(missing))} not on this machine: run `make tools`")
+        pytest.skip(f"{', '.join(dict.fromkeys(missing))} not on this machine (`make tools` brings the clients)")
+
+
+def test_a_backup_serves_what_was_backed_up(reader: Reader, tmp_path: Path) -> None:
+    page = pages.HOW_TO / "upgrade-and-backup.md"
+    (block,) = [each for each in pages.blocks(page) if each.programs == ("python3",)]
+    reader.types(block)
+    reader.server.stop()
+    (tmp_path / "restored").mkdir()
+    shutil.copytree(reader.home / "backup", tmp_path / "restored" / "data")
+    with running_server(tmp_path / "restored") as restored:
+        restored.known_admin = reader.server.admin
+        Wire(restored).check("team/seed", images.image("docs"), "1")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/how-to/push-and-pull.md"])
