@@ -124,12 +124,14 @@ class House:
         put = ManifestPut(data, media_type, digest or Digest.of(data), tuple(Tag(tag) for tag in tags))
         return await self.pushes.manifest(self.may_push(repo), put)
 
-    async def image(self, *tags: str, name: str = "app", repo: str = REPO, **more: object) -> bytes:
+    async def image(
+        self, *tags: str, name: str = "app", repo: str = REPO, subject: bytes | None = None, **more: object
+    ) -> bytes:
         """Push an image of its own config and layer with everything it needs; returns its manifest."""
         config, layer = f'{{"name":"{name}"}}'.encode(), f"layer of {name}".encode()
         for data in (config, layer):
             await self.blob(data, repo)
-        data = image(config, layer, **more)
+        data = image(config, layer, subject=subject, **more)
         await self.manifest(data, *tags, repo=repo)
         return data
 
@@ -185,6 +187,11 @@ class House:
 
     def state(self, what: bytes | str) -> int:
         (found,) = self.sql("select state from content where id = ?", self.id_of(what))
+        return int(found)
+
+    def last_at(self, repo: str = REPO) -> int:
+        """The time of the last change of a repository."""
+        (found,) = self.sql("select last_at from repository where path = ?", repo)
         return int(found)
 
     def journal(self) -> list[str]:

@@ -15,7 +15,8 @@ LARGE = b"x" * 50_000
 
 
 async def keys(house: House) -> set[str]:
-    return {key async for page in house.blobs.keys() for key in page}
+    pages = house.blobs.keys()
+    return {key async for page in pages for key in page}
 
 
 def test_small_content_stays_in_the_database_and_large_goes_to_the_store(place: Place) -> None:
