@@ -53,7 +53,7 @@ KEEPERS = Query(
     join link own on own.repo_id = e.repo_id and own.content_id = e.kept_id
     join content c on c.id = e.keeper_id
     join body b on b.content_id = e.keeper_id
-    where e.repo_id = :repo_id and e.kept_id = :content_id and l.gone_at is null
+    where e.repo_id = :repo_id and e.kept_id = :content_id and l.gone_at is null and l.kind > 0
     order by e.keeper_id limit :limit
     """,
     KeeperRow,
