@@ -35,10 +35,10 @@ class CouldNotRun(Exception):
 def run(settings: Settings, deep: bool, repair: bool, force: bool, report: Report) -> Outcome:
     """Verify the data directory of `settings`, calling `report` as it goes on. Raises `CouldNotRun`."""
     directory = DataDirectory(settings.data)
-    if not Path(directory.database).exists():
-        raise CouldNotRun(f"there is no registry in {settings.data}: name its directory with --data")
     outcome = Outcome(Options(deep, repair, force))
     try:
+        if not Path(directory.database).exists():
+            raise CouldNotRun(f"there is no registry in {settings.data}: name its directory with --data")
         migrate(directory.database)
         if _database_is_sound(directory, outcome, report):
             asyncio.run(_verify(settings, directory, outcome, report))
@@ -46,6 +46,8 @@ def run(settings: Settings, deep: bool, repair: bool, force: bool, report: Repor
         add_corruption(outcome, [str(error)])
     except (DatabaseError, BlobError) as error:
         raise CouldNotRun(str(error)) from error
+    except OSError as error:
+        raise CouldNotRun(f"{settings.data} cannot be used: {error.strerror}") from error
     return outcome
 
 

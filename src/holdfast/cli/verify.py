@@ -129,9 +129,9 @@ class Lines:
 
 
 class Bar:
-    """Progress for people: a bar on the terminal, once the work turns out to be long."""
+    """Progress for people: a bar on the terminal, once the work has taken more than `after` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: float = _BAR_AFTER) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bars
@@ -140,6 +140,7 @@ class Bar:
             TextColumn("verify: {task.description}"), BarColumn(), console=Console(stderr=True), transient=True
         )
         self._task = self._bars.add_task("", total=None)
+        self._after = after
         self._shown = False
         self._stage = ""
         self._began = self._start = time.monotonic()
@@ -149,7 +150,7 @@ class Bar:
         now = time.monotonic()
         if progress.stage != self._stage:
             self._stage, self._began = progress.stage, now
-        if not self._shown and now - self._start >= _BAR_AFTER:
+        if not self._shown and now - self._start >= self._after:
             self._shown = True
             self._bars.start()
         self._bars.update(

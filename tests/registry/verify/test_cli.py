@@ -67,18 +67,40 @@ def test_what_cannot_run_is_status_2(site: Site, tmp_path: Path, as_json: bool) 
         assert json.loads(done.stdout)["clean"] is False
 
 
-def test_short_work_shows_nothing_on_a_terminal_either(site: Site, tmp_path: Path) -> None:
+def on_a_terminal(place: Path, *words: str) -> tuple[bytes, bytes]:
+    """Run Python with standard error on a terminal; what came on standard output, and what the terminal was sent."""
     leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "holdfast", "verify", "--data", "data"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=follower) as process:
-        output = process.stdout.read() if process.stdout is not None else b""
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=place, env=environment, stdout=subprocess.PIPE, stderr=follower, check=True
+    )
     os.write(follower, b".")
     shown = os.read(leader, 65536)
     os.close(leader)
     os.close(follower)
-    assert process.returncode == 0
-    assert b"Traceback" not in shown
+    return done.stdout, shown
+
+
+def test_short_work_shows_nothing_on_a_terminal(site: Site, tmp_path: Path) -> None:
+    output, shown = on_a_terminal(tmp_path, "-m", "holdfast", "verify", "--data", "data")
     assert output.endswith(b"nothing is wrong\n")
+    assert b"Traceback" not in shown
+
+
+BAR = """
+from holdfast.cli.verify import Bar
+from holdfast.registry.verify.model import Progress
+bar = Bar(after=0)
+for done in range(3):
+    bar.show(Progress("tags", done, 10))
+bar.close()
+"""
+
+
+def test_long_work_shows_a_bar_on_a_terminal(tmp_path: Path) -> None:
+    output, shown = on_a_terminal(tmp_path, "-c", BAR)
+    assert output == b""
+    assert b"verify: tags 2 of 10" in shown
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ def test_a_damaged_object_is_marked_and_the_next_push_heals_it(site: Site, how: 
     assert outcome.left == 1
     with pytest.raises(BlobUnknown):
         site.blob(APP, large.digest)
-    assert site.journal("content.damaged") == [{"damage": f"object-{how}", "reference": large.digest}]
+    assert site.journal("content.damaged") == [
+        {"damage": f"object-{how}", "digest": large.digest, "reference": large.digest}
+    ]
     assert site.classes() == ["content-damaged"]
 
     site.push(OTHER, new, blobs=[large])

@@ -111,3 +111,11 @@ def test_a_store_of_another_registry_is_not_looked_at(site: Site) -> None:
 def test_a_directory_of_the_store_that_was_lost_is_found_as_missing_objects(site: Site) -> None:
     shutil.rmtree(site.object_of(large).parent)
     assert site.classes() == ["object-missing"]
+
+
+@pytest.mark.parametrize("name", ["holdfast.db", "holdfast.db.lock"])
+def test_files_that_cannot_be_opened_are_no_finding(site: Site, name: str) -> None:
+    (site.data / name).unlink()
+    (site.data / name).mkdir()
+    with pytest.raises(CouldNotRun):
+        site.verify()

@@ -50,7 +50,7 @@ def test_a_tag_whose_manifest_is_lost_ends_with_an_event(site: Site) -> None:
         repo_id,
     )[0]
     assert event == (content_id, None, site.value("select seq from repository where id = ?", repo_id))
-    assert site.journal("tag.deleted")[-1]["damage"] == "tag-dangling"
+    assert site.journal("tag.deleted")[-1] == {"damage": "tag-dangling", "reference": "1.0", "tag": "1.0"}
     assert site.whole(APP, "latest")
 
 

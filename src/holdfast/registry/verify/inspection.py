@@ -24,7 +24,11 @@ PAGE = 1000
 ACTOR = "verify"
 _TOGETHER = 32
 _ROUNDS = 4
-_REPORT_EVERY = 1000
+_SUBJECTS = {
+    ChangeKind.CONTENT_DAMAGED: "digest",
+    ChangeKind.CONTENT_REPAIRED: "digest",
+    ChangeKind.TAG_DELETED: "tag",
+}
 
 
 class Spot(Protocol):
@@ -93,8 +97,10 @@ class Inspection:
     async def note(
         self, unit: Unit, place: Place, finding: Finding, kind: ChangeKind = ChangeKind.DAMAGE_REPAIRED
     ) -> None:
-        """Write a repair into the journal."""
+        """Write a repair into the journal; with what readers of its kind expect, whoever writes it."""
         data: dict[str, object] = {"damage": str(finding.damage), "reference": finding.reference}
+        if kind in _SUBJECTS:
+            data[_SUBJECTS[kind]] = finding.reference
         await record(unit, kind, place, actor=ACTOR, request=self.request, data=data)
 
 
