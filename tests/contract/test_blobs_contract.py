@@ -350,6 +350,19 @@ def test_a_receiver_cuts_to_where_it_begins(place: Place, at: int) -> None:
     place.run(scenario)
 
 
+@pytest.mark.parametrize("at", [0, 1, BLOCK])
+def test_a_receiver_that_is_left_untouched_leaves_what_lies_beyond(place: Place, at: int) -> None:
+    """Somebody was faster: he was told that his bytes are safe, and who comes too late finds out while holding them."""
+
+    async def scenario(store: BlobStore) -> None:
+        staged = await stage(store, "up", LONG)
+        async with store.receive("up", "sha256", at=at) as receiver:
+            assert receiver.offset == at
+        assert await store.digest_staged("up", "sha256", len(LONG)) == staged.digest
+
+    place.run(scenario)
+
+
 def test_a_receiver_cannot_begin_beyond_what_is_there(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
         await stage(store, "up", b"four")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.faults.client import Answer, Caller, Ledger, Pushing, Refused, content, digest_of, manifest_of
 from tests.faults.load import INLINE, LARGE, SMALL, pushers, wait_for
-from tests.faults.oracle import check
+from tests.faults.oracle import check, verify
 from tests.faults.volumes import Volume, volume
 from tests.serving import Server, pause, running_server
 
@@ -109,6 +109,7 @@ def test_a_full_disk_refuses_pushes_and_nothing_else(disk: Volume, server: Serve
     caller.expect(201, "PUT", f"{opened}?digest={digest_of(held)}")
     ledger.told(f"{_BLOBS}/{digest_of(held)}", digest_of(held))
     assert check(server.port, [ledger]) > 0
+    verify(server.data, "--deep")
 
 
 @pytest.mark.slow
@@ -129,6 +130,7 @@ def test_a_server_that_is_killed_on_a_full_disk_starts_on_it(disk: Volume, serve
     disk.empty()
     push_all(pushing, 100)
     assert check(server.port, [ledger]) > 0
+    verify(server.data, "--deep")
 
 
 @pytest.mark.slow
@@ -147,6 +149,7 @@ def test_a_disk_that_fills_up_during_concurrent_pushes(disk: Volume, server: Ser
         wait_for(threads, 50)
     ledgers = [thread.ledger for thread in threads]
     assert check(server.port, ledgers) > 0
+    verify(server.data, "--deep")
 
 
 def test_below_the_reserve_pushes_alone_are_refused(tmp_path: Path) -> None:

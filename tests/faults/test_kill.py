@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.faults.client import Ledger
 from tests.faults.load import Pusher, pushers, wait_for
-from tests.faults.oracle import check
+from tests.faults.oracle import check, verify
 from tests.serving import Server, answers_ready, pause, running_server
 
 ROUNDS = int(os.environ.get("HOLDFAST_KILL_ROUNDS", "9"))
@@ -99,5 +99,6 @@ def test_what_was_acknowledged_survives_kill_9(
             ledgers = [thread.ledger for thread in threads]
             server.restart(graceful=False)
             held += check(server.port, ledgers)
+            verify(server.data, "--deep")
         record_property("fault", f"kill -9 with {workers} workers: {len(rounds)} rounds, {held} outcomes held")
     assert held > 0

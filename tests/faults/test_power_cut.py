@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.faults.client import Ledger
 from tests.faults.load import pushers, wait_for
-from tests.faults.oracle import check
+from tests.faults.oracle import check, verify
 from tests.faults.volumes import Cut, volume
 from tests.serving import pause, running_server
 
@@ -47,6 +47,7 @@ def test_acknowledged_pushes_survive_power_cuts(tmp_path: Path, record_property:
                 server.start()
                 held += check(server.port, [thread.ledger for thread in threads])
                 ledgers += [thread.ledger for thread in threads]
+                verify(server.data, "--deep")
             check(server.port, ledgers)
     finally:
         record_property("fault", f"power cuts: {cuts}")

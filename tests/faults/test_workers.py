@@ -29,7 +29,7 @@ from tests.faults.client import (
     manifest_of,
 )
 from tests.faults.load import INLINE, SMALL, pushers, wait_for
-from tests.faults.oracle import check
+from tests.faults.oracle import check, verify
 from tests.serving import program, running_server
 
 _HOT = "faults/hot"
@@ -170,6 +170,7 @@ def test_workers_share_a_directory(
             with pushers(server.port, 4, seed=workers, strict=True) as threads:
                 wait_for(threads, _PUSHES // 2)
                 run_beside(server.data, "admin", "reset", "admin")
+                verify(server.data)
                 for number in range(_RACES):
                     race_for_a_chunk(server.port, 100 + number)
                 run_beside(server.data, "admin", "reset", "admin")
@@ -182,6 +183,7 @@ def test_workers_share_a_directory(
         shown = digest_of(pushing.caller.expect(200, "GET", f"/v2/{_HOT}/manifests/latest").body)
         check_last_wins(rivals, shown)
         held = check(server.port, [pushing.ledger, *(thread.ledger for thread in threads)])
+        verify(server.data, "--deep")
         events = check_histories(server.data)
         server.stop()
         log = server.log_text()

@@ -28,12 +28,13 @@ class MemoryReceiver:
         self._state = state
         self._kept: int | None = None
         self._data: bytearray | None = None
+        self._beyond = False
         self._hash = self._first_hash()
 
     @property
     def offset(self) -> int:
         """Bytes of the upload so far."""
-        return self._at if self._data is None else len(self._data)
+        return self._at if self._data is None or self._beyond else len(self._data)
 
     async def __aenter__(self) -> Self:
         self._store.check_writable()
@@ -44,7 +45,7 @@ class MemoryReceiver:
             raise Lost
         self._data = uploads.setdefault(self._name, bytearray())
         self._store.live[self._name] = self
-        del self._data[self._at :]
+        self._beyond = len(self._data) > self._at
         return self
 
     async def __aexit__(
@@ -53,6 +54,9 @@ class MemoryReceiver:
         if self._store.live.get(self._name) is not self:
             return
         del self._store.live[self._name]
+        if self._beyond:
+            self._data = None
+            return
         if self._kept is None and self._at == 0:
             del self._store.uploads[self._name]
         else:
@@ -87,6 +91,9 @@ class MemoryReceiver:
         self._store.check_writable()
         if self._data is None or self._store.live.get(self._name) is not self:
             raise Unavailable("This upload was published or left.")
+        if self._beyond:
+            del self._data[self._at :]
+            self._beyond = False
         return self._data
 
     def _first_hash(self) -> RunningHash | None:

@@ -11,8 +11,9 @@ or `publish` beside it, gets `Busy` at once and changes nothing. Leaving the rec
 its process. A caller that decides by what it received publishes *inside* the receiver, before leaving it: after it,
 somebody else may have taken the upload up again. Outside is for a name that nobody else knows.
 
-**Nothing but checkpoints lasts.** A receiver starts at offset `at`: what lies beyond is cut off first, for it was never
-acknowledged. When it is left, what the last checkpoint covered stays and the rest is cut off again; without a
+**Nothing but checkpoints lasts.** A receiver starts at offset `at`: what lies beyond is cut off by its first write,
+checkpoint or rollback, for it was never acknowledged. One that is left before that leaves what lies beyond: so its user
+can look, holding the upload, whether it still stands at `at`, and leave it to whoever was faster. When it is left, what the last checkpoint covered stays and the rest is cut off again; without a
 checkpoint the upload is as it was at `at`, and with `at` 0 it is gone.
 
 **Cancellation.** A cancelled call may or may not have taken effect, but never by half; a cancelled `write` has taken
@@ -55,7 +56,7 @@ class Receiver(Protocol):
         ...
 
     async def __aenter__(self) -> Self:
-        """Take the upload and cut it to `at`. Raises Busy, Lost (shorter than `at`), Full, Unavailable."""
+        """Take the upload at `at`. Raises Busy, Lost (shorter than `at`), Full, Unavailable."""
         ...
 
     async def __aexit__(

@@ -68,7 +68,11 @@ def _hash(running: RunningHash, chunks: Sequence[Buffer]) -> None:
 
 
 class StagedFile:
-    """Staged upload `name`, cut to `at`, its lock held until `release`, `publish` or a failed sync."""
+    """Staged upload `name`, its lock held until `release`, `publish` or a failed sync.
+
+    What lies beyond `at` is cut off by the first thing that is done to it, and not before: whoever took it may find
+    then that somebody else had it first and was told that his bytes are safe.
+    """
 
     def __init__(
         self, volume: Volume, equipment: Equipment, name: str, *, algorithm: str, at: int, state: bytes | None
@@ -88,6 +92,7 @@ class StagedFile:
         self._may_direct = at % ALIGNMENT == 0
         self._name_durable = at > 0
         self._touched = False
+        self._beyond = False
         volume.check_writable()
         self._fd = self._take()
 
@@ -107,12 +112,16 @@ class StagedFile:
                 size = self._files.fstat(fd).st_size
                 if size < self._at:
                     raise Lost
-                if size > self._at:
-                    self._files.ftruncate(fd, self._at)
         except BaseException:
             let_go(self._files, fd)
             raise
+        self._beyond = size > self._at
         return fd
+
+    def _cut_beyond(self, fd: int) -> None:
+        if self._beyond:
+            self._files.ftruncate(fd, self._at)
+            self._beyond = False
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -123,6 +132,7 @@ class StagedFile:
         self._touched = True
         total = len(self._carry) + sum(len(chunk) for chunk in chunks)
         with translated(), self._equipment.hashing(self._hash, chunks, total):
+            self._cut_beyond(fd)
             if self._goes_direct(fd, total):
                 self._append_direct(fd, chunks)
             else:
@@ -223,6 +233,7 @@ class StagedFile:
         fd = self._open_fd()
         self._volume.check_writable()
         with translated(), self._equipment.hashing(self._hash, chunks, sum(map(len, chunks))):
+            self._cut_beyond(fd)
             if chunks or self._carry:
                 self._touched = True
                 self._append_cached(fd, chunks)
@@ -244,6 +255,7 @@ class StagedFile:
         with translated():
             self._stop_direct(fd)
             self._files.ftruncate(fd, self._at)
+        self._beyond = False
         self._hash = self._first_hash()
         self._carry = b""
         self._end = self._started = self._awaited = self._at
@@ -265,6 +277,10 @@ class StagedFile:
         """
         fd, self._fd = self._fd, -1
         if fd < 0:
+            return
+        if self._beyond:
+            # Nothing was done to it.
+            let_go(self._files, fd)
             return
         end = self._at if keep is None else keep
         try:

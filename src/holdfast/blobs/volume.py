@@ -35,6 +35,7 @@ class Volume:
         self._marker = f"{self.root}/{MARKER}"
         self._installation: str | None = None
         self._stopped: str | None = "The blob store is not open."
+        self._sync_failed = False
 
     def upload(self, name: str) -> str:
         """Return the path of staged upload `name` (checked by the caller)."""
@@ -52,6 +53,8 @@ class Volume:
 
     def open(self, installation: str) -> None:
         """Make directories and marker, durably, and clear what `put` left behind. See BlobStore.open."""
+        if self._sync_failed:
+            self.check_writable()
         with translated():
             self._make_root()
             lock = self.files.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
@@ -190,6 +193,7 @@ class Volume:
         """
         meaning = from_os(error)
         if isinstance(meaning, Unavailable):
+            self._sync_failed = True
             self._stopped = "The blob store stopped after a failed sync; it needs a look at its disk, and a restart."
         return meaning
 

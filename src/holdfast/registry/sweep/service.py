@@ -7,6 +7,7 @@ upload. A missing object is done. kill -9 anywhere repeats harmlessly.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from holdfast.blobs.errors import Busy
@@ -57,11 +58,12 @@ class Sweep:
     async def _uploads(self) -> int:
         done = 0
         for row in await self._db.all(store.EXPIRED, limit=_BATCH):
-            try:
+            # The row first: a chunk that is committed meanwhile moves the expiry, and its bytes must stay.
+            if not await self._end(row.name):
+                continue
+            done += 1
+            with suppress(Busy):  # a chunk is being written: it finds the session gone, and `_staged` takes the file
                 await self._blobs.drop(row.name)
-            except Busy:
-                continue  # a chunk is being written: its commit moves the expiry
-            done += await self._end(row.name)
         return done
 
     async def _end(self, name: str) -> int:
