@@ -13,8 +13,9 @@ somebody else may have taken the upload up again. Outside is for a name that nob
 
 **Nothing but checkpoints lasts.** A receiver starts at offset `at`: what lies beyond is cut off by its first write,
 checkpoint or rollback, for it was never acknowledged. One that is left before that leaves what lies beyond: so its user
-can look, holding the upload, whether it still stands at `at`, and leave it to whoever was faster. When it is left, what the last checkpoint covered stays and the rest is cut off again; without a
-checkpoint the upload is as it was at `at`, and with `at` 0 it is gone.
+can look, holding the upload, whether it still stands at `at`, and leave it to whoever was faster. When it is left after
+it, what the last checkpoint covered stays and the rest is cut off again; without a checkpoint the upload is as it was
+at `at`, and with `at` 0 it is gone.
 
 **Cancellation.** A cancelled call may or may not have taken effect, but never by half; a cancelled `write` has taken
 its chunk; a cancelled checkpoint counts as none. Work that was already handed to a thread is waited for before its
