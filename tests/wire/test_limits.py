@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.serving import Server, running_server
 from tests.wire.always import problems
-from tests.wire.client import Answer, Connection, connected
+from tests.wire.client import Answer, connected
 from tests.wire.content import digest, image, noise
 from tests.wire.repository import Repository
 
@@ -46,17 +46,17 @@ def test_open_uploads_are_capped_and_their_end_makes_room(limited: Repository) -
 
 
 def test_streams_are_capped_and_the_next_is_told_to_wait(limited: Repository, narrow: Server) -> None:
-    slow = [Connection(narrow.port) for _ in range(STREAMS)]
-    try:
-        for connection in slow:
-            connection.begin("POST", f"{limited.path}/blobs/uploads/?digest={digest(DATA)}", len(DATA))
-        answer = limited.expect(429, "POST", f"blobs/uploads/?digest={digest(DATA)}", DATA, code="TOOMANYREQUESTS")
+    target = f"{limited.path}/blobs/uploads/?digest={digest(DATA)}"
+    with connected(narrow.port) as one, connected(narrow.port) as two:
+        slow = {connection: connection.begin("POST", target, len(DATA)) for connection in (one, two)}
+        assert len(slow) == STREAMS
+        answer = limited.expect(429, "POST", target, DATA, code="TOOMANYREQUESTS")
         assert int(answer["retry-after"]) > 0
         limited.expect(200, "GET", "/v2/")
-    finally:
-        for connection in slow:
-            connection.close()
-    limited.blob(DATA)
+        for connection, request in slow.items():
+            connection.send(DATA)
+            assert connection.receive(request).status == 201
+    limited.expect(201, "POST", target, DATA)
 
 
 def test_a_body_that_stalls_is_given_up(limited: Repository, narrow: Server) -> None:
