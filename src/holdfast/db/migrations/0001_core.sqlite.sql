@@ -86,9 +86,8 @@ create table link (
   primary key (repo_id, content_id)
 ) strict, without rowid;
 create index link_content on link (content_id);
-create index link_subject on link (repo_id, subject, content_id) where subject is not null;
--- Whether content is anybody's subject, asked by the foreign key whenever content is deleted.
-create index link_any_subject on link (subject) where subject is not null;
+-- The subject first: whether content is anybody's is asked, by the foreign key too, whenever content is deleted.
+create index link_subject on link (subject, repo_id, content_id) where subject is not null;
 
 -- A parent keeps its child, a subject keeps its referrer.
 create table edge (

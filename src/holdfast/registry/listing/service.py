@@ -75,34 +75,46 @@ class Listing:
             "limit": REFERRERS_PAGE + 1,
         }
 
-        async def read(reader: Reader) -> list[store.ReferrerRow]:
+        async def read(reader: Reader) -> Referrers:
             await check_permit(reader, permit)
             if artifact_type is None:
-                return await reader.all(store.REFERRERS, **parameters)
-            return await reader.all(store.REFERRERS_OF_TYPE, artifact_type=artifact_type, **parameters)
+                rows = await reader.all(store.REFERRERS, **parameters)
+            else:
+                rows = await reader.all(store.REFERRERS_OF_TYPE, artifact_type=artifact_type, **parameters)
+            chosen = rows[: _fitting(rows)]
+            bodies = await reader.all(store.BODIES, ids=[row.id for row in chosen])
+            data = {body.id: body.bytes for body in bodies}
+            more = len(chosen) < len(rows)
+            return Referrers(
+                [_descriptor(row, data[row.id]) for row in chosen if _is_whole(row, data[row.id])],
+                chosen[-1].id if more else None,
+            )
 
-        return _page(await self._db.snapshot(read))
+        return await self._db.snapshot(read)
 
 
-def _page(rows: list[store.ReferrerRow]) -> Referrers:
-    """As many descriptors as a page holds: by count, and by the bytes of their annotations."""
-    descriptors: list[dict[str, object]] = []
+def _fitting(rows: list[store.ReferrerRow]) -> int:
+    """How many of `rows` a page holds: by count, and by the bytes of their manifests; one at least."""
     weight = 0
-    for row in rows[:REFERRERS_PAGE]:
-        weight += len(row.bytes)
-        if descriptors and weight > _REFERRERS_BYTES:
-            break
-        descriptors.append(_descriptor(row))
-    more = len(descriptors) < len(rows)
-    return Referrers(descriptors, rows[len(descriptors) - 1].id if more else None)
+    for count, row in enumerate(rows[:REFERRERS_PAGE]):
+        weight += row.size
+        if count and weight > _REFERRERS_BYTES:
+            return count
+    return min(len(rows), REFERRERS_PAGE)
 
 
-def _descriptor(row: store.ReferrerRow) -> dict[str, object]:
+def _is_whole(row: store.ReferrerRow, data: bytes) -> bool:
+    """Whether the manifest still hashes to its digest; else it is as absent here as it is for a pull."""
+    digest = Digest(row.digest)
+    return Digest.of(data, digest.algorithm) == digest
+
+
+def _descriptor(row: store.ReferrerRow, data: bytes) -> dict[str, object]:
     """Distribution specification, "Listing Referrers": type, size, digest, artifact type and annotations."""
     descriptor: dict[str, object] = {"mediaType": row.media_type, "digest": row.digest, "size": row.size}
     if row.artifact_type is not None:
         descriptor["artifactType"] = row.artifact_type
-    annotations = json.loads(row.bytes).get("annotations")
+    annotations = json.loads(data).get("annotations")
     if annotations:
         descriptor["annotations"] = annotations
     return descriptor

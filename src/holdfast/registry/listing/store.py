@@ -21,13 +21,19 @@ class PathRow(NamedTuple):
 
 
 class ReferrerRow(NamedTuple):
-    """A manifest that refers to a subject, with its bytes."""
+    """A manifest that refers to a subject."""
 
     id: int
     digest: str
     size: int
     media_type: str
     artifact_type: str | None
+
+
+class BodyRow(NamedTuple):
+    """The bytes of a manifest."""
+
+    id: int
     bytes: bytes
 
 
@@ -48,7 +54,7 @@ CATALOG = Query(
 )
 # The subject is a scalar, not a join: otherwise SQLite walks every link of the repository instead of its referrers.
 _REFERRERS = """
-    select c.id, c.digest, c.size, l.media_type, l.artifact_type, b.bytes
+    select c.id, c.digest, c.size, l.media_type, l.artifact_type
     from repository r
     join link l on l.repo_id = r.id and l.content_id > :after
       and l.subject = (select s.id from content s where s.digest = :subject)
@@ -60,3 +66,4 @@ REFERRERS = Query(_REFERRERS + " order by l.content_id limit :limit", ReferrerRo
 REFERRERS_OF_TYPE = Query(
     _REFERRERS + " and l.artifact_type = :artifact_type order by l.content_id limit :limit", ReferrerRow
 )
+BODIES = Query("select content_id as id, bytes from body where content_id = any(:ids)", BodyRow)
