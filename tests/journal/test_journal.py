@@ -69,7 +69,6 @@ def test_kinds_are_never_renamed() -> None:
         "TAG_MOVED": "tag.moved",
         "TAG_DELETED": "tag.deleted",
         "BLOB_DELETED": "blob.deleted",
-        "BLOB_MOUNTED": "blob.mounted",
         "CONTENT_DAMAGED": "content.damaged",
         "CONTENT_REPAIRED": "content.repaired",
         "DAMAGE_REPAIRED": "damage.repaired",

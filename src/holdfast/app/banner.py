@@ -35,7 +35,7 @@ def print_banner(settings: Settings, password: str | None) -> None:
     if not settings.open:
         lines.append(f"  docker login {host} -u {ADMINISTRATOR}")
     lines += [
-        f"  docker tag alpine {host}/team/alpine:1 && docker push {host}/team/alpine:1",
+        f"  docker pull alpine && docker tag alpine {host}/team/alpine:1 && docker push {host}/team/alpine:1",
         f"  docker pull {host}/team/alpine:1",
     ]
     if settings.open:

@@ -207,8 +207,8 @@ def secret() -> Kind:
     def read(value: object) -> Secret:
         if not isinstance(value, str) or not value.isprintable():
             raise ValueError("has unprintable characters")
-        if len(value) > 1024:
-            raise ValueError("is longer than 1024 characters")
+        if not 12 <= len(value) <= 1024:
+            raise ValueError(f"has {len(value)} characters")
         return Secret(value)
 
-    return Kind("SECRET", "1 to 1024 printable characters", read, repr)
+    return Kind("SECRET", "12 to 1024 printable characters", read, repr)

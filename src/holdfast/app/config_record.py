@@ -106,7 +106,7 @@ class Manifests:
 class Pages:
     """Bounds on lists."""
 
-    max: Annotated[int, About(kinds.number(1, 100_000), "The most entries of a page of tags, referrers, catalog.")] = (
+    max: Annotated[int, About(kinds.number(1, 100_000), "The most entries of a page of tags or of the catalog.")] = (
         10_000
     )
 
@@ -148,7 +148,7 @@ class Settings:
     ] = None
     trusted_proxies: Annotated[
         tuple[Network, ...],
-        About(addresses.networks(), "Proxies whose X-Forwarded-* headers are believed."),
+        About(addresses.networks(), "Proxies whose X-Forwarded-For is believed."),
     ] = ()
     allow_http: Annotated[bool, About(kinds.flag(), "Let passwords and content cross the network in clear.")] = False
     admin_password_file: Annotated[
@@ -163,8 +163,8 @@ class Settings:
     lease: Annotated[
         timedelta, About(_DURATION, "What a client was told is here stays so long; longer than the longest push.")
     ] = timedelta(days=1)
-    window: Annotated[timedelta, About(_DURATION, "How far back tags can be taken; 0 keeps no history.")] = timedelta(
-        days=30
+    window: Annotated[timedelta, About(_DURATION, "How long what lost its tag or was deleted is marked to stay.")] = (
+        timedelta(days=30)
     )
     collect: Collect = field(default_factory=Collect)
     storage: Storage = field(default_factory=Storage)

@@ -65,8 +65,27 @@ def serve(settings: Settings) -> int:
     return 0
 
 
+def _take_signals_at_birth() -> None:
+    """A worker that is told to stop before it listens to signals stops at once, instead of missing it.
+
+    Between fork and the worker's own handlers it would run the supervisor's, which say nothing to a worker.
+    """
+    signals = {signal.SIGTERM, signal.SIGINT}
+
+    def born() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signals),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, signals),
+        after_in_child=born,
+    )
+
+
 def _granian(settings: Settings) -> MPServer:
     multiprocessing.set_start_method("fork", force=True)
+    _take_signals_at_birth()
     tls = settings.tls_cert is not None
     return MPServer(
         target="holdfast",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -60,6 +61,9 @@ def translate(error: apsw.Error) -> DatabaseError | StatementFailed:
 def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> apsw.Connection:
     """A connection with the pragmas of its use. Raises `DatabaseError`."""
     try:
+        if not readonly and vfs is None:
+            # SQLite gives its companions the mode of the file; a copy of it must not be readable by others either.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         flags = apsw.SQLITE_OPEN_READWRITE | (0 if readonly else apsw.SQLITE_OPEN_CREATE)
         connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=256)
         # Plans must not depend on bound values: otherwise SQLite prepares a statement anew at every execution when

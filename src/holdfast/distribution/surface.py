@@ -43,6 +43,7 @@ _METHODS = {
 }
 _ALLOWED = {endpoint: frozenset(methods.split(", ")) for endpoint, methods in _METHODS.items()}
 _READS = ("GET", "HEAD")
+_EXPECTED = (503, 507)  # an outage, a full disk: told in a line, not by a stack
 _CLIENT_GONE = 499  # for the log alone
 
 
@@ -171,7 +172,9 @@ class Surface:
     def _refuse(self, request: Request, error: Exception) -> Answer:
         """The answer to an error; what nobody foresaw goes to the log with its stack."""
         answer = answer_to(error, request.id)
-        if answer.status >= 500:
+        if answer.status in _EXPECTED:
+            self._telemetry.events.warning("request refused", request=request.id, status=answer.status, why=repr(error))
+        elif answer.status >= 500:
             self._telemetry.events.error("request failed", request=request.id, status=answer.status, exc_info=error)
         if isinstance(error, Unsatisfiable):
             answer.headers.append((b"content-range", b"bytes */%d" % error.size))

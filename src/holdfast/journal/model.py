@@ -13,7 +13,6 @@ class ChangeKind(StrEnum):
     TAG_MOVED = "tag.moved"
     TAG_DELETED = "tag.deleted"
     BLOB_DELETED = "blob.deleted"
-    BLOB_MOUNTED = "blob.mounted"
     CONTENT_DAMAGED = "content.damaged"
     CONTENT_REPAIRED = "content.repaired"
     DAMAGE_REPAIRED = "damage.repaired"

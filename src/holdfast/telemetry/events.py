@@ -29,7 +29,7 @@ def make_events(level: str = "info", form: str = "json") -> Events:
     renderer: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
     processors: list[Any] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.TimeStamper(fmt=None, key="at"),
     ]
     if form == "json":
         processors.append(structlog.processors.format_exc_info)
