@@ -343,6 +343,8 @@ def test_after_a_failed_sync_nothing_is_acknowledged_any_more(
                         await step(store)
                 with pytest.raises(Unavailable, match="failed sync"):
                     await live.checkpoint()
+                with pytest.raises(Unavailable, match="failed sync"):
+                    await store.open("installation")
             assert await store.read(PUT, 0, len(SMALL)) == SMALL
             assert await store.digest(PUT, "sha256") == digest(SMALL)
         # The disk was seen to; a new process begins.

@@ -363,6 +363,22 @@ def test_a_receiver_that_is_left_untouched_leaves_what_lies_beyond(place: Place,
     place.run(scenario)
 
 
+@pytest.mark.parametrize("at", [0, 1, BLOCK])
+@pytest.mark.parametrize("size", [1, 100_000, 3 * BLOCK])
+def test_a_receiver_that_is_left_after_a_write_has_cut(place: Place, at: int, size: int) -> None:
+    async def scenario(store: BlobStore) -> None:
+        await stage(store, "up", LONG)
+        async with store.receive("up", "sha256", at=at) as receiver:
+            await receiver.write(LONG[:size])
+        assert await store.staged() == (["up"] if at else [])
+        with pytest.raises(Lost):
+            await store.digest_staged("up", "sha256", at + 1)
+        if at:
+            assert await store.digest_staged("up", "sha256", at) == digest(LONG[:at])
+
+    place.run(scenario)
+
+
 def test_a_receiver_cannot_begin_beyond_what_is_there(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
         await stage(store, "up", b"four")

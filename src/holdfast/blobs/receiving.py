@@ -63,6 +63,7 @@ class LocalReceiver:
         self._writing_size = 0
         self._job: Future[Any] | None = None
         self._failure: BaseException | None = None
+        self._begun = False
         self._published = False
 
     @property
@@ -73,14 +74,14 @@ class LocalReceiver:
     async def __aenter__(self) -> Self:
         if self._file is not None:
             raise RuntimeError("a receiver is entered once")
-        self._file = await self._threads.acquire(self._opener, lambda file: file.release(None))
+        self._file = await self._threads.acquire(self._opener, lambda file: file.release(None, begun=False))
         self._live[self._name] = self
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        file, job, keep = self._entered(), self._job, self._kept
+        file, job, keep, begun = self._entered(), self._job, self._kept, self._begun
         if self._live.get(self._name) is self:
             del self._live[self._name]
         self._gathered(-self._batch_size - self._writing_size)
@@ -91,7 +92,7 @@ class LocalReceiver:
             # Jobs start in order, so the one before has a thread of its own: this waits, and never for long.
             if job is not None:
                 job.exception()
-            file.release(keep)
+            file.release(keep, begun=begun)
 
         try:
             released = self._threads.start(release)
@@ -104,6 +105,7 @@ class LocalReceiver:
     async def write(self, chunk: bytes) -> None:
         """Append `chunk`. See port.Receiver."""
         self._check()
+        self._begun = True
         self._gather(chunk)
         if self._job is not None and self._job.done():
             # A slow sender must not be charged for what was written long ago.
@@ -116,6 +118,7 @@ class LocalReceiver:
     async def checkpoint(self) -> Received:
         """Make every byte so far durable. See port.Receiver."""
         self._check()
+        self._begun = True
         await self._finish()
         file, batch = self._hand_over()
         self._job = job = self._threads.start(lambda: file.checkpoint(batch))
@@ -129,6 +132,7 @@ class LocalReceiver:
         file = self._entered()
         if self._published:
             raise Unavailable("This upload was published.")
+        self._begun = True
         with suppress(Exception):
             await self._finish()
         self._gathered(-self._batch_size)

@@ -270,23 +270,24 @@ class StagedFile:
         let_go(self._files, fd)
         self._volume.sync_dir(self._volume.shard(key))
 
-    def release(self, keep: int | None) -> None:
+    def release(self, keep: int | None, *, begun: bool) -> None:
         """Cut to `keep` bytes (what a checkpoint covered; None: as it was at the start) and let go. Never fails.
+
+        Unless its user has `begun` to write, what lies beyond the start stays: it may be somebody else's.
 
         What cannot be cut now is cut by the next receiver; a name that cannot be removed now shows in `staged`.
         """
         fd, self._fd = self._fd, -1
         if fd < 0:
             return
-        if self._beyond:
-            # Nothing was done to it.
+        if self._beyond and not begun:
             let_go(self._files, fd)
             return
         end = self._at if keep is None else keep
         try:
             if keep is None and self._at == 0:
                 self._files.unlink(self._path)
-            elif self._touched or self._end != end:
+            elif self._beyond or self._touched or self._end != end:
                 self._files.ftruncate(fd, end)
         except OSError:
             return
