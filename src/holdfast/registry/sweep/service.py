@@ -7,6 +7,7 @@ upload. A missing object is done. kill -9 anywhere repeats harmlessly.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.sweep import store
 
 _BATCH = 500
+_NAME = re.compile(r"[0-9a-f]{14}-[0-9a-f]{32}")  # when it was issued, in microseconds, and 128 random bits
 
 
 class Swept(NamedTuple):
@@ -97,7 +99,4 @@ class Sweep:
 
 def _issued_before(name: str, moment: int) -> bool:
     """Whether a staged file was named by us before `moment` (microseconds)."""
-    try:
-        return int(name[:14], 16) < moment
-    except ValueError:
-        return False
+    return _NAME.fullmatch(name) is not None and int(name[:14], 16) < moment

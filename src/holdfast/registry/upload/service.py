@@ -278,7 +278,7 @@ class Upload:
     async def _row(self, session: Session) -> store.UploadRow | None:
         """The session's row; None when it holds no bytes yet. Raises `UploadUnknown` when cancelled or expired."""
         row = await self._db.one(store.UPLOAD, id=session.name)
-        expired = row is None and session.issued + self._settings.upload_expire < self._db.now()
+        expired = row is None and session.issued + self._settings.upload_expire <= self._db.now()
         if expired or (row is not None and row.received == CANCELLED):
             raise UploadUnknown("this upload session has ended: start a new one with POST")
         return row
