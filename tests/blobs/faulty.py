@@ -55,6 +55,13 @@ class Failing(Watched):
         raise OSError(self._number, os.strerror(self._number))
 
 
+class NoDirectFailing(Failing):
+    """Fails as told, on a file system without O_DIRECT."""
+
+    def set_direct(self, fd: int, direct: bool) -> None:
+        raise OSError(errno.EINVAL, "no O_DIRECT here")
+
+
 class Gated(Watched):
     """Makes the calls named `name` wait at a gate: `arrived` tells that one is there, `opened` lets them pass.
 

@@ -2,289 +2,40 @@
 
 import asyncio
 import errno
-import hashlib
-import os
 import resource
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.blobs.faulty import Failing, PowerCut
+from tests.blobs.faulty import Failing, NoDirectFailing
+from tests.blobs.pushing import (
+    BIG,
+    GONE,
+    PUBLISHED,
+    PUT,
+    RESUMED,
+    SMALL,
+    Told,
+    digest,
+    make_empty,
+    opened,
+    push,
+)
 
-from holdfast.blobs.errors import BlobError, Full, Lost, Missing, Unavailable
-from holdfast.blobs.files import Files
+from holdfast.blobs.errors import Full, Lost, Missing, Unavailable
 from holdfast.blobs.key import new_key
 from holdfast.blobs.local import LocalBlobs
-from holdfast.blobs.port import BLOCK, Received
-
-SMALL = b"small" * 1_000
-BIG = os.urandom(BLOCK + 4096 + 77)
-GONE, PUT, PUBLISHED, RESUMED = (new_key(n) for n in range(4))
-CONTENT = {GONE: b"gone", PUT: SMALL, PUBLISHED: BIG + SMALL, RESUMED: SMALL + BIG}
-
-
-def digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-class Told:
-    """What the store has acknowledged."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.uploads: dict[str, bytes] = {}
-        self.dropped: set[str] = set()
-
-    def kept(self, name: str, data: bytes, received: Received) -> None:
-        assert received.size == len(data)
-        assert received.digest in (None, digest(data))
-        self.uploads[name] = data
-
-
-async def push(store: LocalBlobs, told: Told) -> None:
-    """Do everything that the store can do; every step may fail, and the next is tried all the same."""
-    for step in (_put, _publish_inside, _publish_outside, _leave, _drop, _delete, _read):
-        with suppress(BlobError):
-            await step(store, told)
-
-
-async def _put(store: LocalBlobs, told: Told) -> None:
-    assert (await store.put(PUT, [SMALL[:10], SMALL[10:]], "sha256"))[:2] == (len(SMALL), digest(SMALL))
-    told.objects[PUT] = SMALL
-
-
-async def _publish_inside(store: LocalBlobs, told: Told) -> None:
-    async with store.receive("inside", "sha256") as receiver:
-        await receiver.write(BIG)
-        told.kept("inside", BIG, await receiver.checkpoint())
-        await receiver.write(SMALL)
-        told.kept("inside", BIG + SMALL, await receiver.checkpoint())
-        del told.uploads["inside"]
-        await store.publish("inside", PUBLISHED)
-        told.objects[PUBLISHED] = BIG + SMALL
-
-
-async def _publish_outside(store: LocalBlobs, told: Told) -> None:
-    async with store.receive("outside", "sha256") as receiver:
-        await receiver.write(SMALL)
-        received = await receiver.checkpoint()
-        told.kept("outside", SMALL, received)
-    async with store.receive("outside", "sha256", at=len(SMALL), state=received.state) as receiver:
-        await receiver.write(BIG)
-        await receiver.checkpoint()
-        await receiver.rollback()
-        await receiver.write(BIG)
-        told.kept("outside", SMALL + BIG, await receiver.checkpoint())
-    del told.uploads["outside"]
-    await store.publish("outside", RESUMED)
-    told.objects[RESUMED] = SMALL + BIG
-
-
-async def _leave(store: LocalBlobs, told: Told) -> None:
-    async with store.receive("left", "sha256") as receiver:
-        await receiver.write(BIG)
-        told.kept("left", BIG, await receiver.checkpoint())
-        await receiver.write(BIG)
-    async with store.receive("left", "sha256", at=len(BIG)) as receiver:
-        await receiver.write(BIG)
-
-
-async def _drop(store: LocalBlobs, told: Told) -> None:
-    async with store.receive("dropped", "sha256") as receiver:
-        await receiver.checkpoint()
-    await store.drop("dropped")
-    told.dropped.add("dropped")
-
-
-async def _delete(store: LocalBlobs, told: Told) -> None:
-    await store.put(GONE, [CONTENT[GONE]], "sha256")
-    told.objects[GONE] = CONTENT[GONE]
-    del told.objects[GONE]
-    await store.delete(GONE)
-    told.dropped.add(GONE)
-
-
-async def _read(store: LocalBlobs, told: Told) -> None:
-    for key, data in told.objects.items():
-        assert await store.size(key) == len(data)
-        assert await store.read(key, 5, 500) == data[5:500]
-        assert b"".join([chunk async for chunk in store.chunks(key, 0, len(data))]) == data
-        assert await store.digest(key, "sha256") == digest(data)
-    for name, data in told.uploads.items():
-        assert name in await store.staged()
-        assert await store.digest_staged(name, "sha256", len(data)) == digest(data)
-    assert told.objects.keys() <= {key async for keys in store.keys() for key in keys}  # noqa: SIM118
-    assert store.free() > 0
-
-
-async def check(store: LocalBlobs, told: Told, *, drops_last: bool = True) -> None:
-    """Hold what a store shows against what was told."""
-    shown = {key async for keys in store.keys() for key in keys}  # noqa: SIM118 -- no mapping
-    assert told.objects.keys() <= shown
-    for key in shown:
-        size = await store.size(key)
-        assert size is not None
-        assert b"".join([chunk async for chunk in store.chunks(key, 0, size)]) == CONTENT[key], "half an object"
-    if drops_last:
-        assert not told.dropped & (shown | set(await store.staged()))
-    for name, data in told.uploads.items():
-        async with store.receive(name, "sha256", at=len(data)) as receiver:
-            await receiver.checkpoint()
-        assert await store.digest_staged(name, "sha256", len(data)) == digest(data)
-    for name in await store.staged():
-        await store.drop(name)
-    assert await store.staged() == []
-    for key in CONTENT.keys() - shown:
-        await store.put(key, [b"again"], "sha256")
-
-
-@asynccontextmanager
-async def opened(root: Path, files: Files | None = None) -> AsyncIterator[LocalBlobs]:
-    store = LocalBlobs(str(root), files, threads=2)
-    try:
-        await store.open("installation")
-        yield store
-    finally:
-        await store.close()
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+from holdfast.blobs.port import Received
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty store that has been opened before."""
-    root = tmp_path_factory.mktemp("template") / "blobs"
-
-    async def make() -> None:
-        async with opened(root):
-            pass
-
-    asyncio.run(make())
-    return root
-
-
-@pytest.fixture
-def fast(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory where there is one: hundreds of stores are made, and none needs a disk."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="holdfast-") as made:
-        yield Path(made)
-
-
-class NoDirectFailing(Failing):
-    """Fails as told, on a file system without O_DIRECT."""
-
-    def set_direct(self, fd: int, direct: bool) -> None:
-        raise OSError(errno.EINVAL, "no O_DIRECT here")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "number", "late"),
-    [(Failing, errno.EIO, False), (Failing, errno.EIO, True), (NoDirectFailing, errno.ENOSPC, False)],
-    ids=["EIO", "EIO after the work", "ENOSPC without O_DIRECT"],
-)
-def test_every_call_of_a_push_fails_once(fast: Path, empty: Path, kind: type[Failing], number: int, late: bool) -> None:
-    """For every k: the k-th call fails, before or after its work; the store is looked at by the next process."""
-
-    async def once(root: Path, k: int) -> list[str]:
-        shutil.copytree(empty, root)
-        files = kind(lambda name, before: before == k, number, late=late)
-        files.armed = False
-        told = Told()
-        async with opened(root, files) as store:
-            files.armed = True
-            await push(store, told)
-            failed_sync = number == errno.EIO and bool({"fsync", "fsync_dir"} & set(files.failed))
-            if failed_sync:
-                with pytest.raises(Unavailable, match="failed sync"):
-                    await store.put(new_key(9), [b"x"], "sha256")
-                assert files.calls.count("fsync") + files.calls.count("fsync_dir") < 20
-            files.armed = False
-        async with opened(root) as store:
-            await check(store, told)
-        shutil.rmtree(root)
-        return files.calls
-
-    async def every() -> int:
-        calls = await once(fast / "none", -1)
-        # Listing 256 directories is one case, tried at some of them.
-        tried = [k for k, name in enumerate(calls) if name != "listdir" or k % 50 == 0]
-        before = descriptors()
-        for k in tried:
-            await once(fast / str(k), k)
-        assert descriptors() == before, "descriptors leaked"
-        return len(tried)
-
-    tried = asyncio.run(every())
-    print(f"calls made to fail: {tried}")
-    assert tried > 100
-
-
-@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-def test_every_call_of_an_opening_fails_once(fast: Path, number: int) -> None:
-    async def once(root: Path, k: int) -> int:
-        files = Failing(lambda name, before: before == k and name not in ("stat", "close"), number)
-        with suppress(BlobError):
-            async with opened(root, files) as store:
-                await store.put(PUT, [SMALL], "sha256")
-        calls = len(files.calls)
-        async with opened(root) as store:
-            assert len(os.listdir(root / "objects")) == 256
-            for keys in [keys async for keys in store.keys()]:  # noqa: SIM118 -- no mapping
-                assert keys == [PUT]
-                assert await store.read(PUT, 0, len(SMALL)) == SMALL
-        shutil.rmtree(root)
-        return calls
-
-    async def every() -> None:
-        calls = await once(fast / "none" / "blobs", -1)
-        # Making the 256 directories is one case, tried at some of them.
-        for k in [*range(20), *range(20, calls - 40, 23), *range(calls - 40, calls)]:
-            await once(fast / str(k) / "blobs", k)
-
-    asyncio.run(every())
-
-
-@pytest.mark.slow
-def test_power_cut_at_every_call(fast: Path) -> None:
-    """Power fails before every call in turn: what had been acknowledged is in what strictly was on the disk."""
-
-    async def once(at: int) -> tuple[list[str], int]:
-        here = fast / str(at)
-        here.mkdir()
-        files = PowerCut(here / "blobs", at)
-        told = Told()
-        with suppress(BlobError):
-            async with opened(here / "blobs", files) as store:
-                await push(store, told)
-        files.left(here / "left")
-        async with opened(here / "left") as store:
-            # A removal may be undone by the cut; nothing else may.
-            await check(store, told, drops_last=False)
-        shutil.rmtree(here)
-        return files.calls, len(told.objects)
-
-    async def every() -> int:
-        calls, acknowledged = await once(10_000)
-        assert acknowledged == 3
-        cuts = [k for k, name in enumerate(calls) if name not in ("mkdir", "listdir") or k % 50 == 0]
-        for at in cuts:
-            await once(at)
-        return len(cuts)
-
-    cuts = asyncio.run(every())
-    print(f"power cuts: {cuts}")
-    assert cuts > 100
+    return make_empty(tmp_path_factory.mktemp("template"))
 
 
 # -- a failed sync --------------------------------------------------------------------------------------------------

@@ -1,0 +1,83 @@
+"""The backends of the blob store, each where a test can open it again, and what contract tests do with them."""
+
+import asyncio
+import errno
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from holdfast.blobs.files import Files
+from holdfast.blobs.key import new_key
+from holdfast.blobs.local import LocalBlobs
+from holdfast.blobs.memory import MemoryBlobs
+from holdfast.blobs.port import BlobStore, Received
+
+BACKENDS = ["local", "local without O_DIRECT", "memory"]
+INSTALLATION = "0198-contract"
+KEY = new_key(1_700_000_000_000_000)
+OTHER = new_key(1_700_000_000_000_001)
+LONG = bytes(range(251)) * 21_000
+"""More than five blocks, of no round size."""
+
+
+class NoDirect(Files):
+    """A file system without O_DIRECT."""
+
+    def set_direct(self, fd: int, direct: bool) -> None:
+        raise OSError(errno.EINVAL, "no O_DIRECT here")
+
+
+class Place:
+    """Where a backend keeps its bytes: stores made from it are the same store, opened again."""
+
+    def __init__(self, make: Callable[[], BlobStore]) -> None:
+        self.store = make
+
+    def run(self, scenario: Callable[[BlobStore], Awaitable[None]]) -> None:
+        """Run `scenario` on an open store."""
+
+        async def main() -> None:
+            store = self.store()
+            await store.open(INSTALLATION)
+            try:
+                await scenario(store)
+            finally:
+                await store.close()
+
+        asyncio.run(main())
+
+
+def make_place(backend: str, tmp_path: Path) -> Place:
+    """Return the place of one of BACKENDS."""
+    root = str(tmp_path / "blobs")
+    memory = MemoryBlobs()
+    makers: dict[str, Callable[[], BlobStore]] = {
+        "local": lambda: LocalBlobs(root, threads=4),
+        "local without O_DIRECT": lambda: LocalBlobs(root, NoDirect(), threads=4),
+        "memory": lambda: memory,
+    }
+    return Place(makers[backend])
+
+
+def digest(data: bytes, algorithm: str = "sha256") -> str:
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+async def stage(store: BlobStore, name: str, data: bytes, *, at: int = 0, state: bytes | None = None) -> Received:
+    async with store.receive(name, "sha256", at=at, state=state) as receiver:
+        await receiver.write(data)
+        return await receiver.checkpoint()
+
+
+async def whole(store: BlobStore, key: str, start: int = 0, end: int | None = None) -> bytes:
+    size = await store.size(key)
+    assert size is not None
+    return b"".join([chunk async for chunk in store.chunks(key, start, size if end is None else end)])
+
+
+async def listed(store: BlobStore) -> list[str]:
+    return sorted(key for keys in await lists(store) for key in keys)
+
+
+async def lists(store: BlobStore) -> list[list[str]]:
+    return [keys async for keys in store.keys()]  # noqa: SIM118 -- no mapping
