@@ -18,14 +18,19 @@ from holdfast.db.errors import DatabaseError
 from holdfast.distribution.request import Receive, Scope, Send
 
 SWEEP_EVERY = 60.0
+SERVING_AFTER = 0.1
 _PLAIN = (b"content-type", b"application/json")
 
 
 class Application:
-    """One worker. `start` makes its services inside the worker's loop; `sweep_lock` is shared by all workers."""
+    """One worker. `start` makes its services inside the worker's loop; `sweep_lock` is shared by all workers; `serving`
+    is called once requests are served."""
 
-    def __init__(self, start: Callable[[], Awaitable[Services]], sweep_lock: str) -> None:
+    def __init__(
+        self, start: Callable[[], Awaitable[Services]], sweep_lock: str, serving: Callable[[], None] = lambda: None
+    ) -> None:
         self._start = start
+        self._serving = serving
         self._sweep_lock = sweep_lock
         self._services: Services | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -57,6 +62,8 @@ class Application:
             raise
         self._sweeper = asyncio.create_task(self._sweep(self._services))
         await send({"type": "lifespan.startup.complete"})
+        # The loop comes round to this only when the server runs it again, which is when it serves.
+        asyncio.get_running_loop().call_later(SERVING_AFTER, self._serving)
         await receive()
         self._sweeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -37,6 +37,7 @@ _HEADER_TIMEOUT_MS = 30_000
 _BUFFER = 2 << 20  # how much of a body one ASGI message may carry: larger pieces cost less per byte
 _SWITCH_INTERVAL = 0.0005  # the writer thread must not wait 5 ms for the loop to give the interpreter away
 _PR_SET_PDEATHSIG = 1
+_STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
 def serve(settings: Settings) -> int:
@@ -65,27 +66,25 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def _take_signals_at_birth() -> None:
-    """A worker that is told to stop before it listens to signals stops at once, instead of missing it.
+def _hold_signals_at_birth() -> None:
+    """Workers are born with signals held back, so that none is lost before they serve.
 
-    Between fork and the worker's own handlers it would run the supervisor's, which say nothing to a worker.
+    Between fork and Granian's own handlers a worker would run the supervisor's; a stop that comes before Granian
+    serves is forgotten by it, and the stop would take its whole time-out. `_release_signals` ends this.
     """
-    signals = {signal.SIGTERM, signal.SIGINT}
-
-    def born() -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-
     os.register_at_fork(
-        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, signals),
-        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, signals),
-        after_in_child=born,
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS),
+        after_in_parent=_release_signals,
     )
+
+
+def _release_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 def _granian(settings: Settings) -> MPServer:
     multiprocessing.set_start_method("fork", force=True)
-    _take_signals_at_birth()
+    _hold_signals_at_birth()
     tls = settings.tls_cert is not None
     return MPServer(
         target="holdfast",
@@ -115,7 +114,7 @@ def _load(settings: Settings, supervisor: int) -> Callable[..., object]:
         os._exit(1)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     directory = DataDirectory(settings.data)
-    return Application(partial(build, settings, directory), directory.sweep_lock)
+    return Application(partial(build, settings, directory), directory.sweep_lock, _release_signals)
 
 
 def _beat(directory: DataDirectory, stopped: threading.Event) -> None:
