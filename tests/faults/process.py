@@ -91,7 +91,7 @@ class WholePush:
             except UploadUnknown:
                 self._token = ""
         if not self._token:
-            self._token = process.upload.start(_PUSH, "sha256").token
+            self._token = (await process.upload.start(_PUSH, "sha256")).token
         rest = self._big_data[stands:]
         if rest:
             _, stands = await process.upload.append(_PUSH, self._token, Chunk(body(rest), stands, len(rest)))
@@ -107,7 +107,7 @@ class WholePush:
 
     async def _middle(self, process: Process) -> None:
         """PUT with the whole body."""
-        token = process.upload.start(_PUSH, "sha256").token
+        token = (await process.upload.start(_PUSH, "sha256")).token
         digest = self._asked(self._middle_data)
         await process.upload.finish(_PUSH, token, digest, Chunk(body(self._middle_data), None, MIDDLE))
         self._told(digest)

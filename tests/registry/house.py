@@ -111,7 +111,7 @@ class House:
     async def chunked(self, data: bytes, repo: str = REPO) -> Digest:
         """Upload a blob by a session of one chunk, as docker does."""
         permit = self.may_push(repo)
-        token = self.uploads.start(permit, "sha256").token
+        token = (await self.uploads.start(permit, "sha256")).token
         await self.uploads.append(permit, token, Chunk(pieces(data)))
         digest = Digest.of(data)
         await self.uploads.finish(permit, token, digest, Chunk(pieces(b"")))

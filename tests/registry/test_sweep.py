@@ -28,7 +28,7 @@ async def staged(house: House, name: str) -> None:
 
 async def begun(house: House, data: bytes = LARGE) -> str:
     """A session that holds `data`; returns its token."""
-    session = house.uploads.start(house.may_push(), "sha256")
+    session = await house.uploads.start(house.may_push(), "sha256")
     await house.uploads.append(house.may_push(), session.token, Chunk(pieces(data)))
     return session.token
 
@@ -106,7 +106,7 @@ def test_a_chunk_moves_the_expiry(place: Place) -> None:
 
 def test_a_cancelled_upload_stays_ended_until_its_id_has_expired(place: Place) -> None:
     async def scenario(house: House) -> None:
-        held, empty = await begun(house), house.uploads.start(house.may_push(), "sha256").token
+        held, empty = await begun(house), (await house.uploads.start(house.may_push(), "sha256")).token
         for token in (held, empty):
             await house.uploads.cancel(house.may_push(), token)
         assert await house.blobs.staged() == []

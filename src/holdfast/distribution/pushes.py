@@ -43,7 +43,7 @@ class PushHandlers:
         algorithm = request.query("digest-algorithm") or "sha256"
         if algorithm not in ALGORITHMS:
             raise DigestInvalid("this digest algorithm is not supported", supported=sorted(ALGORITHMS))
-        session = self._upload.start(permit, algorithm)
+        session = await self._upload.start(permit, algorithm)
         return Answer(202, [*_progress(permit, session, 0), self._chunk_min])
 
     async def status(self, _request: Request, permit: PushPermit, token: str) -> AnyAnswer:

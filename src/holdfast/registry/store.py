@@ -82,7 +82,8 @@ PUT_BODY = Command(
 DROP_BODY = Command("delete from body where content_id = :id")
 NOT_ORPHAN = Command("delete from orphan where content_id = :id")
 DOOM = Command("insert into doomed (key, due) values (:key, :due) on conflict (key) do nothing")
-MARK_DAMAGED = Command("update content set state = 1 where id = :id and state = 0")
+# Only while the bytes that were found damaged are those of the content: a push may have brought others meanwhile.
+MARK_DAMAGED = Command("update content set state = 1 where id = :id and state = 0 and coalesce(key, '') = :key")
 CANDIDATE = Command(
     """
     insert into candidate (repo_id, content_id, due) values (:repo_id, :content_id, :due)

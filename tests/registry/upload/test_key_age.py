@@ -61,7 +61,7 @@ async def upload(blobs: LocalBlobs, clock: Clock, place: Path, *, chunked: bool)
         await blobs.open("an-installation")
         uploads = Upload(db, blobs, settings, SessionSigner(bytes(32)))
         if chunked:
-            session = uploads.start(PERMIT, "sha256")
+            session = await uploads.start(PERMIT, "sha256")
             await uploads.append(PERMIT, session.token, Chunk(slowly(clock)))
             await uploads.finish(PERMIT, session.token, DIGEST, Chunk(nothing()))
         else:

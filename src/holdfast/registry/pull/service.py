@@ -50,7 +50,7 @@ class Pull:
         if row.state != State.STORED:
             raise _no_manifest(reference)
         if Digest.of(row.bytes, digest.algorithm) != digest:
-            await self._mark_damaged(permit, row.content_id, digest)
+            await self._mark_damaged(permit, row.content_id, digest, None)
             raise _no_manifest(reference)
         return StoredManifest(digest, row.media_type, row.size, row.bytes)
 
@@ -78,7 +78,7 @@ class Pull:
         if row.state != State.STORED:
             raise _no_blob(digest)
         if row.bytes is not None and Digest.of(row.bytes, digest.algorithm) != digest:
-            await self._mark_damaged(permit, row.content_id, digest)
+            await self._mark_damaged(permit, row.content_id, digest, None)
             raise _no_blob(digest)
         return StoredBlob(row.content_id, digest, row.size, row.bytes, row.key)
 
@@ -104,7 +104,7 @@ class Pull:
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
         if len(data) != end - start:
-            await self._mark_damaged(permit, blob.content_id, blob.digest)
+            await self._mark_damaged(permit, blob.content_id, blob.digest, blob.key)
             raise _no_blob(blob.digest)
         return data
 
@@ -119,7 +119,7 @@ class Pull:
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
         if size != blob.size:
-            await self._mark_damaged(permit, blob.content_id, blob.digest)
+            await self._mark_damaged(permit, blob.content_id, blob.digest, blob.key)
             raise _no_blob(blob.digest)
 
     async def _leased(self, permit: PullPermit, repo_id: int, content_id: int, due: int | None) -> bool:
@@ -136,9 +136,9 @@ class Pull:
 
         return await self._db.write(renew)
 
-    async def _mark_damaged(self, permit: Permit, content_id: int, digest: Digest) -> None:
+    async def _mark_damaged(self, permit: Permit, content_id: int, digest: Digest, key: str | None) -> None:
         async def mark(unit: Unit) -> None:
-            if await unit.run(MARK_DAMAGED, id=content_id):
+            if await unit.run(MARK_DAMAGED, id=content_id, key=key or ""):
                 await record(
                     unit,
                     ChangeKind.CONTENT_DAMAGED,

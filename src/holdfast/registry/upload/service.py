@@ -74,9 +74,10 @@ class Upload:
         self._signer = signer
         self._streams = 0
 
-    def start(self, permit: PushPermit, algorithm: str) -> Session:
+    async def start(self, permit: PushPermit, algorithm: str) -> Session:
         """A new session. Writes nothing: the session is its signed id until it holds bytes. Raises `NoRoom`."""
         require_room(self._blobs, self._settings)
+        await check_permit(self._db, permit)
         return self._signer.issue(permit.repository, permit.subject.id, self._db.now(), algorithm)
 
     async def status(self, permit: PushPermit, token: str) -> tuple[Session, int]:
