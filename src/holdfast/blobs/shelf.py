@@ -45,7 +45,8 @@ class Shelf:
             digest.update(chunk)
         path = self._volume.upload(f"{TEMPORARY}{key}")
         with translated():
-            fd = self._volume.open_locked(path, create=True)
+            # Nobody else knows this name but a process that opens the store and clears it of what it finds.
+            fd = self._volume.open_locked(path, create=True, wait=True)
             try:
                 if self._files.fstat(fd).st_size:
                     # An attempt that failed could not be cleared away.

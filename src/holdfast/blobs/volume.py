@@ -118,8 +118,8 @@ class Volume:
     def _clear_temporaries(self) -> None:
         for name in self.files.listdir(self.uploads):
             if name.startswith(TEMPORARY):
-                with suppress(Busy):
-                    # Held means that another worker is at it.
+                with suppress(Busy, FileNotFoundError):
+                    # Held means that another process is at it; gone, that it has just made an object of it.
                     self.unlink_locked(self.upload(name))
 
     def _read_marker(self) -> str | None:
@@ -199,16 +199,17 @@ class Volume:
 
     # -- locking and naming -------------------------------------------------------------------------------------
 
-    def open_locked(self, path: str, *, create: bool) -> int:
+    def open_locked(self, path: str, *, create: bool, wait: bool = False) -> int:
         """Open the file `path` for writing and take its lock; raises Busy, and FileNotFoundError without `create`.
 
+        `wait`: whoever holds it lets go at once; wait for that instead of raising Busy.
         The file may be renamed or unlinked between open and lock; then the lock is on nothing, and we begin again.
         """
         flags = os.O_RDWR | (os.O_CREAT if create else 0)
         for _ in range(_ATTEMPTS):
             fd = self.files.open(path, flags)
             try:
-                self.files.lock(fd)
+                (self.files.lock_wait if wait else self.files.lock)(fd)
                 if self._is_at(fd, path):
                     return fd
             except BlockingIOError:
