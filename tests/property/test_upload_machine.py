@@ -140,7 +140,7 @@ class Uploads(RuleBasedStateMachine):
     @rule(target=sessions, algorithm=ALGORITHMS)
     def start(self, algorithm: str) -> Session:
         async def start() -> str:
-            return self._uploads.start(PUSH, algorithm).token
+            return (await self._uploads.start(PUSH, algorithm)).token
 
         session = Session(self.run(start()))
         self.known.append(session)
