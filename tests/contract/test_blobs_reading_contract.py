@@ -84,7 +84,6 @@ def test_a_missing_object(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
         await store.put(OTHER, [b"there"], "sha256")
         assert await store.size(KEY) is None
-        assert store.path(KEY) is None
         with pytest.raises(Missing):
             await store.read(KEY, 0, 1)
         with pytest.raises(Missing):
@@ -95,15 +94,6 @@ def test_a_missing_object(place: Place) -> None:
             await store.digest_staged("never", "sha256", 0)
         await store.delete(KEY)
         await store.drop("never")
-
-    place.run(scenario)
-
-
-def test_path_names_the_whole_object(place: Place) -> None:
-    async def scenario(store: BlobStore) -> None:
-        await store.put(KEY, [b"plain"], "sha256")
-        path = store.path(KEY)
-        assert path is None or Path(path).read_bytes() == b"plain"
 
     place.run(scenario)
 
@@ -285,8 +275,6 @@ def test_malformed_keys_touch_nothing(place: Place, key: str) -> None:
             await store.read(key, 0, 1)
         with pytest.raises(ValueError, match="malformed"):
             await anext(store.chunks(key, 0, 1))
-        with pytest.raises(ValueError, match="malformed"):
-            store.path(key)
         with pytest.raises(ValueError, match="malformed"):
             await store.size(key)
         with pytest.raises(ValueError, match="malformed"):

@@ -71,16 +71,6 @@ class LocalBlobs:
         check_name(name)
         await self._threads.run(lambda: self._shelf.drop(name))
 
-    def path(self, key: str) -> str | None:
-        """Return the file of an object that is there. See port.BlobStore."""
-        path = self._volume.object(check_key(key))
-        with translated():
-            try:
-                self._files.stat(path)
-            except FileNotFoundError:
-                return None
-        return path
-
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return a short range of an object. See port.BlobStore."""
         return await self._reader.read(check_key(key), start, end)

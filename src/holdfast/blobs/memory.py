@@ -160,11 +160,6 @@ class MemoryBlobs:
             raise Busy
         self.uploads.pop(name, None)
 
-    def path(self, key: str) -> str | None:
-        """Return None: there are no files here."""
-        check_key(key)
-        return None
-
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return a short range of an object. See port.BlobStore."""
         check_range(start, end, BLOCK)

@@ -125,10 +125,6 @@ class BlobStore(Protocol):
         """Remove staged upload `name`; a missing one is done. Raises Busy while it has a receiver, Unavailable."""
         ...
 
-    def path(self, key: str) -> str | None:
-        """Return the plain file of object `key` for zero-copy serving; None if there is none (then use `chunks`)."""
-        ...
-
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return bytes `start` to `end` (at most BLOCK) of object `key`.
 
