@@ -95,8 +95,9 @@ class Push:
         place = await make_and_advance(unit, permit.repository)
         present = await unit.one(store.PRESENT, repo_id=place.repo_id, digest=parsed.digest)
         content_id, fresh = (present.id, False) if present is not None else await self._lay(unit, permit, place, parsed)
-        await unit.run(store.SETTLE_KEPT, repo_id=place.repo_id, keeper_id=content_id)
-        await unit.run(store.END_LEASES, repo_id=place.repo_id, keeper_id=content_id, opener=permit.subject.id)
+        if named := _named(parsed.manifest):
+            await unit.run(store.SETTLE_CHILDREN, repo_id=place.repo_id, digests=named)
+            await unit.run(store.END_LEASES, repo_id=place.repo_id, digests=named, opener=permit.subject.id)
         moves = [move for name in parsed.put.tags if (move := await self._move(unit, place, content_id, name))]
         if parsed.put.tags:
             await unit.run(store.SETTLE, repo_id=place.repo_id, content_id=content_id)
@@ -136,10 +137,9 @@ class Push:
         """The ids of what the manifest keeps, sorted. Raises `BlobsMissing` naming what is not there."""
         manifest = parsed.manifest
         needed = [d.digest for d in (manifest.manifests if manifest.kind is Kind.INDEX else manifest.blobs)]
-        wanted = sorted({*needed, *(layer.digest for layer in manifest.layers)})
-        if not wanted:
+        if not (named := _named(manifest)):
             return []
-        rows = await unit.all(store.CHILDREN, repo_id=place.repo_id, digests=wanted)
+        rows = await unit.all(store.CHILDREN, repo_id=place.repo_id, digests=named)
         found = {row.digest: row.id for row in rows if row.kind is not None}
         missing = [digest for digest in dict.fromkeys(needed) if digest not in found]
         if missing:
@@ -179,6 +179,12 @@ class Push:
         """Keep what has no tag (any more) for the history window, and a lease beyond it."""
         due = max(place.at, unit.now) + self._settings.window + self._settings.lease
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
+
+
+def _named(manifest: Manifest) -> list[Digest]:
+    """Everything that a manifest names as a part of itself, sorted."""
+    parts = (*manifest.manifests, *manifest.blobs, *manifest.layers)
+    return sorted({part.digest for part in parts})
 
 
 async def _await_child(unit: Unit, place: Place, digest: str) -> int:

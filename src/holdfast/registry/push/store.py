@@ -109,18 +109,19 @@ KEEP_WAITING_REFERRERS = Command(
     on conflict (repo_id, kept_id, keeper_id) do nothing
     """
 )
-# What the manifest keeps needs no look of the collector's own any more, and its leases end.
-SETTLE_KEPT = Command(
+# What the manifest names needs no look of the collector's own any more, and its leases end. By digest, not by edge:
+# a manifest also keeps its referrers, and there may be very many.
+SETTLE_CHILDREN = Command(
     """
     delete from candidate where repo_id = :repo_id
-      and content_id in (select kept_id from edge where repo_id = :repo_id and keeper_id = :keeper_id)
+      and content_id in (select id from content where digest = any(:digests))
     """
 )
 SETTLE = Command("delete from candidate where repo_id = :repo_id and content_id = :content_id")
 END_LEASES = Command(
     """
     delete from lease where repo_id = :repo_id and opener = :opener
-      and content_id in (select kept_id from edge where repo_id = :repo_id and keeper_id = :keeper_id)
+      and content_id in (select id from content where digest = any(:digests))
     """
 )
 TAG = Query("select content_id from tag where repo_id = :repo_id and name = :name", TagRow)
