@@ -162,7 +162,7 @@ def test_the_edges_of_a_manifest_are_written_again(site: Site) -> None:
 def test_the_edge_of_a_subject_is_written_again(site: Site) -> None:
     values = (site.repository(), site.id_of(signature), site.id_of(new))
     site.sql("delete from edge where repo_id = ? and kept_id = ? and keeper_id = ?", *values)
-    site.sql("insert into candidate values (?, ?, 1)", *values[:2])
+    site.sql("insert or replace into candidate values (?, ?, 1)", *values[:2])
     assert site.classes() == ["subject-edge-missing"]
     assert site.verify(repair=True).left == 0
     assert site.value("select count(*) from edge where repo_id = ? and kept_id = ? and keeper_id = ?", *values) == 1

@@ -96,7 +96,7 @@ class Push:
         present = await unit.one(store.PRESENT, repo_id=place.repo_id, digest=parsed.digest)
         content_id, fresh = (present.id, False) if present is not None else await self._lay(unit, permit, place, parsed)
         if named := _named(parsed.manifest):
-            await unit.run(store.SETTLE_CHILDREN, repo_id=place.repo_id, digests=named)
+            await unit.run(store.SETTLE_CHILDREN, repo_id=place.repo_id, keeper_id=content_id, digests=named)
             await unit.run(store.END_LEASES, repo_id=place.repo_id, digests=named, opener=permit.subject.id)
         moves = [move for name in parsed.put.tags if (move := await self._move(unit, place, content_id, name))]
         if parsed.put.tags:

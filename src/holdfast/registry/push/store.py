@@ -114,7 +114,11 @@ KEEP_WAITING_REFERRERS = Command(
 SETTLE_CHILDREN = Command(
     """
     delete from candidate where repo_id = :repo_id
-      and content_id in (select id from content where digest = any(:digests))
+      and content_id in (
+        select c.id from content c where c.digest = any(:digests) and exists (
+          select 1 from edge e where e.repo_id = :repo_id and e.kept_id = c.id and e.keeper_id = :keeper_id
+        )
+      )
     """
 )
 SETTLE = Command("delete from candidate where repo_id = :repo_id and content_id = :content_id")
