@@ -1,0 +1,99 @@
+"""Authorisation is an argument: `access` alone makes permits, and every use-case takes one first."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.architecture.sources import sources
+
+from holdfast.access.model import CatalogPermit, DeletePermit, Permit, PullPermit, PushPermit
+
+PERMITS = {"Permit", "PullPermit", "PushPermit", "DeletePermit", "CatalogPermit"}
+USE_CASES = {
+    "pull.service.Pull": PullPermit,
+    "push.service.Push": PushPermit,
+    "upload.service.Upload": PushPermit,
+    "upload.mount.Mount": PushPermit,
+    "deletion.service.Deletion": DeletePermit,
+    "listing.service.Listing": PullPermit,
+}
+"""The use-cases that clients reach, and the permit that each takes."""
+OTHERWISE = {"listing.service.Listing.catalog": CatalogPermit}
+NOT_FOR_CLIENTS = {"sweep.service.Sweep"}
+"""What runs for nobody: the sweeper, by its timer. (Verify is a function, for whoever holds the machine.)"""
+
+
+def test_permits_are_made_in_access_alone() -> None:
+    for source in sources():
+        for node in ast.walk(source.tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if name in PERMITS:
+                assert source.room == "access", f"{source.place}:{node.lineno}"
+            if name in ("replace", "structs_replace", "convert"):
+                assert not any("permit" in ast.unparse(argument).lower() for argument in node.args), source.place
+
+
+def found(name: str) -> type[Any]:
+    module, _, kind = name.rpartition(".")
+    made: type[Any] = getattr(importlib.import_module(f"holdfast.registry.{module}"), kind)
+    return made
+
+
+def methods(kind: type[Any]) -> list[Callable[..., Any]]:
+    return [member for name, member in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", USE_CASES)
+def test_a_use_case_takes_its_permit_first(name: str) -> None:
+    members = methods(found(name))
+    assert members
+    for member in members:
+        _, first, *_ = inspect.signature(member).parameters.values()
+        wanted = OTHERWISE.get(f"{name}.{member.__name__}", USE_CASES[name])
+        assert first.name == "permit", member.__qualname__
+        assert first.default is inspect.Parameter.empty, "a permit has no default"
+        assert typing.get_type_hints(member)["permit"] is wanted, member.__qualname__
+
+
+def test_every_service_of_the_registry_is_listed() -> None:
+    """A new use-case is added above, or to those that run for nobody, with a reason."""
+    listed = set(USE_CASES) | NOT_FOR_CLIENTS
+    seen = set()
+    for source in sources():
+        if source.room != "registry" or not source.place.endswith(("service.py", "mount.py")):
+            continue
+        module = source.place.removeprefix("registry/").removesuffix(".py").replace("/", ".")
+        for node in source.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                takes_database = any(
+                    isinstance(part, ast.FunctionDef) and part.name == "__init__" and "db" in ast.unparse(part.args)
+                    for part in node.body
+                )
+                if takes_database:
+                    seen.add(f"{module}.{node.name}")
+    assert seen == listed
+
+
+def test_the_repository_comes_from_the_permit() -> None:
+    """What was decided for one repository cannot be used on another."""
+    for name in USE_CASES:
+        for member in methods(found(name)):
+            parameters = set(inspect.signature(member).parameters)
+            assert not parameters & {"repository", "repo", "name_of_repository", "path"}, member.__qualname__
+
+
+def test_a_permit_cannot_be_changed() -> None:
+    for kind in (PullPermit, PushPermit, DeletePermit, CatalogPermit):
+        assert kind.__struct_config__.frozen
+        assert kind is CatalogPermit or issubclass(kind, Permit)
+    for one, other in ((PullPermit, PushPermit), (PushPermit, DeletePermit), (PullPermit, DeletePermit)):
+        assert not issubclass(one, other)
+        assert not issubclass(other, one)
