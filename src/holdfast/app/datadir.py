@@ -41,6 +41,7 @@ class DataDirectory:
         self.sweep_lock = str(root / "sweep.lock")
         self._host = root / "host"
         self._lock: int | None = None
+        self._beats = False
 
     def prepare(self) -> None:
         """Make the directory (0700) and its parents, durably. Raises `DataDirectoryError`."""
@@ -52,8 +53,11 @@ class DataDirectory:
         except OSError as error:
             raise DataDirectoryError(f"{self.root} cannot be made: {error.strerror}") from error
 
-    def lock(self) -> None:
-        """Take the directory for this server. Raises `DataDirectoryError` naming who has it."""
+    def lock(self, patience: float = 2 * BEAT) -> None:
+        """Take the directory for this server. Raises `DataDirectoryError` naming who has it.
+
+        `patience`: seconds to wait for another host's next sign of life, where there is an old one.
+        """
         descriptor = os.open(self.root / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,7 +70,7 @@ class DataDirectory:
         self._lock = descriptor
         try:
             os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)
-            self._refuse_second_host()
+            self._refuse_second_host(patience)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise DataDirectoryError(f"{self.root} cannot be written: {error.strerror}") from error
@@ -81,20 +85,23 @@ class DataDirectory:
             os.pwrite(descriptor, f"{_boot_id()} {time.time_ns():020}\n".encode(), 0)
         finally:
             os.close(descriptor)
+        self._beats = True
 
     def leave(self) -> None:
-        """Say that nobody serves here any more."""
-        with contextlib.suppress(FileNotFoundError):
-            self._host.unlink()
+        """Say that nobody serves here any more, unless it was somebody else who did."""
+        if self._beats:
+            with contextlib.suppress(FileNotFoundError):
+                self._host.unlink()
+            self._beats = False
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _refuse_second_host(self) -> None:
+    def _refuse_second_host(self, patience: float) -> None:
         """Another host's sign of life that is renewed while we watch means that it is alive."""
         before = self._read_host()
         if before and not before.startswith(_boot_id()):
-            time.sleep(2 * BEAT)
+            time.sleep(patience)
             if self._read_host() not in ("", before):
                 raise DataDirectoryError(
                     f"{self.root} is being served by another host: a data directory belongs to one host at a time"
@@ -110,8 +117,8 @@ class DataDirectory:
     def read_master_keys(self) -> tuple[bytes, ...]:
         """The keys of `master.key`, which is made when there is neither a key nor a database.
 
-        Raises `DataDirectoryError` when the key of an existing database is missing, `WrongMasterKey` when the file is
-        not one.
+        Raises `DataDirectoryError` when the key of an existing database is missing or cannot be read,
+        `WrongMasterKey` when the file is not one.
         """
         if not self.master_key.exists():
             if os.path.exists(self.database):
@@ -120,7 +127,11 @@ class DataDirectory:
                     "put the file back from your backup"
                 )
             _write_durably(self.master_key, new_master_key())
-        return parse_master_keys(self.master_key.read_text())
+        try:
+            text = self.master_key.read_text(errors="replace")
+        except OSError as error:
+            raise DataDirectoryError(f"{self.master_key} cannot be read: {error.strerror}") from error
+        return parse_master_keys(text)
 
 
 def _boot_id() -> str:
