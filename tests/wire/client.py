@@ -143,6 +143,11 @@ class Connection:
         assert went_on.startswith("HTTP/1.1 100 "), went_on
         return head
 
+    def head(self) -> Mapping[str, str]:
+        """Read the head of an answer, and nothing of its body; give its headers."""
+        fields = (field.partition(":") for field in self._head().split("\r\n")[1:])
+        return {name.lower(): value.strip() for name, _, value in fields}
+
     def receive(self, request: bytes, *, close: bool = False, pipelined: bool = False) -> Answer:
         """Read the answer to `request`. `close`: the server must end the connection after it. `pipelined`: the next
         answer may be there already."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
 
 from holdfast.distribution.request import Request
 
+_ASK_EVERY = 4 << 20
 Headers = list[tuple[bytes, bytes]]
 _COMMON = [
     (b"docker-distribution-api-version", b"registry/2.0"),
@@ -51,12 +53,25 @@ async def send(request: Request, answer: AnyAnswer) -> int:
 
 
 async def _send_pieces(request: Request, answer: StreamAnswer) -> int:
-    """Send the pieces; if they end early the connection fails, so that nobody takes a part for the whole."""
-    sent = 0
-    async with aclosing(answer.pieces) as pieces:
-        async for piece in pieces:
-            sent += len(piece)
-            await request.send({"type": "http.response.body", "body": piece, "more_body": sent < answer.length})
+    """Send the pieces; if they end early the connection fails, so that nobody takes a part for the whole.
+
+    A client that leaves in the middle (many take a range without an end, and what they want of it) costs what it took:
+    sending to nobody fails in silence and never waits, so the loop is given away and the client asked for here.
+    """
+    sent = told = 0
+    leaving = asyncio.ensure_future(request.gone())
+    try:
+        async with aclosing(answer.pieces) as pieces:
+            async for piece in pieces:
+                sent += len(piece)
+                await request.send({"type": "http.response.body", "body": piece, "more_body": sent < answer.length})
+                if sent - told >= _ASK_EVERY:
+                    told = sent
+                    await asyncio.sleep(0)
+                if leaving.done():
+                    return sent
+    finally:
+        leaving.cancel()
     if sent < answer.length:
         raise ConnectionError("content ended before its length")
     return sent

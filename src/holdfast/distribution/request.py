@@ -208,6 +208,11 @@ class Request:
         except (ClientGone, BodyTimeout):
             return
 
+    async def gone(self) -> None:
+        """Return when the client has left; for an answer that goes on for long, when the body is of no interest."""
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
+
     async def send(self, message: Message) -> None:
         """Send one ASGI message."""
         await self._send(message)
