@@ -136,8 +136,9 @@ class Connection:
 
         It asks for "100 Continue" and waits for it: on return the server is reading the body.
         """
-        extent = f"Content-Length: {length}\r\nExpect: 100-continue"
-        head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{extent}\r\n\r\n".encode("latin-1")
+        fields = {**self.headers, "Content-Length": length, "Expect": "100-continue"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{lines}\r\n".encode("latin-1")
         self.send(head)
         went_on = self._head()
         assert went_on.startswith("HTTP/1.1 100 "), went_on

@@ -1,0 +1,80 @@
+"""Every request is decided by the rights of its moment, and a flood of wrong passwords keeps nobody out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.cli.program import holdfast
+from tests.serving import Server, printed_admin, running_server
+from tests.wire.always import checked
+from tests.wire.client import Connection, basic, connected
+from tests.wire.content import digest, noise
+from tests.wire.repository import Repository
+
+DATA = noise(300_000, "revocation")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_changed_password_ends_the_old_one_at_the_next_request(tmp_path: Path, workers: str) -> None:
+    with running_server(tmp_path, "--workers", workers) as server:
+        old = server.admin
+        with connected(server.port, {"Authorization": old.basic}) as connection:
+            repository = Repository(connection, "revocation/own")
+            begun = [repository.begun(DATA[:size]) for size in (100, 100_000)]
+            repository.blob(DATA)
+            printed = holdfast(tmp_path, "admin", "reset", "admin", "--data", str(server.data)).stdout
+            # The connection is the same, and the server recognised the header a moment ago.
+            for method, path, body in (
+                ("GET", "/v2/", b""),
+                ("GET", f"blobs/{digest(DATA)}", b""),
+                ("HEAD", f"blobs/{digest(DATA)}", b""),
+                ("PATCH", begun[0], DATA[100:]),
+                ("PUT", f"{begun[1]}?digest={digest(DATA)}", DATA[100_000:]),
+                ("GET", begun[0], b""),
+                ("DELETE", begun[1], b""),
+                ("POST", f"blobs/uploads/?digest={digest(b'new')}", b"new"),
+                ("GET", "tags/list", b""),
+                ("GET", "/v2/_catalog", b""),
+                ("GET", "/v2/nothing/here", b""),
+            ):
+                assert repository.ask(method, path, body).status == 401, f"{method} {path}"
+        with connected(server.port, {"Authorization": printed_admin(printed).basic}) as connection:
+            repository = Repository(connection, "revocation/own")
+            assert [repository.expect(204, "GET", location)["range"] for location in begun] == ["0-99", "0-99999"]
+            repository.expect(201, "PUT", f"{begun[1]}?digest={digest(DATA)}", DATA[100_000:])
+            repository.expect(404, "GET", f"blobs/{digest(b'new')}", code="BLOB_UNKNOWN")
+
+
+def test_a_right_that_ends_in_the_middle_of_a_chunk_stores_nothing(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        headers = {"Authorization": server.admin.basic}
+        with connected(server.port, headers) as connection, connected(server.port, headers) as slow:
+            repository = Repository(connection, "revocation/chunk")
+            location = repository.begun(DATA[:100])
+            request = slow.begin("PATCH", location, 200_000)
+            slow.send(DATA[100:100_100])
+            printed = holdfast(tmp_path, "admin", "reset", "admin", "--data", str(server.data)).stdout
+            slow.send(DATA[100_100:200_100])
+            assert checked(slow.receive(request)).status == 401
+        with connected(server.port, {"Authorization": printed_admin(printed).basic}) as connection:
+            assert Repository(connection, "revocation/chunk").expect(204, "GET", location)["range"] == "0-99"
+
+
+def ask(server: Server, number: int) -> int:
+    with connected(server.port) as connection:
+        return checked(
+            connection.ask("GET", "/v2/", headers={"Authorization": basic("admin", f"wrong-{number}")})
+        ).status
+
+
+def test_a_flood_of_wrong_passwords_keeps_nobody_out(closed_server: Server, admin: Connection) -> None:
+    with ThreadPoolExecutor(90) as threads:
+        flood = threads.map(ask, [closed_server] * 180, range(180))
+        for _ in range(50):
+            assert checked(admin.ask("GET", "/v2/_catalog")).status == 200
+        outcomes = Counter(flood)
+    assert set(outcomes) <= {401, 429}, outcomes
+    assert outcomes[401] > 0
