@@ -99,6 +99,11 @@ def refusal_of(error: BaseException) -> Refusal:
     return _FAULT
 
 
+def ends_connection(error: BaseException) -> bool:
+    """Whether nothing more can be read from the connection after `error`, not even the rest of the body."""
+    return isinstance(error, BodyTimeout | ClientGone) or (isinstance(error, BadRequest) and error.close)
+
+
 def answer_to(error: BaseException, request_id: str) -> Answer:
     """The answer that says what went wrong, in the specification's error shape."""
     refusal = refusal_of(error)
@@ -115,7 +120,7 @@ def _headers(error: BaseException, refusal: Refusal) -> Headers:
         headers.append((b"allow", error.allowed.encode()))
     if isinstance(error, registry.InUse):
         headers.append((b"allow", b"GET, HEAD"))  # RFC 9110, 15.5.6
-    if isinstance(error, BodyTimeout | ClientGone) or (isinstance(error, BadRequest) and error.close):
+    if ends_connection(error):
         headers.append((b"connection", b"close"))
     return headers
 

@@ -67,6 +67,7 @@ class Request:
         "_query",
         "_receive",
         "_send",
+        "_watch",
         "headers",
         "id",
         "method",
@@ -87,6 +88,7 @@ class Request:
         self._ended = False
         self._send = send
         self._idle = idle
+        self._watch: _Watch | None = None
         self._query: dict[str, list[str]] | None = None
         self.headers: dict[bytes, bytes] = {}
 
@@ -113,6 +115,8 @@ class Request:
             raise BadRequest("a request names exactly one Host", close=True)
         if b"transfer-encoding" in found and b"content-length" in found:
             raise BadRequest("Content-Length and Transfer-Encoding exclude each other", close=True)
+        if found.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            raise BadRequest("the only Transfer-Encoding taken is 'chunked'", close=True)
 
     @property
     def length(self) -> int | None:
@@ -153,10 +157,9 @@ class Request:
 
     async def body(self) -> AsyncIterator[bytes]:
         """The body in the pieces that arrive. Raises `ClientGone`, `BodyTimeout`."""
-        watch: _Watch | None = None
         try:
             while True:
-                message = await self._receive()
+                message = await self._next()
                 if message["type"] == "http.disconnect":
                     self._ended = True
                     raise ClientGone
@@ -167,16 +170,25 @@ class Request:
                 if not message.get("more_body", False):
                     self._ended = True
                     return
-                if watch is None:
-                    watch = _Watch(self._idle)
-                watch.touch()
+        finally:
+            if self._watch is not None:
+                self._watch.stop()
+
+    async def _next(self) -> Message:
+        """The next message of the body, if it comes in time: only the client is timed, never what is done with it."""
+        watch = self._watch
+        if watch is None:
+            watch = self._watch = _Watch(self._idle)
+        watch.start()
+        try:
+            return await self._receive()
         except asyncio.CancelledError as error:
-            if watch is not None and watch.expired:
+            if watch.expired:
+                self._ended = True
                 raise BodyTimeout from error
             raise
         finally:
-            if watch is not None:
-                watch.stop()
+            watch.waiting = False
 
     async def whole_body(self, limit: int) -> bytes | None:
         """The whole body, or None when it has more than `limit` bytes."""
@@ -221,23 +233,34 @@ class Request:
 class _Watch:
     """Cancels the task that waits for a body when nothing came for `idle` seconds: one timer a body."""
 
-    __slots__ = ("_deadline", "_handle", "_idle", "_loop", "_task", "expired")
+    __slots__ = ("_deadline", "_handle", "_idle", "_loop", "_task", "expired", "waiting")
 
     def __init__(self, idle: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._idle = idle
-        self._deadline = self._loop.time() + idle
+        self._deadline = 0.0
+        self._handle: asyncio.TimerHandle | None = None
         self.expired = False
-        self._handle = self._loop.call_at(self._deadline, self._check)
+        self.waiting = False
 
-    def touch(self) -> None:
+    def start(self) -> None:
+        """The task begins to wait; whoever gets what it waited for says so by `waiting`."""
+        self.waiting = True
         self._deadline = self._loop.time() + self._idle
+        if self._handle is None:
+            self._handle = self._loop.call_at(self._deadline, self._check)
 
     def stop(self) -> None:
-        self._handle.cancel()
+        """Nobody waits any more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
 
     def _check(self) -> None:
+        self._handle = None
+        if not self.waiting:
+            return
         if self._loop.time() < self._deadline:
             self._handle = self._loop.call_at(self._deadline, self._check)
         elif self._task is not None:

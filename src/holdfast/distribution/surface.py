@@ -16,7 +16,7 @@ from holdfast.access.model import Identity
 from holdfast.access.service import Access
 from holdfast.distribution.answer import Answer, AnyAnswer, send
 from holdfast.distribution.deletes import DeleteHandlers
-from holdfast.distribution.errors import MethodNotAllowed, NotFound, answer_to
+from holdfast.distribution.errors import MethodNotAllowed, NotFound, answer_to, ends_connection
 from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers, Unsatisfiable
 from holdfast.distribution.pushes import PushHandlers
@@ -94,7 +94,8 @@ class Surface:
             self._log(request, endpoint, _CLIENT_GONE, 0, began)
             return
         except Exception as error:
-            await request.drain()
+            if not ends_connection(error):
+                await request.drain()
             answer = self._refuse(request, error)
         try:
             sent = await send(request, answer)
