@@ -97,6 +97,12 @@ def test_a_deleted_blob_comes_back_by_a_push(repository: Repository) -> None:
         assert repository.expect(200, "GET", f"blobs/{digest(data)}").body == data
 
 
+def test_a_deleted_blob_makes_no_repository(repository: Repository) -> None:
+    repository.blob(LAYER)
+    repository.expect(202, "DELETE", f"blobs/{digest(LAYER)}")
+    repository.expect(404, "GET", "tags/list", code="NAME_UNKNOWN")
+
+
 def test_a_delete_here_changes_nothing_elsewhere(repository: Repository) -> None:
     elsewhere = Repository(repository.connection, repository.name + "/elsewhere")
     for place in (repository, elsewhere):

@@ -64,6 +64,7 @@ ADVANCE = Query(
     """,
     Moment,
 )
+HOLD = Query("select id, seq, last_at from repository where path = :path and gone_at is null for update", Moment)
 CONTENT = Query("select id, size, key, state from content where digest = :digest for key share", ContentRow)
 NEW_CONTENT = Query(
     """
@@ -144,6 +145,12 @@ async def advance(unit: Unit, path: str) -> Place | None:
     """Lock the repository and take its next place in history; None when there is no such repository."""
     row = await unit.one(ADVANCE, path=path)
     return Place(row.id, row.seq, row.last_at) if row is not None else None
+
+
+async def hold(unit: Unit, path: str) -> Place | None:
+    """Lock the repository without taking a place in its history, for what changes no tag and no manifest."""
+    row = await unit.one(HOLD, path=path)
+    return Place(row.id, row.seq, unit.now) if row is not None else None
 
 
 async def make_and_advance(unit: Unit, path: str) -> Place:

@@ -17,7 +17,7 @@ from holdfast.oci.name import Tag
 from holdfast.registry.deletion import store
 from holdfast.registry.errors import BlobUnknown, InUse, ManifestUnknown, RepositoryUnknown
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import CANDIDATE, TAG_EVENT, USAGE, advance
+from holdfast.registry.store import CANDIDATE, TAG_EVENT, USAGE, advance, hold
 
 _NAMED_KEEPERS = 10
 
@@ -74,7 +74,10 @@ class Deletion:
         """Delete a blob that no manifest uses. Raises `BlobUnknown`, `RepositoryUnknown`, `InUse`."""
 
         async def bury(unit: Unit) -> None:
-            place = await self._begin(unit, permit)
+            await check_permit(unit, permit)
+            # No tag or manifest changes: the repository keeps its place in history, and stays out of the catalog when
+            # it holds nothing but blobs.
+            place = _known(await hold(unit, permit.repository), permit)
             row = await unit.one(store.TARGET, repo_id=place.repo_id, digest=digest)
             if row is None or row.kind != Kind.BLOB:
                 raise BlobUnknown("this repository has no such blob", digest=digest)
@@ -86,10 +89,7 @@ class Deletion:
 
     async def _begin(self, unit: Unit, permit: DeletePermit) -> Place:
         await check_permit(unit, permit)
-        place = await advance(unit, permit.repository)
-        if place is None:
-            raise RepositoryUnknown("there is no such repository", name=permit.repository)
-        return place
+        return _known(await advance(unit, permit.repository), permit)
 
     async def _bury(self, unit: Unit, permit: DeletePermit, place: Place, row: store.TargetRow, tags: int) -> None:
         await unit.run(store.DROP_LEASES, repo_id=place.repo_id, content_id=row.content_id)
@@ -106,6 +106,12 @@ class Deletion:
         self, unit: Unit, permit: DeletePermit, place: Place, kind: ChangeKind, data: dict[str, object]
     ) -> None:
         await record(unit, kind, place, actor=permit.subject.actor, request=permit.request, data=data)
+
+
+def _known(place: Place | None, permit: DeletePermit) -> Place:
+    if place is None:
+        raise RepositoryUnknown("there is no such repository", name=permit.repository)
+    return place
 
 
 async def _refuse_in_use(unit: Unit, place: Place, content_id: int, digest: Digest, message: str) -> None:
