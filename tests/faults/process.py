@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.faults.client import Ledger, content, digest_of, manifest_of
 
+from holdfast.access.installation import installation_id
 from holdfast.access.model import ANONYMOUS, UNCHECKED, PullPermit, PushPermit
 from holdfast.blobs.files import Files
 from holdfast.blobs.local import LocalBlobs
@@ -49,9 +50,10 @@ class Process:
         """Begin a process's life in `root`, with another directory's `store` if one is given."""
         path = str(root / "holdfast.db")
         migrate(path)
+        db = SqliteDatabase(path, vfs=vfs)
         blobs = LocalBlobs(str(store or root / "store"), files, threads=2)
-        await blobs.open("faults")
-        return cls(SqliteDatabase(path, vfs=vfs), blobs)
+        await blobs.open(await installation_id(db))
+        return cls(db, blobs)
 
     async def close(self) -> None:
         """End it."""

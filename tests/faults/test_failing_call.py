@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.client import Ledger
+from tests.faults.oracle import verify
 from tests.faults.process import Process, WholePush, is_outage, look
 from tests.faults.seams import NUMBERS, SYNCS, FailingDisk, FailingFiles, Trigger
 
@@ -128,6 +129,7 @@ def test_every_file_call(tmp_path: Path, how: str, record_property: Callable[[st
     name, _, late = how.partition(" ")
     files = FailingFiles(trigger, NUMBERS[name], late=bool(late))
     found = asyncio.run(every_call(Trial(tmp_path, trigger, files, None)))
+    verify(tmp_path, "--deep")
     record_property("fault", f"failing file call ({how}), calls: {found}")
     assert found >= _FEWEST
 
@@ -147,5 +149,6 @@ def test_every_database_call(
         found = asyncio.run(every_call(Trial(memory, trigger, None, disk.name)))
     finally:
         disk.unregister()
+    verify(memory, "--deep")
     record_property("fault", f"failing database call ({how}), calls: {found}")
     assert found >= fewest
