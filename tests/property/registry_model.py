@@ -70,8 +70,7 @@ MANIFESTS = [piece.name for piece in UNIVERSE.values() if piece.is_manifest]
 
 @dataclass
 class Repository:
-    """What one repository shows. `changed`: whether it ever had a manifest or lost anything, and so is listed;
-    `gone`: what it lost."""
+    """What one repository shows. `changed`: whether it ever had a manifest, and so is listed; `gone`: what it lost."""
 
     sparse: bool
     shown: set[str] = field(default_factory=set)
@@ -108,7 +107,6 @@ class Repository:
 
     def hide(self, name: str) -> None:
         """A blob or a manifest was deleted."""
-        self.changed = True
         self.gone.add(name)
         self.shown.discard(name)
         self.manifests.discard(name)
@@ -116,5 +114,4 @@ class Repository:
 
     def drop_tag(self, tag: str) -> None:
         """A tag was deleted."""
-        self.changed = True
         del self.tags[tag]

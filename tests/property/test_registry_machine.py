@@ -255,7 +255,7 @@ async def absent(work: Awaitable[T], kind: type[Exception]) -> T | None:
 
 
 RegistryMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
