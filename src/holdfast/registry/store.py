@@ -64,7 +64,13 @@ ADVANCE = Query(
     """,
     Moment,
 )
-HOLD = Query("select id, seq, last_at from repository where path = :path and gone_at is null for update", Moment)
+HOLD = Query(
+    """
+    update repository set last_at = case when :now > last_at then :now else last_at + 1 end
+    where path = :path and gone_at is null returning id, seq, last_at
+    """,
+    Moment,
+)
 CONTENT = Query("select id, size, key, state from content where digest = :digest for key share", ContentRow)
 NEW_CONTENT = Query(
     """
@@ -148,9 +154,12 @@ async def advance(unit: Unit, path: str) -> Place | None:
 
 
 async def hold(unit: Unit, path: str) -> Place | None:
-    """Lock the repository without taking a place in its history, for what changes no tag and no manifest."""
+    """Lock the repository without taking a place in its history, for what changes no tag and no manifest.
+
+    Its time moves all the same: what is recorded now is never before what was recorded last.
+    """
     row = await unit.one(HOLD, path=path)
-    return Place(row.id, row.seq, unit.now) if row is not None else None
+    return Place(row.id, row.seq, row.last_at) if row is not None else None
 
 
 async def make_and_advance(unit: Unit, path: str) -> Place:
