@@ -91,6 +91,8 @@ class Application:
                 pass  # another worker is at it
             except (DatabaseError, BlobError) as error:
                 services.events.warning("sweep failed, it runs again soon", exc_info=error)
+            except Exception as error:  # a mistake of ours: the worker serves on, and ends in order
+                services.events.error("sweep failed, it runs again soon", exc_info=error)
             finally:
                 os.close(descriptor)
             await asyncio.sleep(SWEEP_EVERY)
