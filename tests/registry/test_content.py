@@ -95,6 +95,7 @@ def test_a_push_repairs_damaged_content(place: Place, data: bytes, how: str) -> 
             assert await house.read(digest, repo) == data
         assert list(house.doomed()) == ([old] if old is not None else [])
         assert house.key_of(data) != old or old is None
+        assert house.journal().count("content.repaired") == 1
 
     place.run(scenario)
 

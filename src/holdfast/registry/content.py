@@ -7,6 +7,8 @@ from typing import NamedTuple
 from holdfast.access.model import Permit
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Unit
+from holdfast.journal.model import ChangeKind
+from holdfast.journal.service import Place, record
 from holdfast.registry import store
 from holdfast.registry.errors import NoRoom
 from holdfast.registry.model import State
@@ -29,7 +31,7 @@ class Kept(NamedTuple):
     size: int
 
 
-async def keep_content(unit: Unit, offer: Offer) -> int:
+async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
     """Row and body of `offer`; returns the content's id.
 
     Content that is stored already stays as it is and the offered object is doomed at once: nobody refers to it.
@@ -56,6 +58,15 @@ async def keep_content(unit: Unit, offer: Offer) -> int:
     else:
         await unit.run(store.DROP_BODY, id=row.id)
     await unit.run(store.RESTORE_CONTENT, id=row.id, size=offer.size, key=offer.key)
+    if row.state == State.DAMAGED:
+        await record(
+            unit,
+            ChangeKind.CONTENT_REPAIRED,
+            Place(0, 0, unit.now),
+            actor=permit.subject.actor,
+            request=permit.request,
+            data={"damage": "content-damaged", "digest": offer.digest, "reference": permit.repository},
+        )
     return row.id
 
 

@@ -115,16 +115,16 @@ class Push:
     async def _lay(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> tuple[int, bool]:
         """Everything of a manifest that the repository does not show yet: content, link, edges. Returns its id, and
         whether its bytes were not visible here at all."""
-        content_id = await self._keep(unit, parsed)
+        content_id = await self._keep(unit, permit, parsed)
         children = await self._children(unit, permit, place, parsed)
         fresh = await _link(unit, place, content_id, parsed)
         for child in children:
             await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=child, keeper_id=content_id)
         return content_id, fresh
 
-    async def _keep(self, unit: Unit, parsed: _Parsed) -> int:
+    async def _keep(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> int:
         """Content and body of the manifest; a manifest that was uploaded as a blob first moves into the database."""
-        content_id = await keep_content(unit, Offer(parsed.digest, len(parsed.put.data), parsed.put.data, None))
+        content_id = await keep_content(unit, permit, Offer(parsed.digest, len(parsed.put.data), parsed.put.data, None))
         body = await unit.one(store.BODY, id=content_id)
         if body is not None and not body.present:
             await unit.run(PUT_BODY, id=content_id, bytes=parsed.put.data)

@@ -234,7 +234,7 @@ class Upload:
             # An object so old and without a row may have been taken for litter meanwhile (data model, rule 6).
             if offer.key is not None and issued_at(offer.key) < unit.now - self._settings.upload_expire:
                 raise UploadUnknown("this upload took too long: start a new one with POST")
-            content_id = await keep_content(unit, offer)
+            content_id = await keep_content(unit, permit, offer)
             await show_blob(unit, self._settings, permit, Kept(content_id, offer.size))
             if session is not None:
                 await unit.run(store.DROP_UPLOAD, id=session.name)
