@@ -13,6 +13,7 @@ import hashlib
 import http.client
 import json
 import random
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -79,6 +80,8 @@ class Caller:
         if self._authorization:
             named["Authorization"] = self._authorization
         try:
+            if connection.sock is None:
+                connection.connect()
             # It may have answered before it stopped reading.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path, body=body or None, headers=named)
@@ -124,6 +127,8 @@ class Session:
     data: bytes
     told: int
     asked: int
+    since: float = 0
+    """When it was told."""
 
 
 @dataclass(slots=True)
@@ -133,6 +138,8 @@ class Ledger:
     may: dict[str, set[str | None]] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     acknowledged: int = 0
+    history: list[tuple[float, str, set[str | None]]] = field(default_factory=list)
+    """When each acknowledgement came (monotonic seconds), for which address, and what that might have shown before."""
     fresh: list[str] = field(default_factory=list)
     """Addresses that were told since somebody emptied this."""
 
@@ -142,9 +149,20 @@ class Ledger:
 
     def told(self, address: str, outcome: str | None) -> None:
         """The server acknowledged it."""
+        self.history.append((time.monotonic(), address, self.may[address]))
         self.may[address] = {outcome}
         self.acknowledged += 1
         self.fresh.append(address)
+
+    def doubt(self, moment: float) -> int:
+        """Take acknowledgements that came after `moment` for possible only; returns how many there were."""
+        doubtful = [entry for entry in self.history if entry[0] >= moment]
+        for _, address, before in reversed(doubtful):
+            self.may[address] = self.may[address] | before
+        for session in self.sessions:
+            if session.since >= moment:
+                session.told = 0
+        return len(doubtful)
 
     def __iter__(self) -> Iterator[tuple[str, set[str | None]]]:
         return iter(list(self.may.items()))
@@ -199,7 +217,7 @@ class Pushing:
         session = Session(repository, location, data, 0, cut)
         self.ledger.sessions.append(session)
         self.caller.expect(202, "PATCH", location, data[:cut])
-        session.told = cut
+        session.told, session.since = cut, time.monotonic()
         self.ledger.acknowledged += 1
 
     def finish(self, session: Session, start: int) -> str:
