@@ -135,6 +135,21 @@ def test_hundreds_that_stall_do_not_hurt_the_honest(patient: Server) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("many_files")
+def test_bodies_that_stall_give_way_when_all_places_are_taken(patient: Server) -> None:
+    """There are places for 256 uploads at once; 500 that stall do not keep the honest out for longer than moments."""
+    data, honest = content(7, LARGE), content(8, SMALL)
+    path = f"{_BLOBS}/uploads/?digest={digest_of(honest)}"
+    with contextlib.ExitStack() as stalled, Caller(patient.port) as caller:
+        for _ in range(500):
+            stalled.enter_context(connect(patient)).sendall(upload_head(LARGE, data) + data[:1000])
+        # Refused with 429 as long as nobody has stalled for long, and told when to come again.
+        until(lambda: caller.expect((201, 429), "POST", path, honest).status == 201, "the honest are served")
+        still_serves(patient, 50_000)
+    until(lambda: staged(patient) == [], "nothing of their uploads is left")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
 @pytest.mark.parametrize("sent", [0, 1, 2_000_000])
 def test_a_stalled_body_is_given_up(brisk: Server, method: str, sent: int) -> None:

@@ -35,6 +35,7 @@ from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import ensure_repository
 from holdfast.registry.upload import store
 from holdfast.registry.upload.session import Session, SessionSigner
+from holdfast.registry.upload.streams import Stream, Streams
 from holdfast.registry.upload.whole import Gathered, after, gather, receive_whole
 
 Body = AsyncIterator[bytes]
@@ -72,7 +73,7 @@ class Upload:
         self._blobs = blobs
         self._settings = settings
         self._signer = signer
-        self._streams = 0
+        self._streams = Streams(settings.upload_streams)
 
     async def start(self, permit: PushPermit, algorithm: str) -> Session:
         """A new session. Writes nothing: the session is its signed id until it holds bytes. Raises `NoRoom`."""
@@ -97,8 +98,8 @@ class Upload:
         await check_permit(self._db, permit)
         was = row.received if row is not None else 0
         _check_start(chunk, was)
-        with self._stream(), self._storage(was):
-            body, start, held = self._roomy(chunk.body), was, Gathered([], 0, ended=False)
+        with self._streams.take() as stream, self._storage(was):
+            body, start, held = self._roomy(stream, chunk.body), was, Gathered([], 0, ended=False)
             if row is None or row.early is not None:
                 early = row.early or b"" if row is not None else b""
                 start, held = 0, await gather(after(early, body), self._settings.inline_limit)
@@ -145,11 +146,11 @@ class Upload:
             length = None if chunk.length is None else row.received + chunk.length
             await self._put(permit, digest, Chunk(body, 0, length), session)
             return
-        with self._stream(), self._storage(row.received):
+        with self._streams.take() as stream, self._storage(row.received):
             receiver = self._blobs.receive(session.name, session.algorithm, at=row.received, state=row.hash_state)
             async with receiver:
                 await self._unmoved(session, row.received)
-                async for piece in self._roomy(chunk.body):
+                async for piece in self._roomy(stream, chunk.body):
                     await receiver.write(piece)
                 _check_length(chunk, receiver.offset - row.received)
                 got = await receiver.checkpoint()
@@ -196,9 +197,9 @@ class Upload:
 
     async def _put(self, permit: PushPermit, digest: Digest, chunk: Chunk, session: Session | None) -> None:
         """The body, from its first byte, is the blob `digest`; `session`, if any, ends with it."""
-        with self._stream(), self._storage():
+        with self._streams.take() as stream, self._storage():
             offer = await receive_whole(
-                self._blobs, self._settings.inline_limit, digest, self._roomy(chunk.body), self._db.now
+                self._blobs, self._settings.inline_limit, digest, self._roomy(stream, chunk.body), self._db.now
             )
             try:
                 _check_length(chunk, offer.size)
@@ -291,26 +292,20 @@ class Upload:
         if now != was:
             raise _overtaken(now)
 
-    async def _roomy(self, body: Body) -> AsyncIterator[bytes]:
+    async def _roomy(self, stream: Stream, body: Body) -> AsyncIterator[bytes]:
         """The body, as long as there is room for it."""
         require_room(self._blobs, self._settings)
         since = 0
+        stream.wait()
         async for piece in body:
+            stream.go_on()
             yield piece
             since += len(piece)
             if since >= _ROOM_EVERY:
                 since = 0
                 require_room(self._blobs, self._settings)
-
-    @contextmanager
-    def _stream(self) -> Iterator[None]:
-        if self._streams >= self._settings.upload_streams:
-            raise TooManyUploads("this server is receiving as many uploads as it takes at once")
-        self._streams += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1
+            stream.wait()
+        stream.go_on()
 
     @contextmanager
     def _storage(self, received: int = 0) -> Iterator[None]:
