@@ -149,7 +149,7 @@ class Ledger:
 
     def told(self, address: str, outcome: str | None) -> None:
         """The server acknowledged it."""
-        self.history.append((time.monotonic(), address, self.may[address]))
+        self.history.append((time.monotonic(), address, self.may.get(address, {None})))
         self.may[address] = {outcome}
         self.acknowledged += 1
         self.fresh.append(address)
