@@ -96,6 +96,8 @@ def test_after_a_failed_sync_nothing_is_acknowledged_any_more(
                     await live.checkpoint()
                 with pytest.raises(Unavailable, match="failed sync"):
                     await store.open("installation")
+                with pytest.raises(Unavailable, match="failed sync"):
+                    store.free()
             assert await store.read(PUT, 0, len(SMALL)) == SMALL
             assert await store.digest(PUT, "sha256") == digest(SMALL)
         # The disk was seen to; a new process begins.

@@ -201,6 +201,8 @@ def test_nothing_is_written_before_opening_and_after_closing(place: Place) -> No
             await store.drop("kept")
         with pytest.raises(Unavailable):
             await store.delete(KEY)
+        with pytest.raises(Unavailable):
+            store.free()
 
     async def main() -> None:
         store = place.store()

@@ -103,6 +103,7 @@ class LocalBlobs:
 
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""
+        self._volume.check_writable()
         with translated():
             found = self._files.statvfs(self._volume.root)
         return found.f_bavail * found.f_frsize

@@ -195,6 +195,7 @@ class MemoryBlobs:
 
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""
+        self.check_writable()
         used = sum(map(len, self.uploads.values())) + sum(map(len, self._objects.values()))
         return max(0, self._capacity - used)
 

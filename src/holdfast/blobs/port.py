@@ -159,7 +159,10 @@ class BlobStore(Protocol):
         ...
 
     def free(self) -> int:
-        """Return the bytes that may still be written. Raises Unavailable."""
+        """Return the bytes that may still be written.
+
+        Raises Unavailable, also while the store acknowledges nothing: who asks before a write learns it in time.
+        """
         ...
 
     async def digest(self, key: str, algorithm: str) -> str:
