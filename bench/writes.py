@@ -5,7 +5,6 @@ take turns so that each transaction has one of its own.
 """
 
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -18,7 +17,6 @@ from holdfast.db.port import Database, Unit
 from holdfast.db.query import Command
 from holdfast.db.sqlite import SqliteDatabase
 
-_SWITCH_INTERVAL = 0.0005  # as the server sets it
 _ROW = Command("insert into usage_delta (path, bytes, repositories, tags) values (:path, :bytes, :repositories, :tags)")
 
 
@@ -34,12 +32,7 @@ def measure(directory: Path, writers: Sequence[int], seconds: float, rounds: int
     """Medians for each number of writers, both ways in turns, on a database of its own under `directory`."""
     file = directory / "writes.db"
     migrate(str(file))
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_INTERVAL)
-    try:
-        return asyncio.run(_measure(str(file), writers, seconds, rounds))
-    finally:
-        sys.setswitchinterval(interval)
+    return asyncio.run(_measure(str(file), writers, seconds, rounds))
 
 
 async def _measure(file: str, writers: Sequence[int], seconds: float, rounds: int) -> list[Writes]:

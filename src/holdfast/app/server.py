@@ -35,7 +35,6 @@ _BACKLOG = 4096
 _CONCURRENT = 16384
 _HEADER_TIMEOUT_MS = 30_000
 _BUFFER = 2 << 20  # how much of a body one ASGI message may carry: larger pieces cost less per byte
-_SWITCH_INTERVAL = 0.0005  # the writer thread must not wait 5 ms for the loop to give the interpreter away
 _PR_SET_PDEATHSIG = 1
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 
@@ -112,7 +111,6 @@ def _load(settings: Settings, supervisor: int) -> Callable[..., object]:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
-    sys.setswitchinterval(_SWITCH_INTERVAL)
     directory = DataDirectory(settings.data)
     return Application(partial(build, settings, directory), directory.sweep_lock, _release_signals)
 
