@@ -13,7 +13,7 @@ import binascii
 import hashlib
 import os
 
-from holdfast.access.errors import StalePermit, Unauthenticated
+from holdfast.access.errors import Unauthenticated
 from holdfast.access.model import (
     ANONYMOUS,
     UNCHECKED,
@@ -25,6 +25,7 @@ from holdfast.access.model import (
     Subject,
 )
 from holdfast.access.password import PasswordChecker
+from holdfast.access.standing import prove
 from holdfast.access.store import ACCOUNT, POLICY_VERSION, STANDING
 from holdfast.db.port import Database
 from holdfast.oci.name import RepositoryName
@@ -91,8 +92,7 @@ class Access:
     async def confirm(self, identity: Identity) -> None:
         """Raise `StalePermit` when accounts changed since `identity` was recognised; for answers without a statement
         of their own."""
-        if identity.version not in (UNCHECKED, await self.policy_version()):
-            raise StalePermit
+        prove(identity, await self.policy_version())
 
     async def policy_version(self) -> int:
         """The policy version of this moment."""

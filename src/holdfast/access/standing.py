@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from holdfast.access.errors import StalePermit
-from holdfast.access.model import UNCHECKED, CatalogPermit, Permit
+from holdfast.access.model import UNCHECKED, CatalogPermit, Identity, Permit
 from holdfast.access.store import STANDING
 from holdfast.db.port import Reader
+
+
+def prove(holder: Permit | Identity, version: int) -> None:
+    """Raise `StalePermit` unless `version`, the policy version that a statement returned, is the one decided at."""
+    if holder.version not in (UNCHECKED, version):
+        raise StalePermit
 
 
 async def check_permit(reader: Reader, permit: Permit | CatalogPermit) -> None:

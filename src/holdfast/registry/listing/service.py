@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from holdfast.access.errors import StalePermit
-from holdfast.access.model import UNCHECKED, CatalogPermit, PullPermit
-from holdfast.access.standing import check_permit
+from holdfast.access.model import CatalogPermit, PullPermit
+from holdfast.access.standing import check_permit, prove
 from holdfast.db.port import Database, Reader
 from holdfast.oci.digest import Digest
 from holdfast.registry.errors import RepositoryUnknown
@@ -50,8 +49,7 @@ class Listing:
         if not rows:
             await check_permit(self._db, permit)
             raise RepositoryUnknown("there is no such repository", name=permit.repository)
-        if permit.version not in (UNCHECKED, rows[0].version):
-            raise StalePermit
+        prove(permit, rows[0].version)
         names = [row.name for row in rows if row.name is not None]
         return Page(names[:limit], limit > 0 and len(names) > limit)
 

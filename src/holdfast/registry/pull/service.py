@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
-from holdfast.access.errors import StalePermit
-from holdfast.access.model import UNCHECKED, Permit, PullPermit
-from holdfast.access.standing import check_permit
+from holdfast.access.model import Permit, PullPermit
+from holdfast.access.standing import check_permit, prove
 from holdfast.blobs.errors import BlobError, Missing
 from holdfast.blobs.port import BlobStore
 from holdfast.db.errors import DatabaseError
@@ -45,7 +44,7 @@ class Pull:
         if row is None:
             await check_permit(self._db, permit)
             raise _no_manifest(reference)
-        _prove(permit, row.version)
+        prove(permit, row.version)
         digest = Digest(row.digest)
         if row.state != State.STORED:
             raise _no_manifest(reference)
@@ -63,7 +62,7 @@ class Pull:
         if row is None:
             await check_permit(self._db, permit)
             raise _no_manifest(reference)
-        _prove(permit, row.version)
+        prove(permit, row.version)
         if row.state != State.STORED or not await self._leased(permit, row.repo_id, row.content_id, row.due):
             raise _no_manifest(reference)
         return StoredManifest(Digest(row.digest), row.media_type, row.size, b"")
@@ -74,7 +73,7 @@ class Pull:
         if row is None:
             await check_permit(self._db, permit)
             raise _no_blob(digest)
-        _prove(permit, row.version)
+        prove(permit, row.version)
         if row.state != State.STORED:
             raise _no_blob(digest)
         if row.bytes is not None and Digest.of(row.bytes, digest.algorithm) != digest:
@@ -88,7 +87,7 @@ class Pull:
         if row is None:
             await check_permit(self._db, permit)
             raise _no_blob(digest)
-        _prove(permit, row.version)
+        prove(permit, row.version)
         if row.state != State.STORED or not await self._leased(permit, row.repo_id, row.content_id, row.due):
             raise _no_blob(digest)
         return StoredBlob(row.content_id, digest, row.size, None, None)
@@ -151,12 +150,6 @@ class Pull:
         # The refusal stands whether or not the mark can be written now: the next reader finds the same damage.
         with suppress(DatabaseError):
             await self._db.write(mark)
-
-
-def _prove(permit: Permit, version: int) -> None:
-    """The statement that served the request proves that the permit still holds."""
-    if permit.version not in (UNCHECKED, version):
-        raise StalePermit
 
 
 def _no_manifest(reference: str) -> ManifestUnknown:
