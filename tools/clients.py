@@ -39,6 +39,9 @@ DEBIAN = tuple(
         ("umoci", "umoci"),
         ("nginx-light", "nginx"),
         ("docker-registry", "docker-registry"),
+        ("postgresql-15", "/usr/lib/postgresql/15/bin/postgres"),
+        ("pgbouncer", "pgbouncer"),
+        ("haproxy", "haproxy"),
     )
 )
 UNSTABLE = tuple(
@@ -63,6 +66,7 @@ GO = tuple(
         ("github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", "v2.3.4"),
         ("helm.sh/helm/v4/cmd/helm", "v4.2.4"),
         ("github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.2"),
+        ("github.com/versity/versitygw/cmd/versitygw", "v1.7.0"),
     )
 )
 

@@ -1,10 +1,15 @@
 """The blob store port: one life-cycle, written down here and held by every backend (tests/contract/).
 
-**Life of a blob.** Bytes arrive in a *staged upload*, known by a name its user chooses. They are written and hashed
-while they come. A *checkpoint* makes them durable: from then on they survive a power cut, under their name. A staged
-upload is *published* once, under a fresh object key (`key.new_key`); from then on it is an *object*: whole, durable,
-never changed, never renamed, until it is deleted. Small content skips the staging: `put` makes an object in one step.
-A key is never used twice. There is no other way to make an object, so no key ever shows half of one.
+**Objects.** An *object* is whole, durable, never changed, never renamed, until it is deleted. It is made under a fresh
+key (`key.new_key`), which is never used twice: in one step by `put`, or by a *writer* (`create`) that takes its bytes
+as they come and hashes them; `finish` makes it durable, and before that its key shows nothing. A writer that is left
+without `finish` leaves no object. There is no other way to make one but publishing, so no key ever shows half of one.
+
+**Staging** is what only some stores can do (`BlobStore.staging`, None elsewhere): append to what is there already.
+Bytes arrive in a *staged upload*, known by a name its user chooses. They are written and hashed while they come. A
+*checkpoint* makes them durable: from then on they survive a power cut, under their name. A staged upload is *published*
+once, under a fresh key; from then on it is an object. Where there is no staging, an upload in many requests is many
+objects, each with its own key: the *segments* of the blob.
 
 **One at a time.** A staged upload has at most one receiver, over all processes of the host. A second one, or a `drop`
 or `publish` beside it, gets `Busy` at once and changes nothing. Leaving the receiver lets go, and so does the death of
@@ -41,11 +46,12 @@ class Received(NamedTuple):
     """What a checkpoint or a `put` made durable."""
 
     size: int
-    """Bytes from the very beginning of the upload."""
+    """Bytes from the very beginning of the upload; of a writer or `put`: the bytes of its object."""
     digest: str | None
-    """Digest of all of them; None when the receiver began in the middle without a usable state."""
+    """Digest of everything from the beginning of the hash; None when it began in the middle without a usable state."""
     state: bytes | None
-    """What a later receiver that begins at `size` needs to go on hashing; None when it cannot be saved."""
+    """What a later receiver or writer that begins where this ended needs to go on hashing; None when it cannot be
+    saved."""
 
 
 class Receiver(Protocol):
@@ -86,17 +92,36 @@ class Receiver(Protocol):
         ...
 
 
-class BlobStore(Protocol):
-    """A place for immutable bytes. All methods are for one event loop; several processes may share the place."""
+class Writer(Protocol):
+    """One object being made: an async context manager, made by `BlobStore.create`."""
 
-    async def open(self, installation: str) -> None:
-        """Make the store ready for this `installation` (id of printable characters), durably.
-
-        A store without objects and marker is marked as this installation's. Raises ForeignStore when it is marked as
-        another's or holds objects and no marker; Full, Unavailable. Before it, and after `close`, writing operations
-        raise Unavailable.
-        """
+    @property
+    def written(self) -> int:
+        """Bytes written so far, without those that `state` stands for."""
         ...
+
+    async def __aenter__(self) -> Self:
+        """Begin. Raises Full, Unavailable."""
+        ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Without `finish`: leave no object, and give back what was sent as far as the store can. Raises nothing."""
+        ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Append `chunk`; returns when the next one may come (memory is bounded). Raises Full, Unavailable."""
+        ...
+
+    async def finish(self) -> Received:
+        """Make the object: whole and durable on return. Raises Full, Unavailable: then it is not there, or, when the
+        answer was lost, may be there and is litter."""
+        ...
+
+
+class Staging(Protocol):
+    """Uploads that can be appended to, in a store of one host."""
 
     def receive(self, name: str, algorithm: str, *, at: int = 0, state: bytes | None = None) -> Receiver:
         """Return a receiver for staged upload `name` from offset `at` on, hashing with `algorithm`.
@@ -114,15 +139,55 @@ class BlobStore(Protocol):
         """
         ...
 
+    async def drop(self, name: str) -> None:
+        """Remove staged upload `name`; a missing one is done. Raises Busy while it has a receiver, Unavailable."""
+        ...
+
+    async def staged(self) -> list[str]:
+        """Return the names of all staged uploads, with and without receiver. Raises Unavailable."""
+        ...
+
+    async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
+        """Return the digest of the first `length` bytes of staged upload `name`. Raises Lost if it has fewer."""
+        ...
+
+
+class BlobStore(Protocol):
+    """A place for immutable bytes. All methods are for one event loop; several processes may share the place."""
+
+    async def open(self, installation: str) -> None:
+        """Make the store ready for this `installation` (id of printable characters), durably.
+
+        A store without objects and marker is marked as this installation's. Raises ForeignStore when it is marked as
+        another's or holds objects and no marker; Full, Unavailable. Before it, and after `close`, writing operations
+        raise Unavailable.
+        """
+        ...
+
+    @property
+    def staging(self) -> Staging | None:
+        """Its staged uploads; None where nothing can be appended to."""
+        ...
+
+    def create(self, key: str, algorithm: str, *, state: bytes | None = None, size: int | None = None) -> Writer:
+        """Return a writer of object `key`, hashing with `algorithm`, going on from `state` if it can be used.
+
+        `state` is what the checkpoint or `finish` before this object gave, so the digest in `Received` is of all
+        objects since the first; one that this process cannot use, or of another algorithm, gives digest None.
+        `size`: how many bytes will come, if known (it sizes the parts). Raises ValueError.
+        """
+        ...
+
+    def sign(self, key: str, seconds: int) -> str | None:
+        """Return a URL that lets whoever has it GET object `key` for `seconds` (at most 300) from the store itself, at
+        the address that the store is known by to clients; None where there is no such way."""
+        ...
+
     async def put(self, key: str, chunks: Sequence[bytes], algorithm: str) -> Received:
         """Make the small object `key` of `chunks` (together about BLOCK at most); durable on return.
 
         Its `state` is None. Raises Full, Unavailable; then the key shows nothing.
         """
-        ...
-
-    async def drop(self, name: str) -> None:
-        """Remove staged upload `name`; a missing one is done. Raises Busy while it has a receiver, Unavailable."""
         ...
 
     async def read(self, key: str, start: int, end: int) -> bytes:
@@ -154,10 +219,6 @@ class BlobStore(Protocol):
         """
         ...
 
-    async def staged(self) -> list[str]:
-        """Return the names of all staged uploads, with and without receiver. Raises Unavailable."""
-        ...
-
     def free(self) -> int:
         """Return the bytes that may still be written.
 
@@ -167,10 +228,6 @@ class BlobStore(Protocol):
 
     async def digest(self, key: str, algorithm: str) -> str:
         """Read object `key` whole and return its digest. Raises Missing, Unavailable, ValueError."""
-        ...
-
-    async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
-        """Return the digest of the first `length` bytes of staged upload `name`. Raises Lost if it has fewer."""
         ...
 
     async def close(self) -> None:

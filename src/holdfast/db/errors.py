@@ -15,6 +15,14 @@ class Full(DatabaseError):
     """There is no room for the write: nothing of it was stored."""
 
 
+class ReadOnly(DatabaseError):
+    """The installation is switched to read-only; `reason` is what whoever switched it said."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"this registry is read-only now: {reason}")
+
+
 class Damaged(DatabaseError):
     """The database file does not read as one; restore it from a backup."""
 
