@@ -41,6 +41,26 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "lease": "24h",
         "window": "30d",
         "collect.grace": "1h",
+        "database.url": None,
+        "database.pool": 10,
+        "database.statement_timeout": "5s",
+        "database.prepared": True,
+        "storage.url": None,
+        "storage.public_endpoint": None,
+        "storage.redirect": "auto",
+        "storage.redirect_above": "1MiB",
+        "storage.redirect_not_for": [],
+        "encryption.key_file": None,
+        "encryption.key": None,
+        "encryption.content": "auto",
+        "encryption.vault_url": None,
+        "encryption.vault_key": "holdfast",
+        "encryption.vault_token_file": None,
+        "encryption.vault_token": None,
+        "jobs.embedded": True,
+        "jobs.slots": 4,
+        "jobs.lease": "30s",
+        "jobs.history": "30d",
         "storage.reserve": "512MiB",
         "storage.inline": "16KiB",
         "uploads.expire": "24h",
@@ -109,6 +129,23 @@ def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
         "lease": "0",
         "window": "0d",
         "collect.grace": "0s",
+        "database.url": "postgresql://me@db/registry",
+        "database.pool": "3",
+        "database.statement_timeout": "9s",
+        "database.prepared": "no",
+        "storage.url": "s3://bucket/prefix",
+        "storage.public_endpoint": "https://bucket.example.com",
+        "storage.redirect": "on",
+        "storage.redirect_above": "5MiB",
+        "storage.redirect_not_for": "10.1.0.0/16",
+        "encryption.content": "on",
+        "encryption.vault_url": "https://vault.example.com:8200",
+        "encryption.vault_key": "registry",
+        "encryption.vault_token_file": str(password),
+        "jobs.embedded": "off",
+        "jobs.slots": "2",
+        "jobs.lease": "10s",
+        "jobs.history": "1d",
         "storage.reserve": "1GiB",
         "storage.inline": "0",
         "uploads.expire": "1h",
@@ -122,7 +159,9 @@ def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
         "log.format": "console",
     }
     by_name = {each.name: each for each in options()}
-    assert set(given) == set(by_name) - {"admin_password"}, "a new setting needs a row here"
+    # The master key has one source, here a Vault; its file is like every other file.
+    secrets = {each.name for each in options() if each.secret}
+    assert set(given) == set(by_name) - secrets - {"encryption.key_file"}, "a new setting needs a row here"
     flags: dict[str, object] = {**given}
     environment = {by_name[name].environment: text for name, text in given.items()}
     file = tmp_path / "holdfast.toml"
@@ -136,7 +175,7 @@ def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
     assert settings.admin_password == Secret("correct horse")
     assert settings.log.level == "warning"
     assert settings.uploads.idle == timedelta(seconds=7)
-    assert "default" not in {each.origin for way in ways for each in way.effective}
+    assert "default" not in {each.origin for way in ways for each in way.effective if each.name in given}
 
 
 def test_toml_values_of_their_own_types(tmp_path: Path) -> None:

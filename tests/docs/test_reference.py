@@ -66,7 +66,7 @@ def test_every_verb_and_flag_is_documented() -> None:
         flags = set()
         for parameter in command.params:
             names = {*parameter.opts, *parameter.secondary_opts} if isinstance(parameter, click.Option) else set()
-            setting = any(f"--{each.replace('.', '-').replace('_', '-')}" in names for each in settings)
+            setting = any(each.flag in names for each in settings.values())
             if not (whole and setting):
                 flags |= names
         assert flags <= listed, f"{verb}: {sorted(flags - listed)} are not documented"

@@ -77,6 +77,32 @@ def _one_admin_password(settings: Settings) -> Iterator[Clash]:
         )
 
 
+def _one_master_key(settings: Settings) -> Iterator[Clash]:
+    encryption = settings.encryption
+    given = [
+        name
+        for name, value in (
+            ("encryption.key_file", encryption.key_file),
+            ("encryption.key", encryption.key),
+            ("encryption.vault_url", encryption.vault_url),
+        )
+        if value is not None
+    ]
+    if len(given) > 1:
+        yield Clash(tuple(given), "is set, and another source of the master key as well", "one of them")
+
+
+def _one_vault_token(settings: Settings) -> Iterator[Clash]:
+    encryption = settings.encryption
+    tokens = (encryption.vault_token is not None) + (encryption.vault_token_file is not None)
+    if tokens == 2 or (encryption.vault_url is not None and not tokens):
+        yield Clash(
+            ("encryption.vault_token_file", "encryption.vault_token", "encryption.vault_url"),
+            "is set, and the token in the environment as well" if tokens else "is not set, but a Vault is",
+            "HOLDFAST_ENCRYPTION_VAULT_TOKEN or --encryption-vault-token-file",
+        )
+
+
 # Each with the settings it needs: when one of those did not parse, the check has nothing sound to say.
 CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (_tls_pair, frozenset({"tls_cert", "tls_key"})),
@@ -88,6 +114,11 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (_public_beyond_loopback, frozenset({"listen", "public_url"})),
     (_public_scheme, frozenset({"public_url", "tls_cert"})),
     (_one_admin_password, frozenset({"admin_password", "admin_password_file"})),
+    (_one_master_key, frozenset({"encryption.key_file", "encryption.key", "encryption.vault_url"})),
+    (
+        _one_vault_token,
+        frozenset({"encryption.vault_token", "encryption.vault_token_file", "encryption.vault_url"}),
+    ),
 )
 
 

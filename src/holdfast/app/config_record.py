@@ -4,7 +4,8 @@ The records are what the rest of `app` reads; the annotation of each field is wh
 environment, the TOML file and `holdfast config` are made from, so that no name or default is written twice.
 `Settings()` is the program's defaults and touches nothing.
 
-A field `b` of the group `a` is `a.b` in a file, `HOLDFAST_A_B` in the environment and `--a-b` on the command line.
+A field `b` of the group `a` is `a.b` in a file, `HOLDFAST_A_B` in the environment and `--a-b` on the command line;
+a field with a short name has that on the command line and in the environment (`database.url` is `--database`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Annotated, Any, get_args
 
 from holdfast.app import config_addresses as addresses
 from holdfast.app import config_kinds as kinds
+from holdfast.app import config_stores as stores
 from holdfast.app.config_addresses import Listen, Network
 from holdfast.app.config_kinds import Kind, Secret
 
@@ -30,25 +32,29 @@ class Option:
     help: str
     default: object = None
     secret: bool = False
+    short: str | None = None
 
     @property
     def environment(self) -> str:
         """The name of its environment variable."""
-        return ENVIRONMENT_PREFIX + self.name.upper().replace(".", "_")
+        return ENVIRONMENT_PREFIX + (self.short or self.name).upper().replace(".", "_")
 
     @property
     def flag(self) -> str:
         """Its flag on the command line."""
-        return "--" + self.name.replace(".", "-").replace("_", "-")
+        return "--" + (self.short or self.name).replace(".", "-").replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a field's type does not say: the kind of value that is read into it, and its purpose in one line."""
+    """What a field's type does not say: the kind of value that is read into it, and its purpose in one line.
+
+    `short`: what its flag and variable are made from, where that is not the whole name."""
 
     kind: Kind
     purpose: str
     secret: bool = False
+    short: str | None = None
 
 
 _DURATION = kinds.duration()
@@ -56,11 +62,84 @@ _HERE = Listen("127.0.0.1", 5000)
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
-    """Room on the disk, and what is kept inside the database (both in bytes)."""
+class Database:
+    """The database of several nodes. Without a URL it is a file in the data directory."""
 
+    url: Annotated[
+        Secret | None,
+        About(stores.database_url(), "PostgreSQL instead of a file in the data directory.", short="database"),
+    ] = None
+    pool: Annotated[int, About(kinds.number(2, 1000), "Connections to PostgreSQL, per process.")] = 10
+    statement_timeout: Annotated[
+        timedelta,
+        About(kinds.duration(timedelta(seconds=1), timedelta(hours=1)), "The longest that one statement may take."),
+    ] = timedelta(seconds=5)
+    prepared: Annotated[
+        bool, About(kinds.flag(), "Keep prepared statements; off behind PgBouncer in transaction mode.")
+    ] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where objects are kept, room on the disk, and what is kept inside the database (both in bytes)."""
+
+    url: Annotated[
+        str | None,
+        About(stores.storage_url(), "A bucket instead of files in the data directory.", short="storage"),
+    ] = None
+    public_endpoint: Annotated[
+        str | None, About(addresses.origin_url(), "The bucket's address for clients, when they see another one.")
+    ] = None
+    redirect: Annotated[
+        str,
+        About(kinds.choice("auto", "on", "off"), "Send pulls of large blobs to the bucket; auto: when it answers."),
+    ] = "auto"
+    redirect_above: Annotated[int, About(kinds.size(), "Blobs from this size on are redirected.")] = 2**20
+    redirect_not_for: Annotated[
+        tuple[Network, ...], About(addresses.networks(), "Clients that cannot reach the bucket: they get a stream.")
+    ] = ()
     reserve: Annotated[int, About(kinds.size(), "Free space below which uploads are answered 507.")] = 512 * 2**20
     inline: Annotated[int, About(kinds.size(2**20), "Blobs up to this size are kept in the database.")] = 16 * 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """The master key, which opens every other key, and whether content is encrypted."""
+
+    key_file: Annotated[
+        Path | None,
+        About(kinds.readable_file(), "The master key, the same on all nodes; content is encrypted when it is given."),
+    ] = None
+    key: Annotated[Secret | None, About(kinds.secret(), "The master key itself, instead of a file.", secret=True)] = (
+        None
+    )
+    content: Annotated[
+        str, About(kinds.choice("auto", "on", "off"), "Encrypt content; auto: when a key is given by setting.")
+    ] = "auto"
+    vault_url: Annotated[
+        str | None, About(addresses.origin_url(), "A Vault whose transit engine holds the master key.")
+    ] = None
+    vault_key: Annotated[str, About(stores.word(), "The name of the transit key in Vault.")] = "holdfast"
+    vault_token_file: Annotated[Path | None, About(kinds.readable_file(), "The token that Vault is asked with.")] = None
+    vault_token: Annotated[
+        Secret | None, About(kinds.secret(), "The token itself, instead of a file.", secret=True)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Durable background work."""
+
+    embedded: Annotated[bool, About(kinds.flag(), "Run a job worker inside `serve`.", short="jobs")] = True
+    slots: Annotated[int, About(kinds.number(1, 100), "Jobs that a worker runs at once.")] = 4
+    lease: Annotated[
+        timedelta,
+        About(
+            kinds.duration(timedelta(seconds=5), timedelta(hours=1)),
+            "When another worker takes the jobs of one that gives no sign of life.",
+        ),
+    ] = timedelta(seconds=30)
+    history: Annotated[timedelta, About(_DURATION, "How long ended jobs are kept.")] = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +246,10 @@ class Settings:
         timedelta(days=30)
     )
     collect: Collect = field(default_factory=Collect)
+    database: Database = field(default_factory=Database)
     storage: Storage = field(default_factory=Storage)
+    encryption: Encryption = field(default_factory=Encryption)
+    jobs: Jobs = field(default_factory=Jobs)
     uploads: Uploads = field(default_factory=Uploads)
     manifests: Manifests = field(default_factory=Manifests)
     pages: Pages = field(default_factory=Pages)
@@ -176,7 +258,10 @@ class Settings:
 
 _GROUPS: dict[str, Any] = {
     "collect": Collect,
+    "database": Database,
     "storage": Storage,
+    "encryption": Encryption,
+    "jobs": Jobs,
     "uploads": Uploads,
     "manifests": Manifests,
     "pages": Pages,
@@ -194,7 +279,7 @@ def _options(record: Any, prefix: str) -> Iterator[Option]:
     for each in fields(record):
         about = next((note for note in get_args(each.type) if isinstance(note, About)), None)
         if about is not None:
-            yield Option(prefix + each.name, about.kind, about.purpose, each.default, about.secret)
+            yield Option(prefix + each.name, about.kind, about.purpose, each.default, about.secret, about.short)
 
 
 def build(values: Mapping[str, object]) -> Settings:

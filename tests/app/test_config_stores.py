@@ -1,0 +1,62 @@
+"""Where rows and objects are kept, as settings: what is taken, what is refused, and that no password is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.app import config_stores
+from holdfast.app.config import Secret, load
+
+
+def test_short_names_are_flags_and_variables() -> None:
+    url = "s3://bucket/prefix?endpoint=http://127.0.0.1:9000&region=us-east-1"
+    by_variable = load(
+        {}, {"HOLDFAST_STORAGE": url, "HOLDFAST_DATABASE": "postgresql:///holdfast", "HOLDFAST_JOBS": "0"}
+    )
+    assert by_variable.settings.storage.url == url
+    assert by_variable.settings.database.url == Secret("postgresql:///holdfast")
+    assert not by_variable.settings.jobs.embedded
+
+
+def test_the_password_of_a_database_is_not_shown() -> None:
+    loaded = load({"database.url": "postgresql://me:hush@db:5433/registry?password=hush"}, {})
+    shown = next(each.value for each in loaded.effective if each.name == "database.url")
+    assert shown == "postgresql://me@db:5433/registry"
+    assert "hush" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://host/db", "postgresql://"),
+        ("postgresql://host", "name a database"),
+        ("postgresql://host:x/db", "not a URL"),
+        ("postgresql://host/db#tail", "fragment"),
+    ],
+)
+def test_a_database_that_is_none(url: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        config_stores.database_url().read(url)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "gs://bucket/a/b/", "az://container/x?account=me"])
+def test_storage_urls(url: str) -> None:
+    assert config_stores.storage_url().read(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("file:///srv", "s3://"),
+        ("s3://", "name a bucket"),
+        ("s3://key:word@bucket", "credential"),
+        ("s3://bucket?secret_access_key=x", "credential"),
+        ("s3://bucket/a//b", "empty or dotted"),
+        ("s3://bucket/../b", "empty or dotted"),
+        ("s3://bucket?colour=red", "not known: colour"),
+        ("s3://bucket?endpoint=ftp://h", "http"),
+    ],
+)
+def test_a_bucket_that_is_none(url: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        config_stores.storage_url().read(url)
