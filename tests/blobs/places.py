@@ -10,9 +10,11 @@ from holdfast.blobs.files import Files
 from holdfast.blobs.key import new_key
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.memory import MemoryBlobs
-from holdfast.blobs.port import BlobStore, Received
+from holdfast.blobs.port import BLOCK, BlobStore, Received, Staging
 
-BACKENDS = ["local", "local without O_DIRECT", "memory"]
+STAGING = ["local", "local without O_DIRECT", "memory"]
+"""The backends that can append."""
+BACKENDS = [*STAGING, "memory without staging"]
 INSTALLATION = "0198-contract"
 KEY = new_key(1_700_000_000_000_000)
 OTHER = new_key(1_700_000_000_000_001)
@@ -50,11 +52,12 @@ class Place:
 def make_place(backend: str, tmp_path: Path) -> Place:
     """Return the place of one of BACKENDS."""
     root = str(tmp_path / "blobs")
-    memory = MemoryBlobs()
+    memory, bucket = MemoryBlobs(), MemoryBlobs(appends=False)
     makers: dict[str, Callable[[], BlobStore]] = {
         "local": lambda: LocalBlobs(root, threads=4),
         "local without O_DIRECT": lambda: LocalBlobs(root, NoDirect(), threads=4),
         "memory": lambda: memory,
+        "memory without staging": lambda: bucket,
     }
     return Place(makers[backend])
 
@@ -63,10 +66,34 @@ def digest(data: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
+def staging(store: BlobStore) -> Staging:
+    """The staged uploads of a store that has them."""
+    assert store.staging is not None
+    return store.staging
+
+
 async def stage(store: BlobStore, name: str, data: bytes, *, at: int = 0, state: bytes | None = None) -> Received:
-    async with store.receive(name, "sha256", at=at, state=state) as receiver:
+    async with staging(store).receive(name, "sha256", at=at, state=state) as receiver:
         await receiver.write(data)
         return await receiver.checkpoint()
+
+
+async def write(
+    store: BlobStore,
+    key: str,
+    data: bytes,
+    *,
+    step: int = BLOCK,
+    state: bytes | None = None,
+    known: bool = True,
+    algorithm: str = "sha256",
+) -> Received:
+    """Make object `key` of `data` by a writer, in pieces of `step`."""
+    async with store.create(key, algorithm, state=state, size=len(data) if known else None) as writer:
+        for at in range(0, len(data), step):
+            await writer.write(data[at : at + step])
+        assert writer.written == len(data)
+        return await writer.finish()
 
 
 async def whole(store: BlobStore, key: str, start: int = 0, end: int | None = None) -> bytes:

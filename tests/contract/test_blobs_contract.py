@@ -1,27 +1,29 @@
-"""The life of a blob, sentence by sentence (blobs/port.py), held against every backend: receiving and publishing."""
+"""The life of a staged upload, sentence by sentence (blobs/port.py), held against every backend that can append."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 from tests.blobs.places import (
-    BACKENDS,
+    INSTALLATION,
     KEY,
     LONG,
     OTHER,
+    STAGING,
     Place,
     digest,
     listed,
     make_place,
     stage,
+    staging,
     whole,
 )
 
-from holdfast.blobs.errors import BlobError, Busy, Lost
+from holdfast.blobs.errors import BlobError, Busy, Lost, Unavailable
 from holdfast.blobs.port import BLOCK, BlobStore, Received
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=STAGING)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return make_place(request.param, tmp_path)
 
@@ -33,15 +35,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 @pytest.mark.parametrize("step", [100_003, BLOCK, 2 * BLOCK, 2 * BLOCK + 1, len(LONG)])
 def test_received_hashed_checkpointed_published(place: Place, algorithm: str, step: int) -> None:
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", algorithm) as receiver:
+        async with staging(store).receive("up", algorithm) as receiver:
             assert receiver.offset == 0
             for at in range(0, len(LONG), step):
                 await receiver.write(LONG[at : at + step])
                 assert receiver.offset == min(at + step, len(LONG))
             received = await receiver.checkpoint()
             assert (received.size, received.digest) == (len(LONG), digest(LONG, algorithm))
-            await store.publish("up", KEY)
-        assert await store.staged() == []
+            await staging(store).publish("up", KEY)
+        assert await staging(store).staged() == []
         assert await listed(store) == [KEY]
         assert await whole(store, KEY) == LONG
         assert await store.size(KEY) == len(LONG)
@@ -56,7 +58,7 @@ def test_sizes_around_the_edges(place: Place, size: int) -> None:
 
     async def scenario(store: BlobStore) -> None:
         assert await stage(store, "up", data) == (size, digest(data), (await stage(store, "same", data)).state)
-        await store.publish("up", KEY)
+        await staging(store).publish("up", KEY)
         assert await whole(store, KEY) == data
         assert await store.size(KEY) == size
 
@@ -67,13 +69,13 @@ def test_many_small_chunks(place: Place) -> None:
     data = LONG[:300_000]
 
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             await receiver.write(b"")
             for at in range(0, len(data), 37):
                 await receiver.write(data[at : at + 37])
                 await receiver.write(b"")
             assert (await receiver.checkpoint())[:2] == (len(data), digest(data))
-            await store.publish("up", KEY)
+            await staging(store).publish("up", KEY)
         assert await whole(store, KEY) == data
 
     place.run(scenario)
@@ -82,28 +84,13 @@ def test_many_small_chunks(place: Place) -> None:
 def test_small_and_large_chunks_keep_their_order(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
         at, steps = 0, [1, 70_000, 3, 4, 5, BLOCK, 63 << 10, 64 << 10, 65 << 10, 7, 2 * BLOCK, 9]
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             for step in steps:
                 await receiver.write(LONG[at : at + step])
                 at += step
             assert (await receiver.checkpoint())[:2] == (at, digest(LONG[:at]))
-            await store.publish("up", KEY)
+            await staging(store).publish("up", KEY)
         assert await whole(store, KEY) == LONG[:at]
-
-    place.run(scenario)
-
-
-@pytest.mark.parametrize("sizes", [(0,), (5,), (4096, 3), (BLOCK,)])
-def test_put_makes_an_object_in_one_step(place: Place, sizes: tuple[int, ...]) -> None:
-    chunks = [LONG[:size] for size in sizes]
-    data = b"".join(chunks)
-
-    async def scenario(store: BlobStore) -> None:
-        assert await store.put(KEY, chunks, "sha512") == (len(data), digest(data, "sha512"), None)
-        assert await store.put(OTHER, [], "sha256") == (0, digest(b""), None)
-        assert await store.staged() == []
-        assert await listed(store) == sorted([KEY, OTHER])
-        assert await store.read(KEY, 0, len(data)) == data
 
     place.run(scenario)
 
@@ -115,9 +102,9 @@ def test_a_key_is_never_used_twice(place: Place) -> None:
             await store.put(KEY, [b"second"], "sha256")
         await stage(store, "up", b"third")
         with pytest.raises(ValueError, match="twice"):
-            await store.publish("up", KEY)
+            await staging(store).publish("up", KEY)
         assert await store.read(KEY, 0, 5) == b"first"
-        assert await store.staged() == ["up"]
+        assert await staging(store).staged() == ["up"]
 
     place.run(scenario)
 
@@ -131,7 +118,7 @@ def test_objects_and_staged_uploads_outlive_the_process(place: Place) -> None:
 
     async def after(store: BlobStore) -> None:
         assert await store.read(KEY, 0, 4) == b"kept"
-        assert await store.staged() == ["up"]
+        assert await staging(store).staged() == ["up"]
         received = await stage(store, "up", b"more", at=kept[0].size, state=kept[0].state)
         assert received[:2] == (len(LONG) + 4, digest(LONG + b"more"))
 
@@ -144,23 +131,23 @@ def test_objects_and_staged_uploads_outlive_the_process(place: Place) -> None:
 
 def test_second_receiver_drop_and_publish_are_busy_and_change_nothing(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             await receiver.write(LONG)
             with pytest.raises(Busy):
-                async with store.receive("up", "sha256"):
+                async with staging(store).receive("up", "sha256"):
                     pytest.fail("two receivers of one upload")
             with pytest.raises(Busy):
-                await store.drop("up")
+                await staging(store).drop("up")
             with pytest.raises(Busy):
-                await store.publish("up", KEY)
+                await staging(store).publish("up", KEY)
             assert (await receiver.checkpoint())[:2] == (len(LONG), digest(LONG))
             await receiver.write(b"uncovered")
             with pytest.raises(Busy):
-                await store.publish("up", KEY)
+                await staging(store).publish("up", KEY)
         assert await listed(store) == []
         assert await stage(store, "up", b"", at=len(LONG)) == (len(LONG), None, None)
-        await store.drop("up")
-        assert await store.staged() == []
+        await staging(store).drop("up")
+        assert await staging(store).staged() == []
 
     place.run(scenario)
 
@@ -170,33 +157,33 @@ def test_other_uploads_are_not_disturbed(place: Place) -> None:
         names = [f"up-{n}" for n in range(9)]
 
         async def one(name: str) -> None:
-            async with store.receive(name, "sha256") as receiver:
+            async with staging(store).receive(name, "sha256") as receiver:
                 for at in range(0, len(LONG), 700_001):
                     await receiver.write(LONG[at : at + 700_001])
                     await receiver.write(name.encode())
                 received = await receiver.checkpoint()
-                assert received.digest == await store.digest_staged(name, "sha256", received.size)
+                assert received.digest == await staging(store).digest_staged(name, "sha256", received.size)
 
         await asyncio.gather(*map(one, names))
-        assert sorted(await store.staged()) == names
+        assert sorted(await staging(store).staged()) == names
 
     place.run(scenario)
 
 
 def test_inside_its_receiver_a_published_upload_is_out_of_reach(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             await receiver.write(LONG)
             await receiver.checkpoint()
-            await store.publish("up", KEY)
+            await staging(store).publish("up", KEY)
             for attempt in (receiver.checkpoint, receiver.rollback, lambda: receiver.write(b"more")):
                 with pytest.raises(BlobError):
                     await attempt()
             # The name is free again, and what takes it is another upload.
             assert (await stage(store, "up", b"new")).digest == digest(b"new")
         assert await whole(store, KEY) == LONG
-        assert await store.staged() == ["up"]
-        await store.publish("up", OTHER)
+        assert await staging(store).staged() == ["up"]
+        await staging(store).publish("up", OTHER)
         assert await store.read(OTHER, 0, 3) == b"new"
 
     place.run(scenario)
@@ -204,14 +191,14 @@ def test_inside_its_receiver_a_published_upload_is_out_of_reach(place: Place) ->
 
 def test_a_receiver_left_is_of_no_use(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             await receiver.write(b"kept")
             await receiver.checkpoint()
         with pytest.raises(BlobError):
             await receiver.write(b"late")
         with pytest.raises(BlobError):
             await receiver.checkpoint()
-        assert await store.digest_staged("up", "sha256", 4) == digest(b"kept")
+        assert await staging(store).digest_staged("up", "sha256", 4) == digest(b"kept")
 
     place.run(scenario)
 
@@ -221,19 +208,19 @@ def test_a_receiver_left_is_of_no_use(place: Place) -> None:
 
 def test_without_checkpoint_a_new_upload_is_gone(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             await receiver.write(LONG)
-            assert await store.staged() == ["up"]
-        assert await store.staged() == []
+            assert await staging(store).staged() == ["up"]
+        assert await staging(store).staged() == []
 
         async def failing() -> None:
-            async with store.receive("up", "sha256") as receiver:
+            async with staging(store).receive("up", "sha256") as receiver:
                 await receiver.write(LONG)
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
             await failing()
-        assert await store.staged() == []
+        assert await staging(store).staged() == []
 
     place.run(scenario)
 
@@ -241,19 +228,19 @@ def test_without_checkpoint_a_new_upload_is_gone(place: Place) -> None:
 def test_without_checkpoint_a_resumed_upload_is_as_before(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
         first = await stage(store, "up", LONG)
-        async with store.receive("up", "sha256", at=first.size, state=first.state) as receiver:
+        async with staging(store).receive("up", "sha256", at=first.size, state=first.state) as receiver:
             assert receiver.offset == first.size
             await receiver.write(LONG)
         with pytest.raises(Lost):
-            await store.digest_staged("up", "sha256", first.size + 1)
-        assert await store.digest_staged("up", "sha256", first.size) == first.digest
+            await staging(store).digest_staged("up", "sha256", first.size + 1)
+        assert await staging(store).digest_staged("up", "sha256", first.size) == first.digest
 
     place.run(scenario)
 
 
 def test_what_comes_after_the_last_checkpoint_is_cut_off(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             await receiver.write(LONG)
             first = await receiver.checkpoint()
             await receiver.write(LONG[:5_000])
@@ -262,18 +249,18 @@ def test_what_comes_after_the_last_checkpoint_is_cut_off(place: Place) -> None:
         assert first[:2] == (len(LONG), digest(LONG))
         assert second[:2] == (len(LONG) + 5_000, digest(LONG + LONG[:5_000]))
         with pytest.raises(Lost):
-            await store.digest_staged("up", "sha256", second.size + 1)
-        assert await store.digest_staged("up", "sha256", second.size) == second.digest
+            await staging(store).digest_staged("up", "sha256", second.size + 1)
+        assert await staging(store).digest_staged("up", "sha256", second.size) == second.digest
 
     place.run(scenario)
 
 
 def test_an_empty_upload_can_be_checkpointed(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
-        async with store.receive("up", "sha256") as receiver:
+        async with staging(store).receive("up", "sha256") as receiver:
             assert (await receiver.checkpoint())[:2] == (0, digest(b""))
-        assert await store.staged() == ["up"]
-        await store.publish("up", KEY)
+        assert await staging(store).staged() == ["up"]
+        await staging(store).publish("up", KEY)
         assert await store.size(KEY) == 0
 
     place.run(scenario)
@@ -286,7 +273,7 @@ def test_a_receiver_cuts_to_where_it_begins(place: Place, at: int) -> None:
         await stage(store, "up", LONG)
         received = await stage(store, "up", LONG, at=at, state=prefix.state)
         assert received[:2] == (at + len(LONG), digest(LONG[:at] + LONG))
-        assert await store.digest_staged("up", "sha256", received.size) == received.digest
+        assert await staging(store).digest_staged("up", "sha256", received.size) == received.digest
 
     place.run(scenario)
 
@@ -297,9 +284,9 @@ def test_a_receiver_that_is_left_untouched_leaves_what_lies_beyond(place: Place,
 
     async def scenario(store: BlobStore) -> None:
         staged = await stage(store, "up", LONG)
-        async with store.receive("up", "sha256", at=at) as receiver:
+        async with staging(store).receive("up", "sha256", at=at) as receiver:
             assert receiver.offset == at
-        assert await store.digest_staged("up", "sha256", len(LONG)) == staged.digest
+        assert await staging(store).digest_staged("up", "sha256", len(LONG)) == staged.digest
 
     place.run(scenario)
 
@@ -309,13 +296,13 @@ def test_a_receiver_that_is_left_untouched_leaves_what_lies_beyond(place: Place,
 def test_a_receiver_that_is_left_after_a_write_has_cut(place: Place, at: int, size: int) -> None:
     async def scenario(store: BlobStore) -> None:
         await stage(store, "up", LONG)
-        async with store.receive("up", "sha256", at=at) as receiver:
+        async with staging(store).receive("up", "sha256", at=at) as receiver:
             await receiver.write(LONG[:size])
-        assert await store.staged() == (["up"] if at else [])
+        assert await staging(store).staged() == (["up"] if at else [])
         with pytest.raises(Lost):
-            await store.digest_staged("up", "sha256", at + 1)
+            await staging(store).digest_staged("up", "sha256", at + 1)
         if at:
-            assert await store.digest_staged("up", "sha256", at) == digest(LONG[:at])
+            assert await staging(store).digest_staged("up", "sha256", at) == digest(LONG[:at])
 
     place.run(scenario)
 
@@ -325,10 +312,10 @@ def test_a_receiver_cannot_begin_beyond_what_is_there(place: Place) -> None:
         await stage(store, "up", b"four")
         for name, at in (("up", 5), ("never", 1)):
             with pytest.raises(Lost):
-                async with store.receive(name, "sha256", at=at):
+                async with staging(store).receive(name, "sha256", at=at):
                     pytest.fail("began in nowhere")
-        assert await store.staged() == ["up"]
-        assert await store.digest_staged("up", "sha256", 4) == digest(b"four")
+        assert await staging(store).staged() == ["up"]
+        assert await staging(store).digest_staged("up", "sha256", 4) == digest(b"four")
 
     place.run(scenario)
 
@@ -337,7 +324,7 @@ def test_a_receiver_cannot_begin_beyond_what_is_there(place: Place) -> None:
 def test_rollback_makes_the_receiver_as_it_was(place: Place, begin: int) -> None:
     async def scenario(store: BlobStore) -> None:
         base = await stage(store, "up", LONG[:begin])
-        async with store.receive("up", "sha256", at=begin, state=base.state) as receiver:
+        async with staging(store).receive("up", "sha256", at=begin, state=base.state) as receiver:
             await receiver.rollback()
             await receiver.write(b"x" * 3_000_000)
             await receiver.checkpoint()
@@ -345,17 +332,17 @@ def test_rollback_makes_the_receiver_as_it_was(place: Place, begin: int) -> None
             await receiver.rollback()
             assert receiver.offset == begin
             with pytest.raises(Busy):
-                await store.publish("up", KEY)
+                await staging(store).publish("up", KEY)
             await receiver.write(LONG)
             received = await receiver.checkpoint()
             assert received[:2] == (begin + len(LONG), digest(LONG[:begin] + LONG))
-            assert await store.digest_staged("up", "sha256", received.size) == received.digest
+            assert await staging(store).digest_staged("up", "sha256", received.size) == received.digest
             await receiver.rollback()
-        assert await store.staged() == (["up"] if begin else [])
+        assert await staging(store).staged() == (["up"] if begin else [])
         if begin:
-            assert await store.digest_staged("up", "sha256", begin) == base.digest
+            assert await staging(store).digest_staged("up", "sha256", begin) == base.digest
             with pytest.raises(Lost):
-                await store.digest_staged("up", "sha256", begin + 1)
+                await staging(store).digest_staged("up", "sha256", begin + 1)
 
     place.run(scenario)
 
@@ -369,7 +356,7 @@ def test_the_hash_goes_on_over_many_receivers(place: Place) -> None:
         for at in range(0, len(LONG), 777_777):
             received = await stage(store, "up", LONG[at : at + 777_777], at=at, state=received.state)
             assert received.digest == digest(LONG[: at + 777_777])
-        assert await store.digest_staged("up", "sha256", len(LONG)) == digest(LONG)
+        assert await staging(store).digest_staged("up", "sha256", len(LONG)) == digest(LONG)
 
     place.run(scenario)
 
@@ -381,8 +368,8 @@ def test_without_a_usable_state_the_digest_is_unknown(place: Place) -> None:
         assert base.state is not None
         for state in (None, b"", b"garbage", base.state[:-1], base.state + b"x", shorter.state):
             assert await stage(store, "up", b"more", at=base.size, state=state) == (base.size + 4, None, None)
-            assert await store.digest_staged("up", "sha256", base.size + 4) == digest(LONG + b"more")
-        async with store.receive("up", "sha512", at=base.size, state=base.state) as receiver:
+            assert await staging(store).digest_staged("up", "sha256", base.size + 4) == digest(LONG + b"more")
+        async with staging(store).receive("up", "sha512", at=base.size, state=base.state) as receiver:
             assert (await receiver.checkpoint()).digest is None
 
     place.run(scenario)
@@ -396,7 +383,7 @@ def test_a_cancelled_receiver_leaves_the_upload_as_it_was(place: Place) -> None:
         base = await stage(store, "up", LONG)
 
         async def endless() -> None:
-            async with store.receive("up", "sha256", at=base.size, state=base.state) as receiver:
+            async with staging(store).receive("up", "sha256", at=base.size, state=base.state) as receiver:
                 while True:
                     await receiver.write(LONG)
                     await asyncio.sleep(0)
@@ -410,7 +397,7 @@ def test_a_cancelled_receiver_leaves_the_upload_as_it_was(place: Place) -> None:
                 await task
             received = await until_free(store, "up", base)
             assert received[:2] == base[:2]
-            assert await store.digest_staged("up", "sha256", base.size) == base.digest
+            assert await staging(store).digest_staged("up", "sha256", base.size) == base.digest
 
     place.run(scenario)
 
@@ -423,3 +410,96 @@ async def until_free(store: BlobStore, name: str, base: Received) -> Received:
         except Busy:
             await asyncio.sleep(0)
     raise AssertionError("the lock was never released")
+
+
+# -- leaving for good, and callers' mistakes ---------------------------------------------------------------------------
+
+
+def test_dropped_uploads_are_gone(place: Place) -> None:
+    async def scenario(store: BlobStore) -> None:
+        for name in ("a", "B-2", "c_3", "d" * 128):
+            await stage(store, name, b"x")
+        assert sorted(await staging(store).staged()) == sorted(["a", "B-2", "c_3", "d" * 128])
+        await staging(store).drop("a")
+        await staging(store).drop("a")
+        assert sorted(await staging(store).staged()) == sorted(["B-2", "c_3", "d" * 128])
+        with pytest.raises(Lost):
+            await staging(store).publish("a", KEY)
+
+    place.run(scenario)
+
+
+def test_nothing_is_staged_before_opening_and_after_closing(place: Place) -> None:
+    async def attempt(store: BlobStore) -> None:
+        with pytest.raises(Unavailable):
+            await stage(store, "up", b"x")
+        with pytest.raises(Unavailable):
+            await staging(store).publish("kept", OTHER)
+        with pytest.raises(Unavailable):
+            await staging(store).drop("kept")
+
+    async def main() -> None:
+        store = place.store()
+        await store.open(INSTALLATION)
+        await stage(store, "kept", b"x")
+        await store.close()
+        await attempt(store)
+        store = place.store()
+        await attempt(store)
+        await store.open(INSTALLATION)
+        assert await staging(store).staged() == ["kept"]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_store_closed_under_a_receiver(place: Place) -> None:
+    async def main() -> None:
+        store = place.store()
+        await store.open(INSTALLATION)
+        async with staging(store).receive("up", "sha256") as receiver:
+            await receiver.write(LONG)
+            await store.close()
+            with pytest.raises(Unavailable):
+                await receiver.checkpoint()
+        store = place.store()
+        await store.open(INSTALLATION)
+        assert await staging(store).staged() == []
+        await store.close()
+
+    asyncio.run(main())
+
+
+BAD_NAMES = ["", ".", "..", "a/b", "../a", "/a", "a\0", "a\n", "a.b", "-a", "_a", "put.x", "é", "x" * 129]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_malformed_names_touch_nothing(place: Place, name: str) -> None:
+    async def scenario(store: BlobStore) -> None:
+        with pytest.raises(ValueError, match="malformed"):
+            staging(store).receive(name, "sha256")
+        with pytest.raises(ValueError, match="malformed"):
+            await staging(store).publish(name, KEY)
+        with pytest.raises(ValueError, match="malformed"):
+            await staging(store).drop(name)
+        with pytest.raises(ValueError, match="malformed"):
+            await staging(store).digest_staged(name, "sha256", 0)
+
+    place.run(scenario)
+
+
+def test_keys_offsets_and_algorithms_of_staged_uploads(place: Place) -> None:
+    async def scenario(store: BlobStore) -> None:
+        await stage(store, "up", b"x")
+        with pytest.raises(ValueError, match="malformed"):
+            await staging(store).publish("up", "../../etc/passwd")
+        with pytest.raises(ValueError, match="range"):
+            staging(store).receive("up", "sha256", at=-1)
+        for algorithm in ("md5", "SHA256", ""):
+            with pytest.raises(ValueError, match="algorithm"):
+                staging(store).receive("up", algorithm)
+            with pytest.raises(ValueError, match="algorithm"):
+                await staging(store).digest_staged("up", algorithm, 0)
+        assert await staging(store).staged() == ["up"]
+
+    place.run(scenario)

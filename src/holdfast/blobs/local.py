@@ -3,19 +3,21 @@
 All blocking work runs in the store's own threads, except reading what memory holds (reading.py).
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from typing import Self
 
 from holdfast.blobs.errors import translated
 from holdfast.blobs.files import Files
 from holdfast.blobs.key import check_installation, check_key, check_name
-from holdfast.blobs.port import Received, check_range
+from holdfast.blobs.port import Received, check_range, check_seconds
 from holdfast.blobs.reading import Reader
 from holdfast.blobs.receiving import Backlog, LocalReceiver
-from holdfast.blobs.running_hash import check_algorithm
+from holdfast.blobs.running_hash import RunningHash, check_algorithm
 from holdfast.blobs.shelf import Shelf
 from holdfast.blobs.staged import Equipment, StagedFile
 from holdfast.blobs.threads import Threads
 from holdfast.blobs.volume import SHARDS, Volume
+from holdfast.blobs.writing import StagedWriter, staged_name
 
 THREADS = 16
 _KEYS = 1000
@@ -40,18 +42,42 @@ class LocalBlobs:
         await self._threads.run(lambda: self._volume.open(installation))
 
     def receive(self, name: str, algorithm: str, *, at: int = 0, state: bytes | None = None) -> LocalReceiver:
-        """Return a receiver for a staged upload. See port.BlobStore."""
+        """Return a receiver for a staged upload. See port.Staging."""
         check_name(name)
         check_algorithm(algorithm)
         check_range(0, at)
 
+        def hashing() -> RunningHash | None:
+            running = RunningHash(algorithm, state)
+            return running if running.length == at else None
+
+        return self._receiver(name, at, hashing)
+
+    def _receiver(self, name: str, at: int, hashing: Callable[[], RunningHash | None]) -> LocalReceiver:
         def opener() -> StagedFile:
-            return StagedFile(self._volume, self._equipment, name, algorithm=algorithm, at=at, state=state)
+            return StagedFile(self._volume, self._equipment, name, at=at, hashing=hashing)
 
         return LocalReceiver(opener, self._threads, self._backlog, self._live, name=name, at=at)
 
+    def create(self, key: str, algorithm: str, *, state: bytes | None = None, size: int | None = None) -> StagedWriter:
+        """Return a writer of an object. See port.BlobStore."""
+        check_algorithm(algorithm)
+        check_range(0, size or 0)
+        name = staged_name(check_key(key))
+        return StagedWriter(self._receiver(name, 0, lambda: RunningHash.going_on(algorithm, state)), key)
+
+    @property
+    def staging(self) -> Self:
+        """The store itself: a file can be appended to."""
+        return self
+
+    def sign(self, key: str, seconds: int) -> None:
+        """Return None: files have no address. See port.BlobStore."""
+        check_key(key)
+        check_seconds(seconds)
+
     async def publish(self, name: str, key: str) -> None:
-        """Make a staged upload an object. See port.BlobStore."""
+        """Make a staged upload an object. See port.Staging."""
         check_name(name)
         check_key(key)
         receiver = self._live.get(name)
@@ -67,7 +93,7 @@ class LocalBlobs:
         return await self._threads.run(lambda: self._shelf.put(key, chunks, algorithm))
 
     async def drop(self, name: str) -> None:
-        """Remove a staged upload. See port.BlobStore."""
+        """Remove a staged upload. See port.Staging."""
         check_name(name)
         await self._threads.run(lambda: self._shelf.drop(name))
 
@@ -98,7 +124,7 @@ class LocalBlobs:
                 yield found[at : at + _KEYS]
 
     async def staged(self) -> list[str]:
-        """Return the names of all staged uploads. See port.BlobStore."""
+        """Return the names of all staged uploads. See port.Staging."""
         return await self._threads.run(self._shelf.staged)
 
     def free(self) -> int:
@@ -114,7 +140,7 @@ class LocalBlobs:
         return await self._reader.digest(check_key(key), algorithm)
 
     async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
-        """Return the digest of a staged upload's beginning. See port.BlobStore."""
+        """Return the digest of a staged upload's beginning. See port.Staging."""
         check_algorithm(algorithm)
         return await self._reader.digest_staged(check_name(name), algorithm, length)
 

@@ -5,14 +5,15 @@ is not there any more only because receivers cut it off, since nothing here can 
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from holdfast.blobs.errors import Busy, ForeignStore, Lost, Missing, Unavailable
 from holdfast.blobs.key import check_installation, check_key, check_name
-from holdfast.blobs.port import BLOCK, Received, check_range
+from holdfast.blobs.port import BLOCK, Received, Staging, check_range, check_seconds
 from holdfast.blobs.running_hash import RunningHash, check_algorithm
+from holdfast.blobs.writing import StagedWriter, staged_name
 
 _KEYS = 1000
 
@@ -20,16 +21,15 @@ _KEYS = 1000
 class MemoryReceiver:
     """One staged upload being appended to. See port.Receiver."""
 
-    def __init__(self, store: "MemoryBlobs", name: str, algorithm: str, at: int, state: bytes | None) -> None:
+    def __init__(self, store: "MemoryBlobs", name: str, *, at: int, hashing: Callable[[], RunningHash | None]) -> None:
         self._store = store
         self._name = name
-        self._algorithm = algorithm
         self._at = at
-        self._state = state
+        self._first_hash = hashing
         self._kept: int | None = None
         self._data: bytearray | None = None
         self._beyond = False
-        self._hash = self._first_hash()
+        self._hash = hashing()
 
     @property
     def offset(self) -> int:
@@ -83,6 +83,10 @@ class MemoryReceiver:
         self._kept = None
         self._hash = self._first_hash()
 
+    async def publish(self, key: str) -> None:
+        """Make the upload the object `key`."""
+        await self._store.publish(self._name, key)
+
     def covered(self) -> bool:
         """Tell whether a checkpoint covers everything."""
         return self._kept == self.offset
@@ -96,19 +100,16 @@ class MemoryReceiver:
             self._beyond = False
         return self._data
 
-    def _first_hash(self) -> RunningHash | None:
-        running = RunningHash(self._algorithm, self._state)
-        return running if running.length == self._at else None
-
 
 class MemoryBlobs:
-    """Blobs in dictionaries. See port.BlobStore."""
+    """Blobs in dictionaries. See port.BlobStore. Without `appends` it has no staging, as a bucket."""
 
-    def __init__(self, capacity: int = 1 << 40) -> None:
+    def __init__(self, capacity: int = 1 << 40, *, appends: bool = True) -> None:
         self.uploads: dict[str, bytearray] = {}
         self.live: dict[str, MemoryReceiver] = {}
         self._objects: dict[str, bytes] = {}
         self._capacity = capacity
+        self._appends = appends
         self._marker: str | None = None
         self._open = False
 
@@ -126,12 +127,37 @@ class MemoryBlobs:
         self._open = True
 
     def receive(self, name: str, algorithm: str, *, at: int = 0, state: bytes | None = None) -> MemoryReceiver:
-        """Return a receiver for a staged upload. See port.BlobStore."""
+        """Return a receiver for a staged upload. See port.Staging."""
         check_range(0, at)
-        return MemoryReceiver(self, check_name(name), check_algorithm(algorithm), at, state)
+        check_algorithm(algorithm)
+
+        def hashing() -> RunningHash | None:
+            running = RunningHash(algorithm, state)
+            return running if running.length == at else None
+
+        return MemoryReceiver(self, check_name(name), at=at, hashing=hashing)
+
+    def create(self, key: str, algorithm: str, *, state: bytes | None = None, size: int | None = None) -> StagedWriter:
+        """Return a writer of an object. See port.BlobStore."""
+        check_algorithm(algorithm)
+        check_range(0, size or 0)
+        name = staged_name(check_key(key))
+        return StagedWriter(
+            MemoryReceiver(self, name, at=0, hashing=lambda: RunningHash.going_on(algorithm, state)), key
+        )
+
+    @property
+    def staging(self) -> Staging | None:
+        """The store itself, if it `appends`."""
+        return self if self._appends else None
+
+    def sign(self, key: str, seconds: int) -> None:
+        """Return None: memory has no address. See port.BlobStore."""
+        check_key(key)
+        check_seconds(seconds)
 
     async def publish(self, name: str, key: str) -> None:
-        """Make a staged upload an object. See port.BlobStore."""
+        """Make a staged upload an object. See port.Staging."""
         check_name(name)
         check_key(key)
         self.check_writable()
@@ -153,7 +179,7 @@ class MemoryBlobs:
         return Received(len(data), f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}", None)
 
     async def drop(self, name: str) -> None:
-        """Remove a staged upload. See port.BlobStore."""
+        """Remove a staged upload. See port.Staging."""
         check_name(name)
         self.check_writable()
         if name in self.live:
@@ -190,7 +216,7 @@ class MemoryBlobs:
             yield found[at : at + _KEYS]
 
     async def staged(self) -> list[str]:
-        """Return the names of all staged uploads. See port.BlobStore."""
+        """Return the names of all staged uploads. See port.Staging."""
         return list(self.uploads)
 
     def free(self) -> int:
@@ -207,7 +233,7 @@ class MemoryBlobs:
         return f"{algorithm}:{hashlib.new(algorithm, self._objects[key]).hexdigest()}"
 
     async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
-        """Return the digest of a staged upload's beginning. See port.BlobStore."""
+        """Return the digest of a staged upload's beginning. See port.Staging."""
         check_algorithm(algorithm)
         check_range(0, length)
         data = self.uploads.get(check_name(name), b"")

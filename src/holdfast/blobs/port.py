@@ -42,6 +42,10 @@ BLOCK = 1 << 20
 """Bytes in one step of streaming, the most that `read` returns, and about the most that `put` is meant for."""
 
 
+SIGNED_MOST = 300
+"""Seconds that a signed URL may hold."""
+
+
 class Received(NamedTuple):
     """What a checkpoint or a `put` made durable."""
 
@@ -239,3 +243,9 @@ def check_range(start: int, end: int, most: int | None = None) -> None:
     """Raise ValueError unless 0 <= start <= end and the range holds at most `most` bytes."""
     if not 0 <= start <= end or (most is not None and end - start > most):
         raise ValueError("bad range")
+
+
+def check_seconds(seconds: int) -> None:
+    """Raise ValueError unless a signed URL may hold for `seconds`: 1 to 300."""
+    if not 1 <= seconds <= SIGNED_MOST:
+        raise ValueError("a signed URL holds for 1 to 300 seconds")

@@ -44,19 +44,27 @@ class RunningHash:
     """The digest of what `update` has seen. `length` is how many bytes that is, saved ones included.
 
     `algorithm` is one of ALGORITHMS (else ValueError). With a `state` that cannot be used it starts from nothing, so
-    whoever passes one compares `length` with what it should be.
+    whoever passes one looks whether it `resumed`, or compares `length` with what it should be.
     """
 
     def __init__(self, algorithm: str, state: bytes | None = None) -> None:
         self.algorithm = check_algorithm(algorithm)
         self.length = 0
+        self.resumed = False
         self._engine: _Engine
         sha = libcrypto.load(algorithm)
         if sha is None:
             self._engine = _Unsaveable(algorithm)
             return
-        self._engine = _Saveable(sha, algorithm, state)
-        self.length = self._engine.length
+        self._engine = saveable = _Saveable(sha, algorithm, state)
+        self.length = saveable.length
+        self.resumed = saveable.resumed
+
+    @classmethod
+    def going_on(cls, algorithm: str, state: bytes | None) -> "RunningHash | None":
+        """Return one that starts from `state`, or from nothing with None; None for a state that cannot be used."""
+        running = cls(algorithm, state)
+        return running if state is None or running.resumed else None
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """See `data` (contiguous bytes; not copied; no interpreter lock while hashing)."""
@@ -104,6 +112,7 @@ class _Saveable:
         self._tag = f"hf1 {algorithm} ossl{sha.version} {sys.byteorder} {sha.layout.size}\n".encode()
         saved = self._checked(state) if state else None
         restored = sha.restore(saved) if saved else None
+        self.resumed = restored is not None
         self.length = sha.length(saved) if saved and restored is not None else 0
         self._context = sha.new() if restored is None else restored
 

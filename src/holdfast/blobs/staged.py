@@ -9,7 +9,7 @@ write-back is started and awaited along the way, so that the last fsync is short
 import errno
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -70,21 +70,27 @@ def _hash(running: RunningHash, chunks: Sequence[Buffer]) -> None:
 class StagedFile:
     """Staged upload `name`, its lock held until `release`, `publish` or a failed sync.
 
+    `hashing` gives the hash as it stands at `at`, None where it is not known.
     What lies beyond `at` is cut off by the first thing that is done to it, and not before: whoever took it may find
     then that somebody else had it first and was told that his bytes are safe.
     """
 
     def __init__(
-        self, volume: Volume, equipment: Equipment, name: str, *, algorithm: str, at: int, state: bytes | None
+        self,
+        volume: Volume,
+        equipment: Equipment,
+        name: str,
+        *,
+        at: int,
+        hashing: Callable[[], RunningHash | None],
     ) -> None:
         self._volume = volume
         self._files = volume.files
         self._equipment = equipment
         self._path = volume.upload(name)
-        self._algorithm = algorithm
         self._at = at
-        self._state = state
-        self._hash = self._first_hash()
+        self._first_hash = hashing
+        self._hash = hashing()
         self._carry = b""
         self._end = at
         self._started = self._awaited = at
@@ -95,10 +101,6 @@ class StagedFile:
         self._beyond = False
         volume.check_writable()
         self._fd = self._take()
-
-    def _first_hash(self) -> RunningHash | None:
-        running = RunningHash(self._algorithm, self._state)
-        return running if running.length == self._at else None
 
     def _take(self) -> int:
         try:
