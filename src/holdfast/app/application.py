@@ -1,6 +1,7 @@
 """The root ASGI application of a worker: `/v2`, the health routes, and the life of the worker's services.
 
-`/healthz`: the process answers. `/readyz`: the database and the blob store answer too, else 503 with Retry-After.
+`/healthz`: the process answers; with `?mirror=SECONDS` it says how the request looked, too (mirror.py). `/readyz`: the
+database and the blob store answer too, else 503 with Retry-After.
 """
 
 from __future__ import annotations
@@ -45,7 +46,11 @@ class Application:
             return
         path: str = scope["path"]
         if path == "/healthz":
-            await _answer(scope, send, 200, {"status": "ok"})
+            pause = services.mirror.asked(scope)
+            if pause is None:
+                await _answer(scope, send, 200, {"status": "ok"})
+            else:
+                await services.mirror.answer(scope, send, pause)
         elif path == "/readyz":
             await self._ready(scope, send, services)
         else:

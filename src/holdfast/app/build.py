@@ -13,6 +13,7 @@ from holdfast.access.keyring import load_key
 from holdfast.access.service import Access
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
+from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.port import BlobStore
@@ -67,6 +68,7 @@ class Services:
     blobs: BlobStore
     access: Access
     surface: Surface
+    mirror: Mirror
     sweep: Sweep
     access_log: AccessLog
     events: Events
@@ -116,9 +118,10 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
         ListHandlers(Listing(db, core)),
         DeleteHandlers(Deletion(db, core)),
     )
-    telemetry = Telemetry(events, access_log, Proxies(settings.trusted_proxies).remote)
+    proxies = Proxies(settings.trusted_proxies)
+    telemetry = Telemetry(events, access_log, proxies.remote)
     surface = Surface(access, handlers, telemetry, idle=settings.uploads.idle.total_seconds())
-    return Services(db, blobs, access, surface, Sweep(db, blobs, core), access_log, events)
+    return Services(db, blobs, access, surface, Mirror(proxies), Sweep(db, blobs, core), access_log, events)
 
 
 def _writer() -> Callable[[str], object]:

@@ -20,10 +20,10 @@ class Proxies:
         """The address of the client: the peer, or what trusted proxies say of it."""
         client = scope.get("client")
         peer: str = client[0] if client else ""
-        if not self._trusted or not self._is_trusted(peer):
+        if not self._trusted or not self.trusts(peer):
             return peer
         for hop in reversed(self._hops(scope)):
-            if not self._is_trusted(hop):
+            if not self.trusts(hop):
                 return hop
             peer = hop
         return peer
@@ -34,7 +34,8 @@ class Proxies:
         text = b",".join(values)[:_LONGEST].decode("latin-1")
         return [hop.strip() for hop in text.split(",") if _is_address(hop.strip())]
 
-    def _is_trusted(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether `address` is one of the trusted proxies."""
         if not _is_address(address):
             return False
         parsed = ipaddress.ip_address(address)
