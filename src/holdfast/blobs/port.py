@@ -156,22 +156,8 @@ class Staging(Protocol):
         ...
 
 
-class BlobStore(Protocol):
-    """A place for immutable bytes. All methods are for one event loop; several processes may share the place."""
-
-    async def open(self, installation: str) -> None:
-        """Make the store ready for this `installation` (id of printable characters), durably.
-
-        A store without objects and marker is marked as this installation's. Raises ForeignStore when it is marked as
-        another's or holds objects and no marker; Full, Unavailable. Before it, and after `close`, writing operations
-        raise Unavailable.
-        """
-        ...
-
-    @property
-    def staging(self) -> Staging | None:
-        """Its staged uploads; None where nothing can be appended to."""
-        ...
+class Blobs(Protocol):
+    """Objects: made whole, read by ranges, deleted. A store has them, and so has a view of it that encrypts."""
 
     def create(self, key: str, algorithm: str, *, state: bytes | None = None, size: int | None = None) -> Writer:
         """Return a writer of object `key`, hashing with `algorithm`, going on from `state` if it can be used.
@@ -180,11 +166,6 @@ class BlobStore(Protocol):
         objects since the first; one that this process cannot use, or of another algorithm, gives digest None.
         `size`: how many bytes will come, if known (it sizes the parts). Raises ValueError.
         """
-        ...
-
-    def sign(self, key: str, seconds: int) -> str | None:
-        """Return a URL that lets whoever has it GET object `key` for `seconds` (at most 300) from the store itself, at
-        the address that the store is known by to clients; None where there is no such way."""
         ...
 
     async def put(self, key: str, chunks: Sequence[bytes], algorithm: str) -> Received:
@@ -216,6 +197,33 @@ class BlobStore(Protocol):
         """Remove object `key`; a missing one is done. After a power cut it may be back. Raises Unavailable."""
         ...
 
+    async def digest(self, key: str, algorithm: str) -> str:
+        """Read object `key` whole and return its digest. Raises Missing, Unavailable, ValueError."""
+        ...
+
+
+class BlobStore(Blobs, Protocol):
+    """A place for immutable bytes. All methods are for one event loop; several processes may share the place."""
+
+    async def open(self, installation: str) -> None:
+        """Make the store ready for this `installation` (id of printable characters), durably.
+
+        A store without objects and marker is marked as this installation's. Raises ForeignStore when it is marked as
+        another's or holds objects and no marker; Full, Unavailable. Before it, and after `close`, writing operations
+        raise Unavailable.
+        """
+        ...
+
+    @property
+    def staging(self) -> Staging | None:
+        """Its staged uploads; None where nothing can be appended to."""
+        ...
+
+    def sign(self, key: str, seconds: int) -> str | None:
+        """Return a URL that lets whoever has it GET object `key` for `seconds` (at most 300) from the store itself, at
+        the address that the store is known by to clients; None where there is no such way."""
+        ...
+
     def keys(self) -> AsyncIterator[list[str]]:
         """Yield every object's key, in no order, in lists of 1 to 1000; none twice.
 
@@ -228,10 +236,6 @@ class BlobStore(Protocol):
 
         Raises Unavailable, also while the store acknowledges nothing: who asks before a write learns it in time.
         """
-        ...
-
-    async def digest(self, key: str, algorithm: str) -> str:
-        """Read object `key` whole and return its digest. Raises Missing, Unavailable, ValueError."""
         ...
 
     async def close(self) -> None:
