@@ -1,7 +1,7 @@
 """`GET /healthz?mirror=SECONDS`: how a request looked when it arrived, for `holdfast doctor --url`.
 
 A client that compares this with what it sent learns what a proxy did to it. The answer says nothing but what its own
-asker sent, so it needs no credential. It comes in two pieces, SECONDS apart (30 at most), which shows whether a proxy
+asker sent, so it needs no credential. It comes in two pieces, SECONDS apart (100 at most), which shows whether a proxy
 holds answers back and how long it waits for them; few may pause at once, the others are answered without a pause.
 """
 
@@ -17,7 +17,7 @@ from holdfast.distribution.request import Scope, Send
 
 PIECE = b" " * 1024
 """JSON takes blanks before a value; a piece of one KiB is more than what a web server holds back by itself."""
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 100.0
 _PAUSES = 32
 _LONGEST_VALUE = 256
 
