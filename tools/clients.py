@@ -42,6 +42,7 @@ DEBIAN = tuple(
         ("postgresql-15", "/usr/lib/postgresql/15/bin/postgres"),
         ("pgbouncer", "pgbouncer"),
         ("haproxy", "haproxy"),
+        ("caddy", "caddy"),
     )
 )
 UNSTABLE = tuple(
