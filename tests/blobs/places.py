@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from tests.blobs.sealing import SealedStore
+
 from holdfast.blobs.files import Files
 from holdfast.blobs.key import new_key
 from holdfast.blobs.local import LocalBlobs
@@ -14,7 +16,9 @@ from holdfast.blobs.port import BLOCK, BlobStore, Received, Staging
 
 STAGING = ["local", "local without O_DIRECT", "memory"]
 """The backends that can append."""
-BACKENDS = [*STAGING, "memory without staging"]
+SEALED = ["sealed over local", "sealed over memory"]
+"""The backends that encrypt."""
+BACKENDS = [*STAGING, "memory without staging", *SEALED]
 INSTALLATION = "0198-contract"
 KEY = new_key(1_700_000_000_000_000)
 OTHER = new_key(1_700_000_000_000_001)
@@ -58,6 +62,8 @@ def make_place(backend: str, tmp_path: Path) -> Place:
         "local without O_DIRECT": lambda: LocalBlobs(root, NoDirect(), threads=4),
         "memory": lambda: memory,
         "memory without staging": lambda: bucket,
+        "sealed over local": lambda: SealedStore(LocalBlobs(root, threads=4)),
+        "sealed over memory": lambda: SealedStore(bucket),
     }
     return Place(makers[backend])
 

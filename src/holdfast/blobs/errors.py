@@ -40,6 +40,12 @@ class Missing(BlobError):
     default = "The object is not in the blob store."
 
 
+class Corrupt(Missing):
+    """What the store has there is not what was written: it does not decrypt. Whoever handles Missing handles this."""
+
+    default = "The object in the blob store is not what was written there."
+
+
 class ForeignStore(BlobError):
     """The store carries another installation's marker, or objects and no marker."""
 
