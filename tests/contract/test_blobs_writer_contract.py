@@ -230,3 +230,13 @@ def test_without_a_usable_state_the_digest_is_unknown(place: Place) -> None:
         assert await store.read(OTHER, 0, 4) == b"more"
 
     place.run(scenario)
+
+
+def test_without_an_algorithm_nothing_is_hashed(place: Place) -> None:
+    async def scenario(store: BlobStore) -> None:
+        async with store.create(KEY, None) as writer:
+            await writer.write(LONG)
+            assert await writer.finish() == (len(LONG), None, None)
+        await assert_whole(store, KEY, LONG)
+
+    place.run(scenario)

@@ -59,9 +59,12 @@ class LocalBlobs:
 
         return LocalReceiver(opener, self._threads, self._backlog, self._live, name=name, at=at)
 
-    def create(self, key: str, algorithm: str, *, state: bytes | None = None, size: int | None = None) -> StagedWriter:
+    def create(
+        self, key: str, algorithm: str | None, *, state: bytes | None = None, size: int | None = None
+    ) -> StagedWriter:
         """Return a writer of an object. See port.BlobStore."""
-        check_algorithm(algorithm)
+        if algorithm is not None:
+            check_algorithm(algorithm)
         check_range(0, size or 0)
         name = staged_name(check_key(key))
         return StagedWriter(self._receiver(name, 0, lambda: RunningHash.going_on(algorithm, state)), key)

@@ -137,9 +137,12 @@ class MemoryBlobs:
 
         return MemoryReceiver(self, check_name(name), at=at, hashing=hashing)
 
-    def create(self, key: str, algorithm: str, *, state: bytes | None = None, size: int | None = None) -> StagedWriter:
+    def create(
+        self, key: str, algorithm: str | None, *, state: bytes | None = None, size: int | None = None
+    ) -> StagedWriter:
         """Return a writer of an object. See port.BlobStore."""
-        check_algorithm(algorithm)
+        if algorithm is not None:
+            check_algorithm(algorithm)
         check_range(0, size or 0)
         name = staged_name(check_key(key))
         return StagedWriter(

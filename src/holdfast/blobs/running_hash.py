@@ -61,8 +61,11 @@ class RunningHash:
         self.resumed = saveable.resumed
 
     @classmethod
-    def going_on(cls, algorithm: str, state: bytes | None) -> "RunningHash | None":
-        """Return one that starts from `state`, or from nothing with None; None for a state that cannot be used."""
+    def going_on(cls, algorithm: str | None, state: bytes | None) -> "RunningHash | None":
+        """Return one that starts from `state`, or from nothing with None; None for a state that cannot be used, and
+        where nothing is to be hashed (no `algorithm`)."""
+        if algorithm is None:
+            return None
         running = cls(algorithm, state)
         return running if state is None or running.resumed else None
 

@@ -41,13 +41,13 @@ class SealedBlobs:
         self._sizes = sizes or {}
 
     def create(
-        self, key: str, algorithm: str, *, state: bytes | None = None, size: int | None = None
+        self, key: str, algorithm: str | None, *, state: bytes | None = None, size: int | None = None
     ) -> "SealedWriter":
         """Return a writer of an object. See port.Blobs."""
         check_range(0, size or 0)
-        running = RunningHash.going_on(check_algorithm(algorithm), state)
+        running = RunningHash.going_on(algorithm, state)
         sealed = None if size is None else sealed_size(size)
-        return SealedWriter(self._inner.create(key, algorithm, size=sealed), self._frames(key), running)
+        return SealedWriter(self._inner.create(key, None, size=sealed), self._frames(key), running)
 
     async def put(self, key: str, chunks: Sequence[bytes], algorithm: str) -> Received:
         """Make a small object. See port.Blobs."""
