@@ -111,10 +111,20 @@ def test_a_migration_that_was_changed_is_refused(path: str) -> None:
     assert look(path, "select number from schema_migration") == [(1,)]
 
 
-def test_a_newer_schema_is_refused(path: str) -> None:
+def test_a_program_goes_on_beside_a_schema_that_was_expanded(path: str) -> None:
     migrate(path, [FIRST, SECOND])
-    with pytest.raises(TooNew, match=r"newer Holdfast \(schema 2, this program knows 1\): start that version, or "):
-        migrate(path, [FIRST])
+    assert migrate(path, [FIRST]) == []
+
+
+def test_a_program_older_than_the_oldest_allowed_is_refused(path: str) -> None:
+    migrate(path)
+    newest = len(migrations())
+    later = Migration(newest + 1, "later", f"-- phase: contract\n-- oldest: {newest + 1}\ndrop table usage_delta;")
+    assert migrate(path, [*migrations(), later]) == ["later"]
+    with pytest.raises(
+        TooNew, match=rf"it needs schema {newest + 1}, this program knows {newest}\): start that version"
+    ):
+        migrate(path)
 
 
 def test_data_stays_through_a_migration(path: str) -> None:

@@ -1,4 +1,4 @@
-"""Portable SQL text, turned into what SQLite takes; and rows, turned into what the caller declared."""
+"""Portable SQL text, turned into what each engine takes; and rows, turned into what the caller declared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ForwardRef
 _LIST = re.compile(r"\s*=\s*any\(\s*:(\w+)\s*\)")
 _LOCK = re.compile(r"\bfor (?:no key update|update|key share|share)(?: of \w+)?(?: skip locked)?")
 _NOW = re.compile(r":now\b")
+_PARAMETER = re.compile(r"'[^']*'|(?<!:):(\w+)")
 
 
 class Prepared:
@@ -21,6 +22,43 @@ class Prepared:
         self.text = _LOCK.sub("", _LIST.sub(r" in (select value from json_each(:\1))", text)).strip()
         self.needs_now = _NOW.search(text) is not None
         self.make = make
+
+
+class Numbered:
+    """A statement in PostgreSQL's dialect: its text with `$1`, `$2` ..., and which parameter is which.
+
+    `now_at`: the place of the clock among them, None when the statement does not ask for it.
+    """
+
+    __slots__ = ("lists", "make", "names", "now_at", "text")
+
+    def __init__(self, text: str, make: Callable[[Any], Any] | None) -> None:
+        names: list[str] = []
+
+        def number(found: re.Match[str]) -> str:
+            name = found[1]
+            if name is None:
+                return found[0]  # quoted text
+            if name not in names:
+                names.append(name)
+            # The clock may stand where nothing else tells its type.
+            return f"${names.index(name) + 1}" + ("::bigint" if name == "now" else "")
+
+        lists = set(_LIST.findall(text))
+        self.text = _PARAMETER.sub(number, text).strip()
+        self.names = tuple(names)
+        self.lists = tuple(i for i, name in enumerate(names) if name in lists)
+        self.now_at = names.index("now") if "now" in names else None
+        self.make = make
+
+    def values(self, parameters: dict[str, Any], clock: Callable[[], int]) -> list[Any]:
+        """The parameters in their order. Raises KeyError when one is missing."""
+        if self.now_at is not None and "now" not in parameters:
+            parameters["now"] = clock()
+        values = [parameters[name] for name in self.names]
+        for i in self.lists:
+            values[i] = list(values[i])
+        return values
 
 
 def row_maker(row: type[Any]) -> Callable[[Any], Any]:

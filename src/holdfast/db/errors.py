@@ -11,6 +11,10 @@ class Unavailable(DatabaseError):
     """The database cannot be reached or cannot answer now; also the unknown outcome of a commit. Repeat later."""
 
 
+class Unsafe(Unavailable):
+    """The server is set up so that it may lose what it acknowledged: nothing is stored there."""
+
+
 class Full(DatabaseError):
     """There is no room for the write: nothing of it was stored."""
 
@@ -28,7 +32,11 @@ class Damaged(DatabaseError):
 
 
 class TooNew(DatabaseError):
-    """The schema was laid by a newer program than this one."""
+    """The schema was laid by a newer program than this one, and this one may not use it any more."""
+
+
+class TooOld(DatabaseError):
+    """The schema lacks migrations of this program; the text says what to run."""
 
 
 class StatementFailed(Exception):

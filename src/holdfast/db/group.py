@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 
 import apsw
 
-from holdfast.db.errors import DatabaseError, Unavailable
+from holdfast.db.bells import Bells
+from holdfast.db.errors import DatabaseError, ReadOnly, Unavailable
 from holdfast.db.port import Unit
 from holdfast.db.session import WRITE_PATIENCE, Session, drive, fsync_failed, translate
 
 T = TypeVar("T")
 GROUP_LIMIT = 256
+_MODE = "select read_only, reason from mode where id = 1"
 _COPY_FROM_PAGES = 4096  # 16 MiB of write-ahead log
 _TRUNCATE_ABOVE_PAGES = 16384  # 64 MiB
 
@@ -30,24 +32,28 @@ Work = Callable[[Unit], Awaitable[Any]]
 
 
 class _Job:
-    """One unit on its way: what to run, who waits, and what came of it."""
+    """One unit on its way: what to run, who waits, what came of it, and which channels it notifies."""
 
-    __slots__ = ("error", "future", "loop", "result", "work")
+    __slots__ = ("always", "error", "future", "loop", "notified", "result", "work")
 
-    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
+    def __init__(self, work: Work, always: bool, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
         self.work = work
+        self.always = always
         self.loop = loop
         self.future = future
+        self.notified: list[str] = []
         self.result: Any = None
         self.error: BaseException | None = None
 
 
 class GroupWriter:
-    """The writer thread of a process. `session` is its connection, `lock_path` the lock shared by processes."""
+    """The writer thread of a process. `session` is its connection, `lock_path` the lock shared by processes; `bells`
+    ring in this process when a unit that notifies is committed."""
 
-    def __init__(self, session: Session, lock_path: str, clock: Callable[[], int]) -> None:
+    def __init__(self, session: Session, lock_path: str, clock: Callable[[], int], bells: Bells) -> None:
         self._session = session
         self._clock = clock
+        self._bells = bells
         self._lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken = False
@@ -57,13 +63,13 @@ class GroupWriter:
         self._thread = threading.Thread(target=self._serve, name="holdfast-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+    async def submit(self, work: Callable[[Unit], Awaitable[T]], always: bool = False) -> T:
         """Run `work` in the next group; returns when it is durable. The caller's cancellation does not undo it."""
         if self._closed:
             raise Unavailable("the database is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, loop, future))
+        self._jobs.put(_Job(work, always, loop, future))
         return await future
 
     async def close(self) -> None:
@@ -119,9 +125,14 @@ class GroupWriter:
         cursor.execute("begin immediate")
         alone = len(group) == 1
         self._session.now = self._clock()
+        closed = self._read_only()
         for job in group:
+            if closed is not None and not job.always:
+                job.error = ReadOnly(closed)
+                continue
             if not alone:
                 cursor.execute("savepoint unit")
+            self._session.notified = job.notified
             try:
                 job.result = drive(job.work(self._session))
             except BaseException as error:  # handed to whoever waits for the unit
@@ -133,7 +144,15 @@ class GroupWriter:
                 if job.error is not None:
                     cursor.execute("rollback to unit")
                 cursor.execute("release unit")
+            if job.always:
+                closed = self._read_only()  # this unit may have been the switch
         cursor.execute("rollback" if alone and group[0].error is not None else "commit")
+
+    def _read_only(self) -> str | None:
+        """Why nothing may be written now, None while everything may. Asked once a group."""
+        for read_only, reason in self._session.connection.execute(_MODE):
+            return str(reason or "") if read_only else None
+        return None
 
     @staticmethod
     def _ended_by(job: _Job) -> DatabaseError:
@@ -187,13 +206,16 @@ class GroupWriter:
         for loop in loops:
             mine = [job for job in group if job.loop is loop]
             try:
-                loop.call_soon_threadsafe(_resolve, mine)
+                loop.call_soon_threadsafe(_resolve, mine, self._bells)
             except RuntimeError:  # the loop was closed: nobody waits any more, what was committed stays committed
                 continue
 
 
-def _resolve(jobs: list[_Job]) -> None:
+def _resolve(jobs: list[_Job], bells: Bells) -> None:
     for job in jobs:
+        if job.error is None:
+            for channel in job.notified:
+                bells.ring(channel)
         if job.future.done():
             continue
         if job.error is not None:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from holdfast.db.bells import check_channel
 from holdfast.db.dialect import Prepared, row_maker
 from holdfast.db.errors import Damaged, DatabaseError, Full, StatementFailed, Unavailable
 from holdfast.db.query import Command, Query
@@ -90,11 +91,12 @@ def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> aps
 class Session:
     """Statements over one connection; the plain calls that reads and units are made of."""
 
-    __slots__ = ("_clock", "_cursor", "_prepared", "connection", "now")
+    __slots__ = ("_clock", "_cursor", "_prepared", "connection", "notified", "now")
 
     def __init__(self, connection: apsw.Connection, clock: Callable[[], int]) -> None:
         self.connection = connection
         self.now = 0
+        self.notified: list[str] = []
         self._clock = clock
         self._cursor = connection.cursor()
         self._prepared: dict[object, Prepared] = {}
@@ -138,6 +140,10 @@ class Session:
         except apsw.Error as error:
             raise translate(error) from error
         return self.connection.changes()
+
+    async def notify(self, channel: str) -> None:
+        """Wake who waits for `channel` in this process, once the unit is committed."""
+        self.notified.append(check_channel(channel))
 
 
 def fsync_failed(error: BaseException | None) -> bool:

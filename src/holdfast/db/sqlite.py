@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from holdfast.db.bells import Bells
 from holdfast.db.group import GroupWriter
 from holdfast.db.port import Reader, Unit
 from holdfast.db.query import Query
@@ -27,7 +28,8 @@ class SqliteDatabase:
         self._clock = clock
         writer = connect(path, vfs=vfs)
         self._reader = Session(connect(path, vfs=vfs, readonly=True), clock)
-        self._group = GroupWriter(Session(writer, clock), path + ".lock", clock)
+        self._bells = Bells()
+        self._group = GroupWriter(Session(writer, clock), path + ".lock", clock, self._bells)
 
     def now(self) -> int:
         """The host's clock, in microseconds."""
@@ -53,9 +55,13 @@ class SqliteDatabase:
         finally:
             cursor.execute("commit")
 
-    async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
         """Queue `work` for the next group and wait until it is durable."""
-        return await self._group.submit(work)
+        return await self._group.submit(work, always)
+
+    async def wait(self, channel: str, seconds: float) -> None:
+        """Return when `channel` was notified in this process since the last wait for it, or after `seconds`."""
+        await self._bells.wait(channel, seconds)
 
     async def close(self) -> None:
         """Finish queued units, then close both connections."""

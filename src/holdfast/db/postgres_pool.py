@@ -1,0 +1,131 @@
+"""The connections of a process: a stack, so that few of them are kept busy and warm.
+
+Promises: never more than `size` connections; who waits for one is served in turn, and told `Unavailable` after
+`patience` seconds; a connection that failed is thrown away and replaced when it is needed, so a server that comes back
+is used again without a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from holdfast.db.errors import Unavailable
+from holdfast.db.postgres_link import Link
+from holdfast.db.server_clock import ticks
+
+IDLE_LIMIT = 300_000_000
+"""Microseconds that an unused connection is kept."""
+
+
+class Pool:
+    """Connections made by `connect`. Belongs to one event loop."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Link]], size: int, patience: float) -> None:
+        self._connect = connect
+        self._size = size
+        self._patience = patience
+        self._idle: list[Link] = []
+        self._open = 0
+        self._waiting: deque[asyncio.Future[Link | None]] = deque()
+        self._closed = False
+
+    def idle(self) -> Link | None:
+        """A connection that is at hand, or None."""
+        while self._idle:
+            link = self._idle.pop()
+            if not link.closed:
+                return link
+            self._open -= 1
+        return None
+
+    async def take(self, *, fresh: bool = False) -> Link:
+        """A connection, made if need be; `fresh`: not one that was used before. Raises `Unavailable`."""
+        if fresh and self._idle:
+            self._let_go(self._idle.pop(0))
+        if self._closed:
+            raise Unavailable("the database is closed")
+        link = None if fresh else self.idle()
+        if link is None and self._open >= self._size:
+            link = await self._wait()
+        elif link is None:
+            self._open += 1
+        return link or await self._make()
+
+    def give(self, link: Link) -> None:
+        """Put a connection back that is outside a transaction."""
+        if self._closed or link.closed:
+            self.drop(link)
+            return
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(link)
+                return
+        link.idle_since = ticks()
+        self._idle.append(link)
+
+    def drop(self, link: Link) -> None:
+        """Throw a connection away, whatever it is doing."""
+        self._let_go(link)
+        self._wake()
+
+    def trim(self) -> None:
+        """Close what nobody used for long; the least used ones lie at the bottom."""
+        oldest = ticks() - IDLE_LIMIT
+        while self._idle and (self._idle[0].closed or self._idle[0].idle_since < oldest):
+            self._let_go(self._idle.pop(0))
+
+    async def close(self) -> None:
+        """Close every connection that is not in use; the others when they are given back."""
+        self._closed = True
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(Unavailable("the database is closed"))
+        while self._idle:
+            self._open -= 1
+            await self._idle.pop().close()
+
+    def _let_go(self, link: Link) -> None:
+        link.terminate()
+        self._open -= 1
+
+    def _wake(self) -> None:
+        """Tell the next in line that it may connect, and keep the place for it."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                self._open += 1
+                waiter.set_result(None)
+                return
+
+    async def _wait(self) -> Link | None:
+        waiter: asyncio.Future[Link | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                # Served and given up in the same moment: what was handed over goes on to the next.
+                self._pass_on(waiter.result())
+            if isinstance(error, TimeoutError):
+                raise Unavailable("every connection to the database is busy") from error
+            raise
+
+    def _pass_on(self, link: Link | None) -> None:
+        if link is not None:
+            self.give(link)
+        else:
+            self._open -= 1
+            self._wake()
+
+    async def _make(self) -> Link:
+        """Connect, in a place that is counted already."""
+        try:
+            return await self._connect()
+        except BaseException:
+            self._pass_on(None)
+            raise
