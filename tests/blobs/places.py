@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from tests import object_servers
 from tests.blobs.sealing import SealedStore
 
 from holdfast.blobs.files import Files
@@ -18,7 +19,9 @@ STAGING = ["local", "local without O_DIRECT", "memory"]
 """The backends that can append."""
 SEALED = ["sealed over local", "sealed over memory"]
 """The backends that encrypt."""
-BACKENDS = [*STAGING, "memory without staging", *SEALED]
+BUCKETS = ["s3", "sealed over s3"]
+"""The backends that ask a real object store."""
+BACKENDS = [*STAGING, "memory without staging", *SEALED, *BUCKETS]
 INSTALLATION = "0198-contract"
 KEY = new_key(1_700_000_000_000_000)
 OTHER = new_key(1_700_000_000_000_001)
@@ -55,6 +58,9 @@ class Place:
 
 def make_place(backend: str, tmp_path: Path) -> Place:
     """Return the place of one of BACKENDS."""
+    if backend in BUCKETS:
+        place = object_servers.bucket()
+        return Place(place.store if backend == "s3" else lambda: SealedStore(place.store()))
     root = str(tmp_path / "blobs")
     memory, bucket = MemoryBlobs(), MemoryBlobs(appends=False)
     makers: dict[str, Callable[[], BlobStore]] = {

@@ -159,13 +159,12 @@ class Staging(Protocol):
 class Blobs(Protocol):
     """Objects: made whole, read by ranges, deleted. A store has them, and so has a view of it that encrypts."""
 
-    def create(
-        self, key: str, algorithm: str | None, *, state: bytes | None = None, size: int | None = None
-    ) -> Writer:
+    def create(self, key: str, algorithm: str | None, *, state: bytes | None = None, size: int | None = None) -> Writer:
         """Return a writer of object `key`, hashing with `algorithm`, going on from `state` if it can be used.
 
-        Without `algorithm` nothing is hashed: digest and state are None. `state` is what the checkpoint or `finish` before this object gave, so the digest in `Received` is of all
-        objects since the first; one that this process cannot use, or of another algorithm, gives digest None.
+        Without `algorithm` nothing is hashed: digest and state are None. `state` is what the checkpoint or `finish`
+        before this object gave, so the digest in `Received` is of all objects since the first; one that this process
+        cannot use, or of another algorithm, gives digest None.
         `size`: how many bytes will come, if known (it sizes the parts). Raises ValueError.
         """
         ...

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from holdfast.blobs.errors import BlobError, Lost, Missing, translated
 from holdfast.blobs.files import Files, let_go
+from holdfast.blobs.pieces import Pieces
 from holdfast.blobs.port import BLOCK, check_range
 from holdfast.blobs.threads import Threads, after, wait
 from holdfast.blobs.volume import Volume
@@ -26,10 +27,6 @@ class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
-_PIECE, _LEAST, _AT_ONCE = 256 << 10, 16 << 10, 8 * BLOCK
-"""A piece of a stream, at most and at least, and what all streams share in a round of pieces. The web server queues
-about seven pieces and 2 MiB for a client that does not read: a few hundred of those must not take all memory. Larger
-pieces cost no less."""
 _SLICE = 64 * BLOCK
 """Bytes hashed in one job: a long reading lets other jobs pass."""
 
@@ -42,7 +39,7 @@ class Reader:
         self._files = volume.files
         self._threads = threads
         self._scratch: bytearray | None = None
-        self._streams = 0
+        self._pieces = Pieces()
 
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return a range of at most BLOCK bytes."""
@@ -57,21 +54,14 @@ class Reader:
         check_range(start, end)
         path = self._volume.object(key)
         async with self._opened(path, self._volume.missing) as file:
-            self._streams += 1
-            try:
+            with self._pieces:
                 while start < end:
-                    size = min(self._piece(), end - start)
+                    size = min(self._pieces.size, end - start)
                     data = self._cached(file.fd, start, size)
                     if data is None:
                         data = await file.run(partial(self._exactly, file.fd, start, size))
                     yield data
                     start += size
-            finally:
-                self._streams -= 1
-
-    def _piece(self) -> int:
-        """How large the next piece of a stream may be, in whole pages."""
-        return max(_LEAST, min(_PIECE, _AT_ONCE // self._streams & -4096))
 
     async def digest(self, key: str, algorithm: str) -> str:
         """Return the digest of a whole object."""

@@ -1,0 +1,248 @@
+"""The seam to obstore: the one file that imports it, and all that the room asks of a bucket.
+
+Paths are full ones, from the root of the bucket. What is not there is `Absent`, which says nothing about why: object,
+bucket and credentials can all be what is missing. Every other failure is a `BlobError` by meaning; what the library
+said stays in its cause, for the log.
+
+Small calls and streams go through two clients: a small call that is not answered within a second is tried again and
+then fails, so a dead store is known in about two seconds; a stream may rest for ten, and go on for an hour.
+No condition, no ETag and no version is ever sent or believed: not every store that speaks S3 keeps them.
+"""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from holdfast.blobs.errors import BlobError, Full, Unavailable
+from holdfast.blobs.object_url import BucketAddress, check_endpoint
+
+if TYPE_CHECKING:
+    from obstore import AsyncWritableFile
+    from obstore.store import AzureConfig, ClientConfig, GCSConfig, RetryConfig, S3Config
+
+    Client = S3Store | GCSStore | AzureStore
+
+PAGE = 1000
+_CONTENT_TYPE = "application/octet-stream"
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
+_FULL = frozenset(
+    {
+        "AccountStorageQuotaExceeded",
+        "EntityTooLarge",
+        "InsufficientCapacity",
+        "InsufficientStorage",
+        "QuotaExceeded",
+        "StorageFull",
+        "StorageQuotaExceeded",
+        "UserQuotaExceeded",
+        "XMinioAdminBucketQuotaExceeded",
+        "XMinioStorageFull",
+    }
+)
+
+
+class Absent(Exception):
+    """The store said 404: to whom that is news finds out what is missing."""
+
+
+class Bucket:
+    """One bucket at `address`; `public_endpoint` is where clients reach the same bucket, if that is somewhere else.
+
+    Raises ValueError when the library cannot make a client of it.
+    """
+
+    def __init__(self, address: BucketAddress, public_endpoint: str | None = None) -> None:
+        self._small = _client(address, address.endpoint, read_timeout="1s", timeout="30s")
+        self._streams = _client(address, address.endpoint, read_timeout="10s", timeout="1h")
+        self._public = self._small
+        if public_endpoint is not None:
+            self._public = _client(address, check_endpoint(public_endpoint), read_timeout="1s", timeout="30s")
+        self._signs = _signs(self._public)
+
+    async def get(self, path: str) -> bytes:
+        """Return the small object at `path`. Raises Absent."""
+        with translated():
+            found = await obstore.get_async(self._small, path)
+            return bytes(await found.bytes_async())
+
+    async def size(self, path: str) -> int:
+        """Return the size of the object at `path`. Raises Absent."""
+        with translated():
+            return (await obstore.head_async(self._small, path))["size"]
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Make the small object at `path`, in one request; one that is repeated writes the same again."""
+        attributes = {"Content-Type": _CONTENT_TYPE}
+        with translated():
+            await obstore.put_async(self._small, path, data, attributes=attributes, use_multipart=False)
+
+    async def delete(self, path: str) -> None:
+        """Remove the object at `path`. May raise Absent for one that is not there."""
+        with translated():
+            await obstore.delete_async(self._small, path)
+
+    async def read(self, path: str, start: int, end: int) -> bytes:
+        """Return bytes `start` to `end` (more than none), or fewer where the object ends. Raises Absent."""
+        with translated():
+            return bytes(await obstore.get_range_async(self._small, path, start=start, end=end))
+
+    async def stream(self, path: str, start: int, end: int, piece: int) -> AsyncGenerator[bytes, None]:
+        """Yield bytes `start` to `end` (more than none), or fewer where the object ends, in pieces of about `piece`."""
+        with translated():
+            found = await obstore.get_async(self._streams, path, options={"range": (start, end)})
+            stream = found.stream(min_chunk_size=piece)
+            async for data in stream:
+                yield bytes(data)
+
+    async def pages(self, prefix: str) -> AsyncIterator[list[str]]:
+        """Yield the paths below `prefix` (whole segments), at most PAGE at once."""
+        with translated():
+            async for page in obstore.list(self._streams, prefix=prefix, chunk_size=PAGE):
+                yield [meta["path"] for meta in page]
+
+    def upload(self, path: str, part: int, at_once: int) -> "PartedUpload":
+        """Return an upload to `path` in parts of `part` bytes, of which `at_once` are under way at a time."""
+        attributes = {"Content-Type": _CONTENT_TYPE}
+        return PartedUpload(
+            obstore.open_writer_async(
+                self._streams, path, attributes=attributes, buffer_size=part, max_concurrency=at_once
+            )
+        )
+
+    def sign(self, path: str, seconds: int) -> str | None:
+        """Return a URL that holds for `seconds`; None where each one would have to be asked for over the network."""
+        if not self._signs:
+            return None
+        with translated():
+            return obstore.sign(self._public, "GET", path, timedelta(seconds=seconds))
+
+
+def not_there() -> Unavailable:
+    """Give the error for a store that is not there."""
+    return Unavailable("The blob store is not there: no such bucket, or not the one that was marked.")
+
+
+class PartedUpload:
+    """An object being sent in parts; one that is smaller than a part goes in one request, when closed."""
+
+    def __init__(self, file: "AsyncWritableFile") -> None:
+        self._file = file
+
+    async def __aenter__(self) -> Self:
+        await self._file.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """With an error: give up what was sent. Without one, `close` came before."""
+        with translated():
+            await self._file.__aexit__(kind, error, trace)
+
+    async def write(self, data: bytes) -> None:
+        """Take `data` into the part that is being filled; waits while too many parts are under way."""
+        with translated():
+            await self._file.write(data)
+
+    async def close(self) -> None:
+        """Send what is left and make the object."""
+        with translated():
+            await self._file.close()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the library raises into `Absent` or a `BlobError`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Absent from error
+    except (BaseError, OSError) as error:
+        raise meaning(error) from error
+
+
+def meaning(error: Exception) -> BlobError:
+    """Give the meaning of what the library raised, without its path and without what it prints for debugging."""
+    said = str(error).partition("\n\nDebug source")[0]
+    status = _STATUS.search(said)
+    code = _CODE.search(said)
+    why = " ".join(found.group(1) for found in (status, code) if found)
+    if (code and code.group(1) in _FULL) or (status and status.group(1) == "507"):
+        return Full(f"The bucket takes no more ({why}).")
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return Unavailable(f"The bucket refuses the server's credentials ({why or 'no access'}).")
+    return Unavailable(f"The bucket does not answer ({why or 'no connection, or none in time'}).")
+
+
+def _client(address: BucketAddress, endpoint: str | None, *, read_timeout: str, timeout: str) -> "Client":
+    options: ClientConfig = {
+        "allow_http": endpoint is not None and endpoint.startswith("http://"),
+        "connect_timeout": "1s",
+        "read_timeout": read_timeout,
+        "timeout": timeout,
+        "user_agent": "holdfast",
+    }
+    if address.ca_file is not None:
+        options["root_certificate"] = _certificates(address.ca_file)
+    retry: RetryConfig = {
+        "max_retries": 2,
+        "retry_timeout": timedelta(seconds=2),
+        "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(milliseconds=500)},
+    }
+    try:
+        match address.scheme:
+            case "s3":
+                return S3Store(
+                    address.bucket, config=_s3(address, endpoint), client_options=options, retry_config=retry
+                )
+            case "gs":
+                google: GCSConfig = {} if endpoint is None else {"base_url": endpoint}
+                return GCSStore(address.bucket, config=google, client_options=options, retry_config=retry)
+            case "az":
+                azure: AzureConfig = {} if endpoint is None else {"endpoint": endpoint}
+                if address.account is not None:
+                    azure["account_name"] = address.account
+                return AzureStore(address.bucket, config=azure, client_options=options, retry_config=retry)
+    except BaseError as error:
+        said = str(error).partition("\n\nDebug source")[0]
+        raise ValueError(f"the bucket cannot be used as it is configured: {said}") from error
+
+
+def _s3(address: BucketAddress, endpoint: str | None) -> "S3Config":
+    config: S3Config = {
+        # The digest of everything is checked anyway, and signing the bytes costs as much as sending them.
+        "unsigned_payload": True,
+        # One request for one object: a bulk request is not repeated when it hangs.
+        "disable_bulk_delete": True,
+        "virtual_hosted_style_request": address.virtual_hosted,
+    }
+    if endpoint is not None:
+        config["endpoint"] = address.endpoint_of(endpoint)
+    if address.region is not None:
+        config["region"] = address.region
+    return config
+
+
+def _signs(client: "Client") -> bool:
+    """Tell whether `client` holds the key that signs; a role's signature is asked for over the network, each time."""
+    config = client.config
+    if isinstance(client, S3Store):
+        return True
+    names = {"service_account", "service_account_key", "application_credentials", "account_key"}
+    return any(str(name).removeprefix("google_").removeprefix("azure_storage_") in names for name in config)
+
+
+def _certificates(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"the certificates of ca= cannot be read: {error.strerror}") from error
