@@ -17,11 +17,13 @@ from holdfast.distribution.errors import refusal_of
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, Tag, parse_reference
 from holdfast.registry.errors import BlobUnknown, ManifestUnknown, UploadUnknown
+from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
 from holdfast.registry.push.service import ManifestPut, Push
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.sweep.service import Sweep
-from holdfast.registry.upload.service import Chunk, Upload
+from holdfast.registry.upload.intake import Chunk
+from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 
 REPOSITORY = RepositoryName.parse("faults/calls")
@@ -38,9 +40,9 @@ class Process:
     def __init__(self, db: SqliteDatabase, blobs: LocalBlobs) -> None:
         self.db = db
         self.blobs = blobs
-        self.upload = Upload(db, blobs, _SETTINGS, SessionSigner(bytes(32)))
-        self.push = Push(db, blobs, _SETTINGS)
-        self.pull = Pull(db, blobs, _SETTINGS)
+        self.upload = Upload(db, Objects(blobs), _SETTINGS, SessionSigner(bytes(32)))
+        self.push = Push(db, Objects(blobs), _SETTINGS)
+        self.pull = Pull(db, Objects(blobs), _SETTINGS)
         self.sweep = Sweep(db, blobs, _SETTINGS)
 
     @classmethod

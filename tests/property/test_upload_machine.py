@@ -32,9 +32,11 @@ from holdfast.registry.errors import (
     UploadOutOfOrder,
     UploadUnknown,
 )
+from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.upload.service import Chunk, Upload
+from holdfast.registry.upload.intake import Chunk
+from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 
 T = TypeVar("T")
@@ -125,8 +127,8 @@ class Uploads(RuleBasedStateMachine):
 
     def _start(self) -> None:
         self._db = SqliteDatabase(self._path)
-        self._uploads = Upload(self._db, self._blobs, SETTINGS, SessionSigner(bytes(32)))
-        self._pulls = Pull(self._db, self._blobs, SETTINGS)
+        self._uploads = Upload(self._db, Objects(self._blobs), SETTINGS, SessionSigner(bytes(32)))
+        self._pulls = Pull(self._db, Objects(self._blobs), SETTINGS)
 
     @rule()
     @precondition(lambda self: self.known)
@@ -288,7 +290,8 @@ class Uploads(RuleBasedStateMachine):
         for digest, data in self.stored.items():
             assert self.run(self._read(digest)) == data
         if hasattr(self, "_blobs"):
-            assert self.run(self._blobs.staged()) == []
+            assert self._blobs.staging is not None
+            assert self.run(self._blobs.staging.staged()) == []
             self.run(self._db.close())
             self.run(self._blobs.close())
         self._runner.close()
@@ -296,7 +299,7 @@ class Uploads(RuleBasedStateMachine):
 
     async def _read(self, digest: Digest) -> bytes:
         blob = await self._pulls.blob(PULL, digest)
-        if blob.key is None:
+        if blob.stored is None:
             return await self._pulls.read(PULL, blob, 0, blob.size)
         return b"".join([piece async for piece in await self._pulls.stream(PULL, blob, 0, blob.size)])
 

@@ -23,7 +23,7 @@ from holdfast.access.model import (
     Subject,
 )
 from holdfast.blobs.memory import MemoryBlobs
-from holdfast.blobs.port import BlobStore
+from holdfast.blobs.port import BlobStore, Staging
 from holdfast.db.migrate import migrate
 from holdfast.db.sqlite import SqliteDatabase
 from holdfast.oci.digest import Digest
@@ -31,12 +31,14 @@ from holdfast.oci.name import RepositoryName, Tag
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
 from holdfast.registry.model import StoredManifest
+from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
 from holdfast.registry.push.service import ManifestPut, Push, Pushed
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.sweep.service import Sweep
+from holdfast.registry.upload.intake import Chunk
 from holdfast.registry.upload.mount import Mount
-from holdfast.registry.upload.service import Chunk, Upload
+from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 
 T = TypeVar("T")
@@ -74,12 +76,13 @@ class House:
         self.settings = settings
         self.blobs = blobs
         self.db = SqliteDatabase(path, clock=clock)
-        self.pulls = Pull(self.db, blobs, settings)
-        self.pushes = Push(self.db, blobs, settings)
-        self.uploads = Upload(self.db, blobs, settings, SessionSigner(bytes(32)))
+        self.objects = Objects(blobs)
+        self.pulls = Pull(self.db, self.objects, settings)
+        self.pushes = Push(self.db, self.objects, settings)
+        self.uploads = Upload(self.db, self.objects, settings, SessionSigner(bytes(32)))
         self.mounts = Mount(self.db, blobs, settings)
-        self.listing = Listing(self.db, settings)
-        self.deletion = Deletion(self.db, settings)
+        self.listing = Listing(self.db, self.objects, settings)
+        self.deletion = Deletion(self.db, self.objects, settings)
         self.sweep = Sweep(self.db, blobs, settings)
         self.who = WHO
         self.version = UNCHECKED
@@ -230,6 +233,17 @@ class Place:
                 await house.close()
 
         return asyncio.run(main())
+
+
+def staging(blobs: BlobStore) -> Staging:
+    """The part of a store that can be appended to."""
+    assert blobs.staging is not None
+    return blobs.staging
+
+
+async def staged(blobs: BlobStore) -> list[str]:
+    """The names of what is staged; nothing can be where nothing can be appended to."""
+    return await blobs.staging.staged() if blobs.staging is not None else []
 
 
 async def pieces(*data: bytes) -> AsyncIterator[bytes]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.registry.house import GRACE, House, Place, image, index, pieces
+from tests.registry.house import GRACE, House, Place, image, index, pieces, staged
 
 from holdfast.oci.digest import Digest
 from holdfast.registry.errors import BlobUnknown, DigestMismatch, ManifestUnknown, SizeMismatch
-from holdfast.registry.upload.service import Chunk
+from holdfast.registry.upload.intake import Chunk
 
 LARGE = b"x" * 50_000
 
@@ -217,7 +217,7 @@ def test_what_does_not_hash_or_fit_leaves_nothing(place: Place, data: bytes) -> 
         assert house.sql("select count(*) from content") == [0]
         assert house.sql("select count(*) from repository") == [0]
         assert await keys(house) == set()
-        assert await house.blobs.staged() == []
+        assert await staged(house.blobs) == []
 
     place.run(scenario)
 

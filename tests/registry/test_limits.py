@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.registry.house import House, Place, image, index, pieces
+from tests.registry.house import House, Place, image, index, pieces, staged
 
 from holdfast.access.model import Subject
 from holdfast.blobs.memory import MemoryBlobs
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
 from holdfast.registry.errors import NoRoom, TooManyUploads, UploadUnknown
-from holdfast.registry.upload.service import Chunk
+from holdfast.registry.upload.intake import Chunk
 
 LARGE = b"x" * 50_000
 HUGE = 1 << 50
@@ -71,7 +71,7 @@ def test_room_is_watched_while_a_body_comes(place: Place) -> None:
     async def scenario(house: House) -> None:
         with pytest.raises(NoRoom):
             await house.uploads.put(house.may_push(), Digest.of(b""), Chunk(pieces(*[piece] * 20)))
-        assert await blobs.staged() == []
+        assert await staged(blobs) == []
         assert house.sql("select count(*) from content") == [0]
         await house.blob(b"small")
 
@@ -85,7 +85,7 @@ def test_sessions_are_capped_by_subject(place: Place) -> None:
             await first(house)
         with pytest.raises(TooManyUploads):
             await first(house, LARGE)
-        assert len(await house.blobs.staged()) == 2, "the refused one left no bytes"
+        assert len(await staged(house.blobs)) == 2, "the refused one left no bytes"
         await house.uploads.append(house.may_push(), tokens[0], Chunk(pieces(b"goes on")))
         await house.blob(LARGE + b"in one request")
         house.who = Subject(5, "another")

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from tests.access.place import ADD, DISABLE, change_account
-from tests.registry.house import House, Place, image, pieces
+from tests.registry.house import House, Place, image, pieces, staged
 
 from holdfast.access.accounts import reset_password
 from holdfast.access.errors import StalePermit
 from holdfast.access.model import Subject
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
-from holdfast.registry.upload.service import Chunk
+from holdfast.registry.upload.intake import Chunk
 
 LARGE = b"x" * 50_000
 DATA = image(b'{"name":"app"}', b"layer of app")
@@ -99,7 +99,7 @@ def test_nothing_is_answered_or_written_for_an_account_that_changed(place: Place
         assert everything(house) == before
         pages = house.blobs.keys()
         assert {key async for page in pages for key in page} == {house.key_of(LARGE)}
-        assert len(await house.blobs.staged()) == 1
+        assert len(await staged(house.blobs)) == 1
 
     place.run(scenario)
 

@@ -7,21 +7,21 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.registry.house import GRACE, LEASE, SETTINGS, House, Place, pieces
+from tests.registry.house import GRACE, LEASE, SETTINGS, House, Place, pieces, staged, staging
 
 from holdfast.blobs.key import new_key
 from holdfast.oci.digest import Digest
 from holdfast.registry.errors import UploadUnknown
 from holdfast.registry.sweep.service import Swept
-from holdfast.registry.upload.service import Chunk
+from holdfast.registry.upload.intake import Chunk
 from holdfast.registry.upload.session import staged_name
 
 EXPIRE = SETTINGS.upload_expire
 LARGE = b"x" * 50_000
 
 
-async def staged(house: House, name: str) -> None:
-    async with house.blobs.receive(name, "sha256") as receiver:
+async def leave(house: House, name: str) -> None:
+    async with staging(house.blobs).receive(name, "sha256") as receiver:
         await receiver.write(b"litter")
         await receiver.checkpoint()
 
@@ -86,7 +86,7 @@ def test_an_expired_upload_goes_with_its_bytes(place: Place, data: bytes) -> Non
         assert await house.sweep.run() == Swept(0, 1, 0)
         with pytest.raises(UploadUnknown):
             await house.uploads.status(house.may_push(), token)
-        assert await house.blobs.staged() == []
+        assert await staged(house.blobs) == []
         assert house.sql("select count(*) from upload") == house.sql("select count(*) from upload_body") == [0]
 
     place.run(scenario)
@@ -109,7 +109,7 @@ def test_a_cancelled_upload_stays_ended_until_its_id_has_expired(place: Place) -
         held, empty = await begun(house), (await house.uploads.start(house.may_push(), "sha256")).token
         for token in (held, empty):
             await house.uploads.cancel(house.may_push(), token)
-        assert await house.blobs.staged() == []
+        assert await staged(house.blobs) == []
         house.clock.move(EXPIRE - 1)
         assert await house.sweep.run() == Swept(0, 0, 0)
         for _ in range(2):
@@ -129,12 +129,12 @@ def test_staged_litter_goes_by_the_age_in_its_name(place: Place) -> None:
         old, young = (staged_name(os.urandom(16), issued) for issued in (oldest - 1, oldest))
         strangers = ["zzz", "a" * 47, "0" * 60, "abc", "deadbeef", staged_name(bytes(16), 1) + "x", "0-0"]
         for name in (old, young, *strangers):
-            await staged(house, name)
+            await leave(house, name)
         assert await house.sweep.run() == Swept(0, 0, 1)
-        assert set(await house.blobs.staged()) == {young, *strangers}
+        assert set(await staged(house.blobs)) == {young, *strangers}
         house.clock.move(1)
         assert await house.sweep.run() == Swept(0, 0, 1)
-        assert set(await house.blobs.staged()) == set(strangers), "what we did not name is not ours"
+        assert set(await staged(house.blobs)) == set(strangers), "what we did not name is not ours"
 
     place.run(scenario)
 
@@ -155,11 +155,11 @@ def test_old_staged_bytes_of_a_live_session_stay(place: Place) -> None:
 def test_whoever_is_receiving_is_left_alone(place: Place) -> None:
     async def scenario(house: House) -> None:
         name = staged_name(bytes(16), 1)
-        async with house.blobs.receive(name, "sha256") as receiver:
+        async with staging(house.blobs).receive(name, "sha256") as receiver:
             await receiver.write(b"a")
             await receiver.checkpoint()
             assert await house.sweep.run() == Swept(0, 0, 0)
-            assert await house.blobs.staged() == [name]
+            assert await staged(house.blobs) == [name]
         assert await house.sweep.run() == Swept(0, 0, 1)
 
     place.run(scenario)
@@ -185,7 +185,7 @@ def test_a_session_that_expires_while_a_chunk_comes_ends_without_a_trace(place: 
             await chunk
         house.clock.move(GRACE)
         await house.sweep.run()
-        assert await house.blobs.staged() == []
+        assert await staged(house.blobs) == []
         assert house.sql("select count(*) from upload") == [0]
 
     place.run(scenario)
@@ -213,13 +213,13 @@ def test_two_sweepers_at_once_do_no_harm(place: Place) -> None:
             key = new_key(number)
             await house.blobs.put(key, [b"data"], "sha256")
             house.sql("insert into doomed values (?, 0)", key)
-            await staged(house, staged_name(os.urandom(16), 1))
+            await leave(house, staged_name(os.urandom(16), 1))
             await begun(house)
         house.clock.move(2 * EXPIRE)
         await asyncio.gather(*(house.sweep.run() for _ in range(4)))
         pages = house.blobs.keys()
         assert {key async for page in pages for key in page} == {house.key_of(LARGE)}
-        assert await house.blobs.staged() == []
+        assert await staged(house.blobs) == []
         assert await house.read(keep) == LARGE
 
     place.run(scenario)

@@ -27,6 +27,7 @@ from holdfast.distribution.pushes import PushHandlers
 from holdfast.distribution.surface import Handlers, Surface, Telemetry
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
+from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
 from holdfast.registry.push.service import Push
 from holdfast.registry.settings import RegistrySettings
@@ -107,16 +108,17 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     await blobs.open(await installation_id(db))
     key = await load_key(db, directory.read_master_keys(), _UPLOAD_KEY)
     access = Access(db, open_to_all=settings.open)
+    objects = Objects(blobs)
     handlers = Handlers(
-        PullHandlers(Pull(db, blobs, core), public=settings.open),
+        PullHandlers(Pull(db, objects, core), public=settings.open),
         PushHandlers(
-            Upload(db, blobs, core, SessionSigner(key)),
+            Upload(db, objects, core, SessionSigner(key)),
             Mount(db, blobs, core),
-            Push(db, blobs, core),
+            Push(db, objects, core),
             chunk_min=settings.uploads.chunk_min,
         ),
-        ListHandlers(Listing(db, core)),
-        DeleteHandlers(Deletion(db, core)),
+        ListHandlers(Listing(db, objects, core)),
+        DeleteHandlers(Deletion(db, objects, core)),
     )
     proxies = Proxies(settings.trusted_proxies)
     telemetry = Telemetry(events, access_log, proxies.remote)

@@ -11,17 +11,29 @@ from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
 from holdfast.registry import store
 from holdfast.registry.errors import NoRoom
-from holdfast.registry.model import State
+from holdfast.registry.model import Segment, State
 from holdfast.registry.settings import RegistrySettings
 
 
 class Offer(NamedTuple):
-    """Content that is durable and verified: inline `data`, or the `key` of its object."""
+    """Content that is durable and verified: inline `data` as its row keeps it, or the `segments` that hold it, and its
+    data key, wrapped and bound to the digest (None in clear)."""
 
     digest: str
     size: int
     data: bytes | None
-    key: str | None
+    segments: tuple[Segment, ...] = ()
+    wrapped: bytes | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key of the object, when it is one."""
+        return self.segments[0].key if len(self.segments) == 1 else None
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all its objects."""
+        return [segment.key for segment in self.segments]
 
 
 class Kept(NamedTuple):
@@ -34,30 +46,32 @@ class Kept(NamedTuple):
 async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
     """Row and body of `offer`; returns the content's id.
 
-    Content that is stored already stays as it is and the offered object is doomed at once: nobody refers to it.
+    Content that is stored already stays as it is and the offered objects are doomed at once: nobody refers to them.
     Damaged or awaited content takes the offered bytes (this is how a push repairs).
     """
     made = await unit.one(
-        store.NEW_CONTENT, digest=offer.digest, size=offer.size, key=offer.key, state=int(State.STORED)
+        store.NEW_CONTENT,
+        digest=offer.digest,
+        size=offer.size,
+        key=offer.key,
+        wrapped_key=offer.wrapped,
+        state=int(State.STORED),
     )
     if made is not None:
-        if offer.data is not None:
-            await unit.run(store.PUT_BODY, id=made.id, bytes=offer.data)
+        await _lay_bytes(unit, made.id, offer)
         return made.id
     row = await unit.one(store.CONTENT, digest=offer.digest)
     assert row is not None
     await unit.run(store.NOT_ORPHAN, id=row.id)
     if row.state == State.STORED:
-        if offer.key is not None:
-            await unit.run(store.DOOM, key=offer.key, due=unit.now)
+        for key in offer.keys:
+            await unit.run(store.DOOM, key=key, due=unit.now)
         return row.id
-    if row.key is not None:
-        await unit.run(store.DOOM, key=row.key, due=unit.now)
-    if offer.data is not None:
-        await unit.run(store.PUT_BODY, id=row.id, bytes=offer.data)
-    else:
+    await doom_objects(unit, row.id, row.key, unit.now)
+    if offer.data is None:
         await unit.run(store.DROP_BODY, id=row.id)
-    await unit.run(store.RESTORE_CONTENT, id=row.id, size=offer.size, key=offer.key)
+    await unit.run(store.RESTORE_CONTENT, id=row.id, size=offer.size, key=offer.key, wrapped_key=offer.wrapped)
+    await _lay_bytes(unit, row.id, offer)
     if row.state == State.DAMAGED:
         await record(
             unit,
@@ -68,6 +82,26 @@ async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
             data={"damage": "content-damaged", "digest": offer.digest, "reference": permit.repository},
         )
     return row.id
+
+
+async def _lay_bytes(unit: Unit, content_id: int, offer: Offer) -> None:
+    """What does not fit into the row of content: its bytes, or its segments when they are several."""
+    if offer.data is not None:
+        await unit.run(store.PUT_BODY, id=content_id, bytes=offer.data)
+    if len(offer.segments) > 1:
+        start = 0
+        for segment in offer.segments:
+            await unit.run(store.NEW_SEGMENT, id=content_id, n=start, key=segment.key, size=segment.size)
+            start += segment.size
+
+
+async def doom_objects(unit: Unit, content_id: int, key: str | None, due: int) -> None:
+    """Let the objects of content go at `due`: nothing of it refers to them any more."""
+    if key is not None:
+        await unit.run(store.DOOM, key=key, due=due)
+        return
+    await unit.run(store.DOOM_SEGMENTS, id=content_id, due=due)
+    await unit.run(store.DROP_SEGMENTS, id=content_id)
 
 
 async def show_blob(unit: Unit, settings: RegistrySettings, permit: Permit, kept: Kept) -> None:

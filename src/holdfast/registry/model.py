@@ -25,11 +25,37 @@ class StoredManifest(NamedTuple):
     data: bytes
 
 
+class Segment(NamedTuple):
+    """One object that holds a part of content, in order. `size` is the part's, in clear."""
+
+    key: str
+    size: int
+
+
+class Stored(NamedTuple):
+    """Content that lies in objects. `wrapped`: its data key, None when it is stored in clear; `binding`: what the
+    wrapping is bound to, the digest or an upload's name."""
+
+    segments: tuple[Segment, ...]
+    wrapped: bytes | None
+    binding: str
+
+    @property
+    def size(self) -> int:
+        """Bytes, in clear."""
+        return sum(segment.size for segment in self.segments)
+
+    @property
+    def key(self) -> str | None:
+        """The key of the object, when it is one."""
+        return self.segments[0].key if len(self.segments) == 1 else None
+
+
 class StoredBlob(NamedTuple):
-    """A blob as it is served: inline bytes, or the key of its object."""
+    """A blob as it is served: inline bytes, or the objects that hold it (neither for HEAD)."""
 
     content_id: int
     digest: Digest
     size: int
     data: bytes | None
-    key: str | None
+    stored: Stored | None

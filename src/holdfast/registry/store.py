@@ -35,6 +35,13 @@ class ContentRow(NamedTuple):
     state: int
 
 
+class SegmentRow(NamedTuple):
+    """One of the objects of content that lies in several."""
+
+    key: str
+    size: int
+
+
 class ContentId(NamedTuple):
     """The id of content."""
 
@@ -74,12 +81,23 @@ HOLD = Query(
 CONTENT = Query("select id, size, key, state from content where digest = :digest for key share", ContentRow)
 NEW_CONTENT = Query(
     """
-    insert into content (digest, size, key, state) values (:digest, :size, :key, :state)
+    insert into content (digest, size, key, wrapped_key, state) values (:digest, :size, :key, :wrapped_key, :state)
     on conflict (digest) do nothing returning id
     """,
     ContentId,
 )
-RESTORE_CONTENT = Command("update content set size = :size, key = :key, state = 0 where id = :id")
+RESTORE_CONTENT = Command(
+    "update content set size = :size, key = :key, wrapped_key = :wrapped_key, state = 0 where id = :id"
+)
+SEGMENTS = Query("select key, size from segment where content_id = :id order by n", SegmentRow)
+NEW_SEGMENT = Command("insert into segment (content_id, n, key, size) values (:id, :n, :key, :size)")
+DOOM_SEGMENTS = Command(
+    """
+    insert into doomed (key, due) select key, :due from segment where content_id = :id order by n
+    on conflict (key) do nothing
+    """
+)
+DROP_SEGMENTS = Command("delete from segment where content_id = :id")
 PUT_BODY = Command(
     """
     insert into body (content_id, bytes) values (:id, :bytes)

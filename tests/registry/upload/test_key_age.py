@@ -16,8 +16,10 @@ from holdfast.db.sqlite import SqliteDatabase
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.errors import UploadUnknown
+from holdfast.registry.objects import Objects
 from holdfast.registry.settings import HOUR, RegistrySettings
-from holdfast.registry.upload.service import Chunk, Upload
+from holdfast.registry.upload.intake import Chunk
+from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 
 PERMIT = PushPermit(Subject(1, "admin"), RepositoryName("app"), UNCHECKED, "test")
@@ -59,7 +61,7 @@ async def upload(blobs: LocalBlobs, clock: Clock, place: Path, *, chunked: bool)
     settings = RegistrySettings(reserve=0)
     try:
         await blobs.open("an-installation")
-        uploads = Upload(db, blobs, settings, SessionSigner(bytes(32)))
+        uploads = Upload(db, Objects(blobs), settings, SessionSigner(bytes(32)))
         if chunked:
             session = await uploads.start(PERMIT, "sha256")
             await uploads.append(PERMIT, session.token, Chunk(slowly(clock)))

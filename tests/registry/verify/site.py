@@ -28,10 +28,12 @@ from holdfast.oci.name import RepositoryName, Tag, parse_reference
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
 from holdfast.registry.model import StoredManifest
+from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
 from holdfast.registry.push.service import ManifestPut, Push
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.upload.service import Chunk, Upload
+from holdfast.registry.upload.intake import Chunk
+from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 from holdfast.registry.verify.model import Outcome
 
@@ -123,9 +125,10 @@ class Site:
             db, blobs = SqliteDatabase(directory.database), LocalBlobs(directory.store)
             try:
                 await blobs.open(await installation_id(db))
-                upload = Upload(db, blobs, core, SessionSigner(bytes(32)))
-                push, pull = Push(db, blobs, core), Pull(db, blobs, core)
-                return await work(Core(push, pull, upload, Deletion(db, core), Listing(db, core)))
+                objects = Objects(blobs)
+                upload = Upload(db, objects, core, SessionSigner(bytes(32)))
+                push, pull = Push(db, objects, core), Pull(db, objects, core)
+                return await work(Core(push, pull, upload, Deletion(db, objects, core), Listing(db, objects, core)))
             finally:
                 await blobs.close()
                 await db.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from holdfast.access.model import DeletePermit
 from holdfast.access.standing import check_permit
+from holdfast.blobs.errors import Corrupt
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
@@ -16,6 +17,7 @@ from holdfast.oci.manifest import Kind
 from holdfast.oci.name import Tag
 from holdfast.registry.deletion import store
 from holdfast.registry.errors import BlobUnknown, InUse, ManifestUnknown, RepositoryUnknown
+from holdfast.registry.objects import Objects
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import CANDIDATE, TAG_EVENT, USAGE, advance, hold
 
@@ -25,8 +27,9 @@ _NAMED_KEEPERS = 10
 class Deletion:
     """Deleting tags, manifests and blobs. One object a process."""
 
-    def __init__(self, db: Database, settings: RegistrySettings) -> None:
+    def __init__(self, db: Database, objects: Objects, settings: RegistrySettings) -> None:
         self._db = db
+        self._objects = objects
         self._settings = settings
 
     async def tag(self, permit: DeletePermit, name: Tag) -> None:
@@ -61,14 +64,16 @@ class Deletion:
             row = await unit.one(store.TARGET, repo_id=place.repo_id, digest=digest)
             if row is None or row.kind == Kind.BLOB:
                 raise ManifestUnknown("this repository has no such manifest", reference=digest)
-            await _refuse_in_use(unit, place, row.content_id, digest, "an index lists this manifest: delete it first")
+            await self._refuse_in_use(
+                unit, place, row.content_id, digest, "an index lists this manifest: delete it first"
+            )
             tags = await unit.one(store.TAGS_OF, repo_id=place.repo_id, content_id=row.content_id)
             await unit.run(store.END_TAGS, repo_id=place.repo_id, content_id=row.content_id, seq=place.seq, at=place.at)
             await unit.run(store.DROP_TAGS, repo_id=place.repo_id, content_id=row.content_id)
             await self._bury(unit, permit, place, row, tags.total if tags is not None else 0)
             await self._record(unit, permit, place, ChangeKind.MANIFEST_DELETED, {"digest": digest})
 
-        await self._db.write(bury)
+        await self._objects.knowing(lambda: self._db.write(bury))
 
     async def blob(self, permit: DeletePermit, digest: Digest) -> None:
         """Delete a blob that no manifest uses. Raises `BlobUnknown`, `RepositoryUnknown`, `InUse`."""
@@ -81,11 +86,11 @@ class Deletion:
             row = await unit.one(store.TARGET, repo_id=place.repo_id, digest=digest)
             if row is None or row.kind != Kind.BLOB:
                 raise BlobUnknown("this repository has no such blob", digest=digest)
-            await _refuse_in_use(unit, place, row.content_id, digest, "a manifest uses this blob: delete it first")
+            await self._refuse_in_use(unit, place, row.content_id, digest, "a manifest uses this blob: delete it first")
             await self._bury(unit, permit, place, row, 0)
             await self._record(unit, permit, place, ChangeKind.BLOB_DELETED, {"digest": digest})
 
-        await self._db.write(bury)
+        await self._objects.knowing(lambda: self._db.write(bury))
 
     async def _begin(self, unit: Unit, permit: DeletePermit) -> Place:
         await check_permit(unit, permit)
@@ -102,6 +107,20 @@ class Deletion:
         due = max(place.at, unit.now) + self._settings.window + self._settings.lease
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
 
+    async def _refuse_in_use(self, unit: Unit, place: Place, content_id: int, digest: Digest, message: str) -> None:
+        """Raise `InUse` naming the live manifests that name `digest` as a part (its subject does not: it is kept by
+        it). A manifest that cannot be opened may name it."""
+        rows = await unit.all(store.KEEPERS, repo_id=place.repo_id, content_id=content_id, limit=_NAMED_KEEPERS)
+        users = [row.digest for row in rows if not row.subject or self._names(row, digest)]
+        if users:
+            raise InUse(message, used_by=users)
+
+    def _names(self, row: store.KeeperRow, digest: Digest) -> bool:
+        try:
+            return digest.encode() in self._objects.open(row.wrapped_key, row.digest, row.bytes)
+        except Corrupt:
+            return True
+
     async def _record(
         self, unit: Unit, permit: DeletePermit, place: Place, kind: ChangeKind, data: dict[str, object]
     ) -> None:
@@ -112,11 +131,3 @@ def _known(place: Place | None, permit: DeletePermit) -> Place:
     if place is None:
         raise RepositoryUnknown("there is no such repository", name=permit.repository)
     return place
-
-
-async def _refuse_in_use(unit: Unit, place: Place, content_id: int, digest: Digest, message: str) -> None:
-    """Raise `InUse` naming the live manifests that name `digest` as a part (its subject does not: it is kept by it)."""
-    rows = await unit.all(store.KEEPERS, repo_id=place.repo_id, content_id=content_id, limit=_NAMED_KEEPERS)
-    users = [row.digest for row in rows if not row.subject or digest.encode() in row.bytes]
-    if users:
-        raise InUse(message, used_by=users)

@@ -26,6 +26,7 @@ class KeeperRow(NamedTuple):
 
     digest: str
     subject: bool
+    wrapped_key: bytes | None
     bytes: bytes
 
 
@@ -47,7 +48,7 @@ TARGET = Query(
 )
 KEEPERS = Query(
     """
-    select c.digest, case when own.subject = e.keeper_id then 1 else 0 end as subject, b.bytes
+    select c.digest, case when own.subject = e.keeper_id then 1 else 0 end as subject, c.wrapped_key, b.bytes
     from edge e
     join link l on l.repo_id = e.repo_id and l.content_id = e.keeper_id
     join link own on own.repo_id = e.repo_id and own.content_id = e.kept_id

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from holdfast.access.model import CatalogPermit, PullPermit
 from holdfast.access.standing import check_permit, prove
+from holdfast.blobs.errors import Corrupt
 from holdfast.db.port import Database, Reader
 from holdfast.oci.digest import Digest
 from holdfast.registry.errors import RepositoryUnknown
 from holdfast.registry.listing import store
+from holdfast.registry.objects import Objects
 from holdfast.registry.settings import RegistrySettings
 
 REFERRERS_PAGE = 200
@@ -38,8 +40,9 @@ class Referrers(NamedTuple):
 class Listing:
     """Lists of tags, repositories and referrers. One object a process."""
 
-    def __init__(self, db: Database, settings: RegistrySettings) -> None:
+    def __init__(self, db: Database, objects: Objects, settings: RegistrySettings) -> None:
         self._db = db
+        self._objects = objects
         self._limit = settings.page_limit
 
     async def tags(self, permit: PullPermit, last: str, n: int | None) -> Page:
@@ -81,14 +84,21 @@ class Listing:
                 rows = await reader.all(store.REFERRERS_OF_TYPE, artifact_type=artifact_type, **parameters)
             chosen = rows[: _fitting(rows)]
             bodies = await reader.all(store.BODIES, ids=[row.id for row in chosen])
-            data = {body.id: body.bytes for body in bodies}
+            kept = {body.id: body for body in bodies}
             more = len(chosen) < len(rows)
+            data = [(row, self._opened(kept[row.id], row.digest)) for row in chosen]
             return Referrers(
-                [_descriptor(row, data[row.id]) for row in chosen if _is_whole(row, data[row.id])],
-                chosen[-1].id if more else None,
+                [_descriptor(row, data) for row, data in data if _is_whole(row, data)], chosen[-1].id if more else None
             )
 
-        return await self._db.snapshot(read)
+        return await self._objects.knowing(lambda: self._db.snapshot(read))
+
+    def _opened(self, body: store.BodyRow, digest: str) -> bytes:
+        """The manifest in clear; nothing when it does not open."""
+        try:
+            return self._objects.open(body.wrapped_key, digest, body.bytes)
+        except Corrupt:
+            return b""
 
 
 def _fitting(rows: list[store.ReferrerRow]) -> int:

@@ -31,9 +31,10 @@ class ReferrerRow(NamedTuple):
 
 
 class BodyRow(NamedTuple):
-    """The bytes of a manifest."""
+    """The bytes of a manifest, and its data key when they are encrypted."""
 
     id: int
+    wrapped_key: bytes | None
     bytes: bytes
 
 
@@ -66,4 +67,10 @@ REFERRERS = Query(_REFERRERS + " order by l.content_id limit :limit", ReferrerRo
 REFERRERS_OF_TYPE = Query(
     _REFERRERS + " and l.artifact_type = :artifact_type order by l.content_id limit :limit", ReferrerRow
 )
-BODIES = Query("select content_id as id, bytes from body where content_id = any(:ids)", BodyRow)
+BODIES = Query(
+    """
+    select b.content_id as id, c.wrapped_key, b.bytes
+    from body b join content c on c.id = b.content_id where b.content_id = any(:ids)
+    """,
+    BodyRow,
+)

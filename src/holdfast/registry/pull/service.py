@@ -8,12 +8,11 @@ reads need no write, so they go on while the disk is full or nothing can be comm
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from holdfast.access.model import Permit, PullPermit
 from holdfast.access.standing import check_permit, prove
-from holdfast.blobs.errors import BlobError, Missing
-from holdfast.blobs.port import BlobStore
+from holdfast.blobs.errors import BlobError, Corrupt, Missing
 from holdfast.db.errors import DatabaseError
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind
@@ -21,18 +20,21 @@ from holdfast.journal.service import Place, record
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
 from holdfast.registry.errors import BlobUnknown, ContentUnavailable, ManifestUnknown
-from holdfast.registry.model import State, StoredBlob, StoredManifest
+from holdfast.registry.model import Segment, State, Stored, StoredBlob, StoredManifest
+from holdfast.registry.objects import Objects
 from holdfast.registry.pull import store
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import MARK_DAMAGED
+from holdfast.registry.store import MARK_DAMAGED, SEGMENTS, effective_setting
+
+REDIRECT = "redirect"
 
 
 class Pull:
     """Reading manifests and blobs. One object a process."""
 
-    def __init__(self, db: Database, blobs: BlobStore, settings: RegistrySettings) -> None:
+    def __init__(self, db: Database, objects: Objects, settings: RegistrySettings) -> None:
         self._db = db
-        self._blobs = blobs
+        self._objects = objects
         self._settings = settings
 
     async def manifest(self, permit: PullPermit, reference: Tag | Digest) -> StoredManifest:
@@ -48,10 +50,11 @@ class Pull:
         digest = Digest(row.digest)
         if row.state != State.STORED:
             raise _no_manifest(reference)
-        if Digest.of(row.bytes, digest.algorithm) != digest:
+        data = row.bytes if row.wrapped_key is None else await self._opened(row.wrapped_key, digest, row.bytes)
+        if Digest.of(data, digest.algorithm) != digest:
             await self._mark_damaged(permit, row.content_id, digest, None)
             raise _no_manifest(reference)
-        return StoredManifest(digest, row.media_type, row.size, row.bytes)
+        return StoredManifest(digest, row.media_type, row.size, data)
 
     async def manifest_head(self, permit: PullPermit, reference: Tag | Digest) -> StoredManifest:
         """The manifest without its bytes, leased to someone who may push. Raises `ManifestUnknown`, `StalePermit`."""
@@ -76,10 +79,14 @@ class Pull:
         prove(permit, row.version)
         if row.state != State.STORED:
             raise _no_blob(digest)
-        if row.bytes is not None and Digest.of(row.bytes, digest.algorithm) != digest:
+        if row.bytes is None:
+            stored = await self._stored(permit, digest, row)
+            return StoredBlob(row.content_id, digest, row.size, None, stored)
+        data = row.bytes if row.wrapped_key is None else await self._opened(row.wrapped_key, digest, row.bytes)
+        if Digest.of(data, digest.algorithm) != digest:
             await self._mark_damaged(permit, row.content_id, digest, None)
             raise _no_blob(digest)
-        return StoredBlob(row.content_id, digest, row.size, row.bytes, row.key)
+        return StoredBlob(row.content_id, digest, row.size, data, None)
 
     async def blob_head(self, permit: PullPermit, digest: Digest) -> StoredBlob:
         """The blob without its bytes, leased to someone who may push. Raises `BlobUnknown`, `StalePermit`."""
@@ -94,32 +101,100 @@ class Pull:
 
     async def read(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> bytes:
         """Bytes `start` to `end` (exclusive, at most 1 MiB) of a blob. Raises `BlobUnknown`, `ContentUnavailable`."""
-        if blob.data is not None:
-            return blob.data if end - start == blob.size else blob.data[start:end]
+        if blob.stored is None:
+            data = blob.data or b""
+            return data if end - start == blob.size else data[start:end]
         try:
-            data = await self._blobs.read(blob.key or "", start, end)
+            return await self._objects.read(blob.stored, start, end)
         except Missing:
-            data = b""
+            moved = await self._moved(permit, blob)
+            if moved is None:
+                await self._mark_damaged(permit, blob.content_id, blob.digest, blob.stored.key)
+                raise _no_blob(blob.digest) from None
+            return await self.read(permit, moved, start, end)
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
-        if len(data) != end - start:
-            await self._mark_damaged(permit, blob.content_id, blob.digest, blob.key)
-            raise _no_blob(blob.digest)
-        return data
 
     async def stream(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """Bytes `start` to `end` in pieces of at most 1 MiB; the object is checked before the first is promised."""
-        await self._check_object(permit, blob)
-        return self._blobs.chunks(blob.key or "", start, end)
-
-    async def _check_object(self, permit: PullPermit, blob: StoredBlob) -> None:
+        """Bytes `start` to `end` in pieces of at most 1 MiB; what can be known of the objects is checked before the
+        first is promised. Raises `BlobUnknown`, `ContentUnavailable`, now; later the stream ends with an error."""
         try:
-            size = await self._blobs.size(blob.key or "")
+            if not self._objects.distant:
+                if blob.stored is not None and not await self._objects.sizes_fit(blob.stored):
+                    raise Missing
+                return self._pieces(permit, blob, start, end)
+            pieces = self._pieces(permit, blob, start, end)
+            return _after(await anext(pieces, b""), pieces)
+        except Missing:
+            moved = await self._moved(permit, blob)
+            if moved is not None:
+                return await self.stream(permit, moved, start, end)
+            await self._mark_damaged(permit, blob.content_id, blob.digest, blob.stored.key if blob.stored else None)
+            raise _no_blob(blob.digest) from None
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
-        if size != blob.size:
-            await self._mark_damaged(permit, blob.content_id, blob.digest, blob.key)
-            raise _no_blob(blob.digest)
+
+    async def link(self, permit: PullPermit, blob: StoredBlob, seconds: int) -> str | None:
+        """A URL that gives the blob from the store itself; None where it must come from here: small, in pieces,
+        encrypted, or in a namespace whose setting `redirect` is not "true"."""
+        url = self._objects.link(blob.stored, seconds) if blob.stored is not None else None
+        if url is not None:
+            chosen = await effective_setting(self._db, permit.repository.prefixes(), REDIRECT)
+            if chosen is not None and chosen.value != "true":
+                return None
+        return url
+
+    async def _pieces(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """The bytes of a blob; when its objects are replaced meanwhile, the rest comes from those that replaced them.
+
+        Every round begins with another set of objects, which compaction made, so it ends.
+        """
+        at, found = start, blob
+        while found.stored is not None:
+            try:
+                async with aclosing(self._objects.chunks(found.stored, at, end)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                        at += len(piece)
+                return
+            except Missing:
+                moved = await self._moved(permit, found)
+                if moved is None:
+                    raise
+                found = moved
+
+    async def _moved(self, permit: PullPermit, blob: StoredBlob) -> StoredBlob | None:
+        """The blob as it is stored now, None when it is where it was: then what is missing is missing."""
+        row = await self._db.one(store.BLOB, path=permit.repository, digest=blob.digest)
+        if row is None or row.state != State.STORED:
+            return None
+        stored = await self._stored(permit, blob.digest, row) if row.bytes is None else None
+        return blob._replace(stored=stored) if stored is not None and stored != blob.stored else None
+
+    async def _stored(self, permit: PullPermit, digest: Digest, row: store.BlobRow) -> Stored:
+        """Where the bytes of a blob lie that are not in the database."""
+        if row.key is not None:
+            return Stored((Segment(row.key, row.size),), row.wrapped_key, digest)
+        parts = await self._db.all(SEGMENTS, id=row.content_id)
+        if parts:
+            return Stored(tuple(Segment(part.key, part.size) for part in parts), row.wrapped_key, digest)
+        # They were joined after the row was read.
+        again = await self._db.one(store.BLOB, path=permit.repository, digest=digest)
+        if again is None or again.key is None:
+            await self._mark_damaged(permit, row.content_id, digest, None)
+            raise _no_blob(digest)
+        return Stored((Segment(again.key, again.size),), again.wrapped_key, digest)
+
+    async def _opened(self, wrapped: bytes, digest: Digest, data: bytes) -> bytes:
+        """Inline bytes in clear; nothing when they do not open, which hashes to no digest that was asked for."""
+
+        async def opened() -> bytes:
+            return self._objects.open(wrapped, digest, data)
+
+        try:
+            return await self._objects.knowing(opened)
+        except Corrupt:
+            return b""
 
     async def _leased(self, permit: PullPermit, repo_id: int, content_id: int, due: int | None) -> bool:
         """Whether what HEAD is about to report stays: moves a candidate that falls due within one lease."""
@@ -150,6 +225,15 @@ class Pull:
         # The refusal stands whether or not the mark can be written now: the next reader finds the same damage.
         with suppress(DatabaseError):
             await self._db.write(mark)
+
+
+async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """`first`, then what `rest` brings."""
+    async with aclosing(rest):
+        if first:
+            yield first
+        async for piece in rest:
+            yield piece
 
 
 def _no_manifest(reference: str) -> ManifestUnknown:

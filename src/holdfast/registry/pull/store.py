@@ -15,6 +15,7 @@ class ManifestRow(NamedTuple):
     media_type: str
     size: int
     state: int
+    wrapped_key: bytes | None
     bytes: bytes
     version: int
 
@@ -33,12 +34,13 @@ class ManifestHead(NamedTuple):
 
 
 class BlobRow(NamedTuple):
-    """A blob with its inline bytes or the key of its object."""
+    """A blob with its inline bytes or the key of its object; it has neither when it lies in several."""
 
     content_id: int
     size: int
     state: int
     key: str | None
+    wrapped_key: bytes | None
     bytes: bytes | None
     version: int
 
@@ -67,7 +69,7 @@ _BY_DIGEST = """
 """
 _LIVE = " where r.path = :path and r.gone_at is null and l.gone_at is null"
 _MANIFEST = """
-    select c.id as content_id, c.digest, l.media_type, c.size, c.state, b.bytes,
+    select c.id as content_id, c.digest, l.media_type, c.size, c.state, c.wrapped_key, b.bytes,
       (select version from policy where id = 1) as version
 """
 _MANIFEST_HEAD = """
@@ -75,7 +77,8 @@ _MANIFEST_HEAD = """
       (select version from policy where id = 1) as version
 """
 _BLOB = """
-    select c.id as content_id, c.size, c.state, c.key, b.bytes, (select version from policy where id = 1) as version
+    select c.id as content_id, c.size, c.state, c.key, c.wrapped_key, b.bytes,
+      (select version from policy where id = 1) as version
 """
 _BLOB_HEAD = """
     select r.id as repo_id, c.id as content_id, c.size, c.state, k.due,

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from holdfast.access.model import PushPermit
 from holdfast.access.standing import check_permit
-from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
@@ -20,13 +19,13 @@ from holdfast.oci.digest import Digest
 from holdfast.oci.manifest import Kind, Manifest
 from holdfast.oci.name import Tag
 from holdfast.oci.version import version_key
-from holdfast.registry.content import Offer, keep_content, require_room
+from holdfast.registry.content import Offer, doom_objects, keep_content, require_room
 from holdfast.registry.errors import BlobsMissing, DigestMismatch
+from holdfast.registry.objects import Objects
 from holdfast.registry.push import store
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import (
     CANDIDATE,
-    DOOM,
     PUT_BODY,
     TAG_EVENT,
     USAGE,
@@ -71,9 +70,9 @@ class _Parsed(NamedTuple):
 class Push:
     """Storing manifests and moving tags. One object a process."""
 
-    def __init__(self, db: Database, blobs: BlobStore, settings: RegistrySettings) -> None:
+    def __init__(self, db: Database, objects: Objects, settings: RegistrySettings) -> None:
         self._db = db
-        self._blobs = blobs
+        self._objects = objects
         self._settings = settings
 
     async def manifest(self, permit: PushPermit, put: ManifestPut) -> Pushed:
@@ -85,7 +84,7 @@ class Push:
         if put.digest is not None and digest != put.digest:
             raise DigestMismatch("the manifest does not hash to the digest in the path", expected=put.digest)
         manifest = oci_manifest.parse(put.data, put.content_type)
-        require_room(self._blobs, self._settings)
+        require_room(self._objects.blobs, self._settings)
         parsed = _Parsed(put, digest, manifest)
         await self._db.write(lambda unit: self._store(unit, permit, parsed))
         return Pushed(digest, manifest.subject.digest if manifest.subject is not None else None)
@@ -124,13 +123,14 @@ class Push:
 
     async def _keep(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> int:
         """Content and body of the manifest; a manifest that was uploaded as a blob first moves into the database."""
-        content_id = await keep_content(unit, permit, Offer(parsed.digest, len(parsed.put.data), parsed.put.data, None))
+        seal = self._objects.fresh()
+        data, wrapped = seal.close(parsed.digest, parsed.put.data), seal.wrapped(parsed.digest)
+        content_id = await keep_content(unit, permit, Offer(parsed.digest, len(parsed.put.data), data, wrapped=wrapped))
         body = await unit.one(store.BODY, id=content_id)
         if body is not None and not body.present:
-            await unit.run(PUT_BODY, id=content_id, bytes=parsed.put.data)
-            await unit.run(store.INLINE, id=content_id)
-            if body.key is not None:
-                await unit.run(DOOM, key=body.key, due=unit.now + self._settings.grace)
+            await unit.run(PUT_BODY, id=content_id, bytes=data)
+            await unit.run(store.INLINE, id=content_id, wrapped_key=wrapped)
+            await doom_objects(unit, content_id, body.key, unit.now + self._settings.grace)
         return content_id
 
     async def _children(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> list[int]:

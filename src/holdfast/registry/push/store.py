@@ -95,7 +95,7 @@ BODY = Query(
     """,
     BodyRow,
 )
-INLINE = Command("update content set key = null where id = :id")
+INLINE = Command("update content set key = null, wrapped_key = :wrapped_key where id = :id")
 EDGE = Command(
     """
     insert into edge (repo_id, kept_id, keeper_id) values (:repo_id, :kept_id, :keeper_id)

@@ -64,12 +64,16 @@ class Sweep:
             if not await self._end(row.name):
                 continue
             done += 1
-            with suppress(Busy):  # a chunk is being written: it finds the session gone, and `_staged` takes the file
-                await self._blobs.drop(row.name)
+            if self._blobs.staging is not None:
+                with suppress(Busy):  # a chunk is being written: it finds the session gone, `_staged` takes the file
+                    await self._blobs.staging.drop(row.name)
         return done
 
     async def _end(self, name: str) -> int:
         async def end(unit: Unit) -> int:
+            if await unit.one(store.STILL_EXPIRED, id=name) is None:
+                return 0
+            await unit.run(store.DOOM_SEGMENTS, id=name, due=unit.now)
             return await unit.run(store.DROP_EXPIRED, id=name)
 
         return await self._db.write(end)
@@ -79,7 +83,10 @@ class Sweep:
 
         The age is in the name, by the database's clock; a file's own time is never asked.
         """
-        names = await self._blobs.staged()
+        staging = self._blobs.staging
+        if staging is None:
+            return 0
+        names = await staging.staged()
         held: set[str] = set()
         for first in range(0, len(names), _BATCH):
             rows = await self._db.all(store.HELD, ids=names[first : first + _BATCH])
@@ -90,7 +97,7 @@ class Sweep:
             if name in held or not _issued_before(name, oldest):
                 continue
             try:
-                await self._blobs.drop(name)
+                await staging.drop(name)
             except Busy:
                 continue
             done += 1

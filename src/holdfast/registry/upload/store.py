@@ -9,12 +9,22 @@ from holdfast.db.query import Command, Query
 
 class UploadRow(NamedTuple):
     """A session that holds bytes; `received` is -1 when it was cancelled. `early`: its bytes, while they are few
-    enough to be kept in the database; None: they are staged in the blob store."""
+    enough to be kept in the database; else they are objects (`segmented`) or staged in the blob store. `wrapped_key`:
+    the data key of what is encrypted, bound to the session's name."""
 
     received: int
     digest_so_far: str | None
     hash_state: bytes | None
+    wrapped_key: bytes | None
     early: bytes | None
+    segmented: bool
+
+
+class SegmentRow(NamedTuple):
+    """One of the objects of a session, in order."""
+
+    key: str
+    size: int
 
 
 class Held(NamedTuple):
@@ -38,7 +48,8 @@ class LeaseRow(NamedTuple):
 
 UPLOAD = Query(
     """
-    select u.received, u.digest_so_far, u.hash_state, b.bytes as early
+    select u.received, u.digest_so_far, u.hash_state, u.wrapped_key, b.bytes as early,
+      case when exists (select 1 from upload_segment s where s.upload_id = u.id) then 1 else 0 end as segmented
     from upload u left join upload_body b on b.upload_id = u.id where u.id = :id
     """,
     UploadRow,
@@ -55,14 +66,15 @@ HELD = Query(
 )
 NEW_UPLOAD = Command(
     """
-    insert into upload (id, repo_id, opener, received, digest_so_far, hash_state, expires)
-    values (:id, :repo_id, :opener, :received, :digest_so_far, :hash_state, :expires)
+    insert into upload (id, repo_id, opener, received, digest_so_far, hash_state, wrapped_key, expires)
+    values (:id, :repo_id, :opener, :received, :digest_so_far, :hash_state, :wrapped_key, :expires)
     on conflict (id) do nothing
     """
 )
 ADVANCE_UPLOAD = Command(
     """
-    update upload set received = :received, digest_so_far = :digest_so_far, hash_state = :hash_state, expires = :expires
+    update upload set received = :received, digest_so_far = :digest_so_far, hash_state = :hash_state,
+      wrapped_key = :wrapped_key, expires = :expires
     where id = :id and received = :was
     """
 )
@@ -71,6 +83,16 @@ CANCEL_UPLOAD = Command(
     "update upload set received = -1, opener = -1, hash_state = null, expires = :expires where id = :id"
 )
 DROP_UPLOAD = Command("delete from upload where id = :id")
+FINISH_UPLOAD = Command("delete from upload where id = :id and received = :was")
+SEGMENTS = Query("select key, size from upload_segment where upload_id = :id order by n", SegmentRow)
+NEW_SEGMENT = Command("insert into upload_segment (upload_id, n, key, size) values (:id, :n, :key, :size)")
+DROP_SEGMENTS = Command("delete from upload_segment where upload_id = :id")
+DOOM_SEGMENTS = Command(
+    """
+    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by key
+    on conflict (key) do nothing
+    """
+)
 MOUNTABLE = Query(
     """
     select c.id, c.size

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from holdfast.blobs.errors import Busy
 from holdfast.blobs.key import issued_at
+from holdfast.blobs.port import Staging
 from holdfast.db.port import Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
@@ -28,7 +29,10 @@ _SHARE = 20  # one in so many is the 5 % above which a sweep must be forced
 
 async def check_staged(run: Inspection) -> None:
     """Staged files without a session, issued longer ago than the longest upload."""
-    names = await run.blobs.staged()
+    staging = run.blobs.staging
+    if staging is None:
+        return
+    names = await staging.staged()
     run.begin("uploads", len(names))
     run.outcome.checked["staged files"] += len(names)
     oldest = _oldest(run)
@@ -37,15 +41,15 @@ async def check_staged(run: Inspection) -> None:
         held = {row.name for row in await run.db.all(store.HELD, ids=page)}
         for name in page:
             if name not in held and _issued(name) < oldest:
-                await _staged(run, name)
+                await _staged(run, staging, name)
         run.step(len(page))
 
 
-async def _staged(run: Inspection, name: str) -> None:
+async def _staged(run: Inspection, staging: Staging, name: str) -> None:
     finding = Finding(Damage.LITTER_STAGED, None, name, "no upload session knows this file")
     if run.options.repair:
         try:
-            await run.blobs.drop(name)
+            await staging.drop(name)
         except Busy:
             return  # somebody is writing it after all
         await run.db.write(lambda unit: _record(run, unit, [name]))
