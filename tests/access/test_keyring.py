@@ -10,7 +10,8 @@ import pytest
 from tests.access.place import with_admin
 
 from holdfast.access.errors import WrongMasterKey
-from holdfast.access.keyring import load_key, new_master_key, parse_master_keys
+from holdfast.access.keyring import load_key
+from holdfast.access.master import MasterKeys, new_master_key, parse_master_keys
 from holdfast.db.port import Database
 from holdfast.db.query import Command, Query
 
@@ -37,10 +38,10 @@ async def stored(db: Database, name: str) -> bytes:
 
 def test_a_key_is_made_once_and_found_again(tmp_path: Path) -> None:
     async def scenario(db: Database) -> None:
-        key = await load_key(db, [ONE], "a")
+        key = await load_key(db, MasterKeys([ONE]), "a")
         assert len(key) == 32
-        assert await load_key(db, [ONE], "a") == key
-        assert await load_key(db, [ONE], "b") != key
+        assert await load_key(db, MasterKeys([ONE]), "a") == key
+        assert await load_key(db, MasterKeys([ONE]), "b") != key
         wrapped = await stored(db, "a")
         assert key not in wrapped
         assert ONE not in wrapped
@@ -50,21 +51,21 @@ def test_a_key_is_made_once_and_found_again(tmp_path: Path) -> None:
 
 def test_a_wrong_master_key_opens_nothing(tmp_path: Path) -> None:
     async def scenario(db: Database) -> None:
-        await load_key(db, [ONE], "a")
+        await load_key(db, MasterKeys([ONE]), "a")
         with pytest.raises(WrongMasterKey, match="put back the key file that belongs to this data"):
-            await load_key(db, [TWO], "a")
+            await load_key(db, MasterKeys([TWO]), "a")
 
     with_admin(tmp_path, scenario)
 
 
 def test_the_first_key_wraps_and_the_others_only_unwrap(tmp_path: Path) -> None:
     async def scenario(db: Database) -> None:
-        key = await load_key(db, [ONE], "a")
-        assert await load_key(db, [TWO, ONE], "a") == key
-        made = await load_key(db, [TWO, ONE], "b")
-        assert await load_key(db, [TWO], "b") == made
+        key = await load_key(db, MasterKeys([ONE]), "a")
+        assert await load_key(db, MasterKeys([TWO, ONE]), "a") == key
+        made = await load_key(db, MasterKeys([TWO, ONE]), "b")
+        assert await load_key(db, MasterKeys([TWO]), "b") == made
         with pytest.raises(WrongMasterKey):
-            await load_key(db, [ONE, THREE], "b")
+            await load_key(db, MasterKeys([ONE, THREE]), "b")
 
     with_admin(tmp_path, scenario)
 
@@ -72,11 +73,11 @@ def test_the_first_key_wraps_and_the_others_only_unwrap(tmp_path: Path) -> None:
 def test_rows_cannot_be_exchanged(tmp_path: Path) -> None:
     async def scenario(db: Database) -> None:
         for name in "ab":
-            await load_key(db, [ONE], name)
+            await load_key(db, MasterKeys([ONE]), name)
         other = await stored(db, "b")
         await db.write(lambda unit: unit.run(REPLACE, name="a", wrapped=other))
         with pytest.raises(WrongMasterKey):
-            await load_key(db, [ONE], "a")
+            await load_key(db, MasterKeys([ONE]), "a")
 
     with_admin(tmp_path, scenario)
 
@@ -84,7 +85,7 @@ def test_rows_cannot_be_exchanged(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["first", "last", "cut", "short", "empty"])
 def test_a_damaged_row_is_refused(tmp_path: Path, damage: str) -> None:
     async def scenario(db: Database) -> None:
-        await load_key(db, [ONE], "a")
+        await load_key(db, MasterKeys([ONE]), "a")
         good = await stored(db, "a")
         bad = {
             "first": bytes([good[0] ^ 1]) + good[1:],
@@ -95,7 +96,7 @@ def test_a_damaged_row_is_refused(tmp_path: Path, damage: str) -> None:
         }[damage]
         await db.write(lambda unit: unit.run(REPLACE, name="a", wrapped=bad))
         with pytest.raises(WrongMasterKey):
-            await load_key(db, [ONE], "a")
+            await load_key(db, MasterKeys([ONE]), "a")
 
     with_admin(tmp_path, scenario)
 

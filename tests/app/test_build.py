@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.access.errors import WrongMasterKey
-from holdfast.access.keyring import new_master_key
+from holdfast.access.master import new_master_key
 from holdfast.app.build import build, first_start, registry_settings
 from holdfast.app.config import Settings
 from holdfast.app.config_kinds import Secret

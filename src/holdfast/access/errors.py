@@ -21,3 +21,7 @@ class StalePermit(Exception):
 
 class WrongMasterKey(Exception):
     """The master key does not open what the database holds."""
+
+
+class MasterKeyAway(Exception):
+    """The source of the master key does not answer, or refuses this installation; the text says which and why."""

@@ -1,74 +1,49 @@
-"""The keys of the installation: one master key outside the database, every other key in it, wrapped.
+"""The keys of the installation that stand in its database, each wrapped by the master key under its own name.
 
-AES-256-GCM with a random 96-bit nonce; the name of a key is bound to its wrapping, so that rows cannot be exchanged.
-Source: NIST SP 800-38D.
+Promises: a key under a name never changes, only its wrapping does, so what was unwrapped once is never asked for again;
+a key is made once, whoever is first. Content keys are numbered generations, `content-1`, `content-2`, ...; the newest
+wraps the data keys of content.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from holdfast.access.errors import MasterKeyAway, WrongMasterKey
+from holdfast.access.master import KEY_BYTES, MasterKey
+from holdfast.access.store import ADD_SECRET, DROP_SECRET, REWRAP_SECRET, SECRET, SECRETS
+from holdfast.blobs.errors import Unavailable
+from holdfast.db.port import Database, Reader, Unit
 
-from holdfast.access.errors import WrongMasterKey
-from holdfast.access.store import ADD_SECRET, SECRET
-from holdfast.db.port import Database, Unit
-
-_KEY_BYTES = 32
-_NONCE_BYTES = 12
-
-
-def parse_master_keys(text: str) -> tuple[bytes, ...]:
-    """The keys of a master key file: lines of base64 of 32 bytes; the first is current, the others only unwrap.
-
-    Raises `WrongMasterKey` naming the line that is not a key.
-    """
-    keys = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            key = base64.b64decode(line.strip(), validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) != _KEY_BYTES:
-            raise WrongMasterKey(f"line {number} of the master key file is not base64 of 32 bytes")
-        keys.append(key)
-    if not keys:
-        raise WrongMasterKey("the master key file holds no key")
-    return tuple(keys)
+_CONTENT = "content-"
 
 
-def new_master_key() -> str:
-    """A fresh master key as its file holds it: one line of base64."""
-    return base64.b64encode(os.urandom(_KEY_BYTES)).decode() + "\n"
+class WrappedKey(NamedTuple):
+    """A key as the database holds it. `made_at`: microseconds since the epoch, None for one of an older program."""
+
+    name: str
+    wrapped: bytes
+    made_at: int | None
+
+    @property
+    def generation(self) -> int | None:
+        """The number of a content key, None for another one."""
+        number = self.name.removeprefix(_CONTENT)
+        return int(number) if self.name.startswith(_CONTENT) and number.isdecimal() else None
 
 
-def _wrap(master: bytes, name: str, key: bytes) -> bytes:
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(master).encrypt(nonce, key, name.encode())
+async def wrapped_keys(reader: Reader) -> list[WrappedKey]:
+    """Every key of the installation, by name."""
+    return [WrappedKey(*row) for row in await reader.all(SECRETS)]
 
 
-def _unwrap(masters: Sequence[bytes], name: str, wrapped: bytes) -> bytes:
-    for master in masters:
-        try:
-            return AESGCM(master).decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], name.encode())
-        except (InvalidTag, ValueError):  # ValueError: a row cut so short that it has no nonce
-            continue
-    raise WrongMasterKey(
-        "the master key does not open the keys in the database: put back the key file that belongs to this data"
-    )
-
-
-async def load_key(db: Database, masters: Sequence[bytes], name: str) -> bytes:
-    """The 32-byte key called `name`, made and stored on first use. Raises `WrongMasterKey`."""
+async def load_key(db: Database, master: MasterKey, name: str) -> bytes:
+    """The 32-byte key called `name`, made and stored on first use. Raises `WrongMasterKey`, `MasterKeyAway`."""
     row = await db.one(SECRET, name=name)
     if row is None:
-        fresh = _wrap(masters[0], name, os.urandom(_KEY_BYTES))
+        fresh = await master.wrap(name, os.urandom(KEY_BYTES))
 
         async def add(unit: Unit) -> None:
             await unit.run(ADD_SECRET, name=name, wrapped=fresh)
@@ -77,4 +52,67 @@ async def load_key(db: Database, masters: Sequence[bytes], name: str) -> bytes:
         row = await db.one(SECRET, name=name)
     if row is None:
         raise WrongMasterKey("the database did not keep a key that it was given")
-    return _unwrap(masters, name, row.wrapped)
+    return await _opened(master, name, row.wrapped)
+
+
+async def _opened(master: MasterKey, name: str, wrapped: bytes) -> bytes:
+    key = await master.unwrap(name, wrapped)
+    if len(key) != KEY_BYTES:
+        raise WrongMasterKey(f"the key {name} in the database is damaged")
+    return key
+
+
+def content_key_name(generation: int) -> str:
+    """The name of the content key of `generation`."""
+    return f"{_CONTENT}{generation}"
+
+
+async def add_key(unit: Unit, name: str, wrapped: bytes) -> bool:
+    """Store a key that is wrapped already, unless there is one of that name; tells whether it was stored."""
+    return await unit.run(ADD_SECRET, name=name, wrapped=wrapped) > 0
+
+
+async def replace_wrapping(unit: Unit, name: str, was: bytes, wrapped: bytes) -> bool:
+    """Store another wrapping of the key called `name`, unless somebody did since `was` was read."""
+    return await unit.run(REWRAP_SECRET, name=name, was=was, wrapped=wrapped) > 0
+
+
+async def remove_key(unit: Unit, name: str) -> None:
+    """Remove a key that nothing needs any more."""
+    await unit.run(DROP_SECRET, name=name)
+
+
+class ContentKeys:
+    """The content keys, unwrapped, by generation."""
+
+    def __init__(self, db: Database, master: MasterKey) -> None:
+        self._db = db
+        self._master = master
+        self._known: dict[int, bytes] = {}
+
+    async def make_first(self) -> None:
+        """Make the first generation if there is none."""
+        if not any(row.generation for row in await wrapped_keys(self._db)):
+            await load_key(self._db, self._master, content_key_name(1))
+
+    async def load(self) -> Mapping[int, bytes]:
+        """Every generation that there is; only those not met before are unwrapped. Raises `WrongMasterKey`,
+        `MasterKeyAway`."""
+        rows = [row for row in await wrapped_keys(self._db) if row.generation]
+        found = {}
+        for row in rows:
+            generation = row.generation or 0
+            known = self._known.get(generation)
+            found[generation] = known or await _opened(self._master, row.name, row.wrapped)
+        self._known = found
+        return dict(found)
+
+    async def load_again(self) -> Mapping[int, bytes]:
+        """Like `load`, while serving: a key that does not open is an outage of this node, not damage of content.
+
+        Raises `holdfast.blobs.errors.Unavailable`.
+        """
+        try:
+            return await self.load()
+        except (WrongMasterKey, MasterKeyAway) as error:
+            raise Unavailable(f"This node cannot open a new key of encryption: {error}.") from error

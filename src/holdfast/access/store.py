@@ -36,6 +36,14 @@ class Wrapped(NamedTuple):
     wrapped: bytes
 
 
+class Secret(NamedTuple):
+    """A key, wrapped, and when it was made (None: by a program that did not note it)."""
+
+    name: str
+    wrapped: bytes
+    made_at: int | None
+
+
 class Installation(NamedTuple):
     """Which installation this database is."""
 
@@ -77,7 +85,12 @@ SET_PASSWORD = Command(
 )
 POLICY_CHANGED = Command("update policy set version = version + 1 where id = 1")
 SECRET = Query("select wrapped from secret where name = :name", Wrapped)
-ADD_SECRET = Command("insert into secret (name, wrapped) values (:name, :wrapped) on conflict do nothing")
+SECRETS = Query("select name, wrapped, made_at from secret order by name", Secret)
+ADD_SECRET = Command(
+    "insert into secret (name, wrapped, made_at) values (:name, :wrapped, :now) on conflict (name) do nothing"
+)
+REWRAP_SECRET = Command("update secret set wrapped = :wrapped where name = :name and wrapped = :was")
+DROP_SECRET = Command("delete from secret where name = :name")
 INSTALLATION = Query("select uuid from installation where id = 1", Installation)
 ADD_INSTALLATION = Command(
     "insert into installation (id, uuid, made_at) values (1, :uuid, :now) on conflict (id) do nothing"

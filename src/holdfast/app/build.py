@@ -13,6 +13,7 @@ from holdfast.access.keyring import load_key
 from holdfast.access.service import Access
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
+from holdfast.app.masters import open_master
 from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
 from holdfast.blobs.local import LocalBlobs
@@ -84,12 +85,12 @@ class Services:
 
 async def first_start(settings: Settings, directory: DataDirectory) -> str | None:
     """Lay the schema, the store and the first administrator; returns its password if it was made here."""
-    masters = directory.read_master_keys()
+    master = open_master(settings, directory)
     migrate(directory.database)
     db = SqliteDatabase(directory.database)
     blobs = LocalBlobs(directory.store)
     try:
-        await load_key(db, masters, _UPLOAD_KEY)
+        await load_key(db, master, _UPLOAD_KEY)
         await blobs.open(await installation_id(db))
         given = settings.admin_password.reveal() if settings.admin_password is not None else None
         return await ensure_administrator(db, given)
@@ -106,7 +107,7 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     db = SqliteDatabase(directory.database)
     blobs = LocalBlobs(directory.store)
     await blobs.open(await installation_id(db))
-    key = await load_key(db, directory.read_master_keys(), _UPLOAD_KEY)
+    key = await load_key(db, open_master(settings, directory), _UPLOAD_KEY)
     access = Access(db, open_to_all=settings.open)
     objects = Objects(blobs)
     handlers = Handlers(

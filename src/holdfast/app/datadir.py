@@ -19,7 +19,7 @@ import os
 import time
 from pathlib import Path
 
-from holdfast.access.keyring import new_master_key, parse_master_keys
+from holdfast.access.master import new_master_key, parse_master_keys
 
 BEAT = 2.0
 """Seconds between two signs of life of the host that serves a directory."""
