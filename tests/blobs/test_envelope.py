@@ -120,7 +120,23 @@ def test_keys_that_were_not_read_anew_for_long_wrap_nothing() -> None:
     assert envelope.unwrap(wrapped, DIGEST) == key
 
 
-@pytest.mark.parametrize("keys", [{}, {0: KEYS[1]}, {1 << 16: KEYS[1]}])
+def test_without_a_key_nothing_is_wrapped_and_nothing_is_damaged() -> None:
+    async def load() -> Keys:
+        return KEYS
+
+    envelope = Envelope({}, load)
+    assert envelope.generation == 0
+    key = envelope.new_data_key()
+    wrapped = Envelope(KEYS).wrap(key, DIGEST)
+    with pytest.raises(UnknownGeneration):
+        envelope.wrap(key, DIGEST)
+    with pytest.raises(UnknownGeneration):
+        envelope.unwrap(wrapped, DIGEST)
+    asyncio.run(envelope.reload())
+    assert envelope.unwrap(wrapped, DIGEST) == key
+
+
+@pytest.mark.parametrize("keys", [{0: KEYS[1]}, {1 << 16: KEYS[1]}])
 def test_generations_are_numbers_of_two_bytes(keys: Keys) -> None:
     with pytest.raises(ValueError, match="generation"):
         Envelope(keys)

@@ -7,7 +7,6 @@ database and the blob store answer too, else 503 with Retry-After.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import os
@@ -19,6 +18,8 @@ from holdfast.db.errors import DatabaseError
 from holdfast.distribution.request import Receive, Scope, Send
 
 SWEEP_EVERY = 60.0
+KEYS_EVERY = 60.0
+"""Seconds between two looks for content keys that another node has made (blobs/envelope.py: TRUSTED)."""
 SERVING_AFTER = 0.1
 _PLAIN = (b"content-type", b"application/json")
 
@@ -34,7 +35,7 @@ class Application:
         self._serving = serving
         self._sweep_lock = sweep_lock
         self._services: Services | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._upkeep: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -65,14 +66,19 @@ class Application:
             # Said, not only raised: a server takes silence for an application without a start, and serves it.
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
             raise
-        self._sweeper = asyncio.create_task(self._sweep(self._services))
+        self._upkeep = [
+            asyncio.create_task(self._sweep(self._services)),
+            asyncio.create_task(self._renew_keys(self._services)),
+        ]
+        if self._services.redirects is not None:
+            self._upkeep.append(asyncio.create_task(self._services.redirects.watch()))
         await send({"type": "lifespan.startup.complete"})
         # The loop comes round to this only when the server runs it again, which is when it serves.
         asyncio.get_running_loop().call_later(SERVING_AFTER, self._serving)
         await receive()
-        self._sweeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._sweeper
+        for task in self._upkeep:
+            task.cancel()
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
         await self._services.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -84,6 +90,15 @@ class Application:
             await _answer(scope, send, 503, {"status": "unavailable"}, (b"retry-after", b"5"))
             return
         await _answer(scope, send, 200, {"status": "ready"})
+
+    async def _renew_keys(self, services: Services) -> None:
+        """Learn of new content keys before one is met, so that what is stored is wrapped by the newest."""
+        while True:
+            await asyncio.sleep(KEYS_EVERY)
+            try:
+                await services.objects.renew_keys()
+            except (DatabaseError, BlobError) as error:
+                services.events.warning("content keys could not be read, tried again soon", exc_info=error)
 
     async def _sweep(self, services: Services) -> None:
         """Sweep at start and by a timer, in one worker at a time."""

@@ -22,12 +22,14 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from holdfast.access.errors import WrongMasterKey
+from holdfast.access.errors import MasterKeyAway, WrongMasterKey
 from holdfast.app.application import Application
 from holdfast.app.banner import print_banner
 from holdfast.app.build import build, first_start
 from holdfast.app.config import Settings
 from holdfast.app.datadir import BEAT, DataDirectory, DataDirectoryError
+from holdfast.app.engines import needs_directory
+from holdfast.app.forked import apart
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError
 
@@ -43,24 +45,27 @@ def serve(settings: Settings) -> int:
     """Run the registry until it is told to stop; returns the exit status."""
     directory = DataDirectory(settings.data)
     try:
-        directory.prepare()
-        directory.lock()
-        password = asyncio.run(first_start(settings, directory))
-    except (DataDirectoryError, WrongMasterKey, DatabaseError, BlobError, ValueError) as error:
+        if needs_directory(settings):
+            directory.prepare()
+            directory.lock()
+        password = apart(settings, lambda: asyncio.run(first_start(settings, directory)))
+    except (DataDirectoryError, WrongMasterKey, MasterKeyAway, DatabaseError, BlobError, ValueError) as error:
         directory.leave()
         sys.stderr.write(f"holdfast: cannot start: {error}\n")
         return 1
     print_banner(settings, password)
     stopped = threading.Event()
     heart = threading.Thread(target=_beat, args=(directory, stopped), daemon=True)
-    heart.start()
+    if needs_directory(settings):
+        heart.start()
     try:
         _granian(settings).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
     except FatalError:
         return 1
     finally:
         stopped.set()
-        heart.join()
+        if heart.is_alive():
+            heart.join()
         directory.leave()
     return 0
 

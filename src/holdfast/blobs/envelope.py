@@ -48,7 +48,8 @@ def floor_of(generation: int) -> bytes:
 
 
 class Envelope:
-    """Wraps and unwraps data keys. `keys`: 32 bytes by generation, at least one; `load` reads them anew."""
+    """Wraps and unwraps data keys. `keys`: 32 bytes by generation; `load` reads them anew. Without a key nothing can
+    be wrapped until another node has made one."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class Envelope:
 
     @property
     def generation(self) -> int:
-        """The generation that wraps."""
+        """The generation that wraps, 0 while there is none."""
         return self._current
 
     async def reload(self) -> None:
@@ -80,6 +81,8 @@ class Envelope:
 
         Raises Unavailable when the keys could not be read anew for long: they may be gone by now.
         """
+        if not self._current:
+            raise UnknownGeneration
         if self._load is not None and self._clock() - self._read_at > TRUSTED:
             raise Unavailable("The keys of encryption could not be read anew for too long.")
         nonce = os.urandom(_NONCE)
@@ -113,8 +116,8 @@ class Envelope:
             raise Corrupt("This content is not what was written.") from None
 
     def _take(self, keys: Keys, read_at: float | None = None) -> None:
-        if not keys or not 0 < min(keys) <= max(keys) <= MOST_GENERATIONS:
-            raise ValueError("no key, or a generation out of range")
+        if not all(0 < generation <= MOST_GENERATIONS for generation in keys):
+            raise ValueError("a generation is a number of two bytes")
         self._ciphers = {generation: AESGCM(key) for generation, key in keys.items()}
-        self._current = max(keys)
+        self._current = max(keys, default=0)
         self._read_at = self._clock() if read_at is None else read_at

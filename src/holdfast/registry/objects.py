@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from holdfast.blobs.envelope import Envelope, UnknownGeneration
-from holdfast.blobs.errors import Corrupt, Missing
+from holdfast.blobs.errors import Missing
 from holdfast.blobs.port import Blobs, BlobStore, Staging
 from holdfast.blobs.sealed import SealedBlobs
 from holdfast.registry.model import Stored
@@ -77,13 +77,14 @@ class Objects:
 
     def open(self, wrapped: bytes | None, binding: str, data: bytes) -> bytes:
         """Inline `data` in clear. Raises `UnknownGeneration`, `Corrupt`."""
-        if wrapped is None or self._envelope is None:
+        if wrapped is None:
             return data
-        return self._envelope.open_inline(self._unwrap(wrapped, binding), binding, data)
+        key = self._unwrap(wrapped, binding)
+        return self._envelope.open_inline(key, binding, data) if self._envelope is not None else data
 
     def _unwrap(self, wrapped: bytes, binding: str) -> bytes:
         if self._envelope is None:
-            raise Corrupt("This content is encrypted, and the server was started without its keys.")
+            raise UnknownGeneration  # no damage: another node may well read it
         return self._envelope.unwrap(wrapped, binding)
 
     async def knowing(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -95,6 +96,11 @@ class Objects:
                 raise
             await self._envelope.reload()
             return await work()
+
+    async def renew_keys(self) -> None:
+        """Read the keys anew: another node may have made new ones. Raises `Unavailable`, `DatabaseError`."""
+        if self._envelope is not None:
+            await self._envelope.reload()
 
     async def _store(self, stored: Stored) -> Blobs:
         """The store as it gives the content in clear."""
