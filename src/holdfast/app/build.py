@@ -13,14 +13,14 @@ from holdfast.access.keyring import load_key
 from holdfast.access.service import Access
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
-from holdfast.app.masters import open_master
+from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
+from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
-from holdfast.blobs.local import LocalBlobs
+from holdfast.app.redirects import Redirects
 from holdfast.blobs.port import BlobStore
-from holdfast.db.migrate import migrate
 from holdfast.db.port import Database
-from holdfast.db.sqlite import SqliteDatabase
+from holdfast.db.schema import prepare_schema
 from holdfast.distribution.deletes import DeleteHandlers
 from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers
@@ -68,10 +68,12 @@ class Services:
 
     db: Database
     blobs: BlobStore
+    objects: Objects
     access: Access
     surface: Surface
     mirror: Mirror
     sweep: Sweep
+    redirects: Redirects | None
     access_log: AccessLog
     events: Events
 
@@ -86,11 +88,12 @@ class Services:
 async def first_start(settings: Settings, directory: DataDirectory) -> str | None:
     """Lay the schema, the store and the first administrator; returns its password if it was made here."""
     master = open_master(settings, directory)
-    migrate(directory.database)
-    db = SqliteDatabase(directory.database)
-    blobs = LocalBlobs(directory.store)
+    await prepare_schema(database_target(settings, directory))
+    db = await open_database(settings, directory)
+    blobs = make_blobs(settings, directory)
     try:
         await load_key(db, master, _UPLOAD_KEY)
+        await open_objects(db, blobs, master, sealing=seals(settings))
         await blobs.open(await installation_id(db))
         given = settings.admin_password.reveal() if settings.admin_password is not None else None
         return await ensure_administrator(db, given)
@@ -100,18 +103,21 @@ async def first_start(settings: Settings, directory: DataDirectory) -> str | Non
 
 
 async def build(settings: Settings, directory: DataDirectory) -> Services:
-    """One worker's services over a directory that `first_start` has laid."""
+    """One worker's services over what `first_start` has laid."""
     core = registry_settings(settings)
     events = make_events(settings.log.level, settings.log.format)
     access_log = AccessLog(_writer())
-    db = SqliteDatabase(directory.database)
-    blobs = LocalBlobs(directory.store)
+    db = await open_database(settings, directory)
+    blobs = make_blobs(settings, directory)
     await blobs.open(await installation_id(db))
-    key = await load_key(db, open_master(settings, directory), _UPLOAD_KEY)
+    master = open_master(settings, directory)
+    key = await load_key(db, master, _UPLOAD_KEY)
+    objects = await open_objects(db, blobs, master, sealing=seals(settings))
     access = Access(db, open_to_all=settings.open)
-    objects = Objects(blobs)
+    proxies = Proxies(settings.trusted_proxies)
+    redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
     handlers = Handlers(
-        PullHandlers(Pull(db, objects, core), public=settings.open),
+        PullHandlers(Pull(db, objects, core), public=settings.open, redirected=redirects),
         PushHandlers(
             Upload(db, objects, core, SessionSigner(key)),
             Mount(db, blobs, core),
@@ -121,10 +127,11 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
         ListHandlers(Listing(db, objects, core)),
         DeleteHandlers(Deletion(db, objects, core)),
     )
-    proxies = Proxies(settings.trusted_proxies)
     telemetry = Telemetry(events, access_log, proxies.remote)
     surface = Surface(access, handlers, telemetry, idle=settings.uploads.idle.total_seconds())
-    return Services(db, blobs, access, surface, Mirror(proxies), Sweep(db, blobs, core), access_log, events)
+    return Services(
+        db, blobs, objects, access, surface, Mirror(proxies), Sweep(db, blobs, core), redirects, access_log, events
+    )
 
 
 def _writer() -> Callable[[str], object]:

@@ -43,6 +43,10 @@ class DataDirectory:
         self._lock: int | None = None
         self._beats = False
 
+    def exists(self) -> bool:
+        """Whether a registry keeps its database here."""
+        return os.path.exists(self.database)
+
     def prepare(self) -> None:
         """Make the directory (0700) and its parents, durably. Raises `DataDirectoryError`."""
         missing = [path for path in (self.root, *self.root.parents) if not path.exists()]

@@ -29,7 +29,7 @@ from holdfast.app.build import build, first_start
 from holdfast.app.config import Settings
 from holdfast.app.datadir import BEAT, DataDirectory, DataDirectoryError
 from holdfast.app.engines import needs_directory
-from holdfast.app.forked import apart
+from holdfast.app.forked import ChildFailed, in_child
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError
 
@@ -38,6 +38,7 @@ _CONCURRENT = 16384
 _HEADER_TIMEOUT_MS = 30_000
 _BUFFER = 2 << 20  # how much of a body one ASGI message may carry: larger pieces cost less per byte
 _PR_SET_PDEATHSIG = 1
+_FORESEEN = (DataDirectoryError, WrongMasterKey, MasterKeyAway, DatabaseError, BlobError, ValueError)
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -48,8 +49,8 @@ def serve(settings: Settings) -> int:
         if needs_directory(settings):
             directory.prepare()
             directory.lock()
-        password = apart(settings, lambda: asyncio.run(first_start(settings, directory)))
-    except (DataDirectoryError, WrongMasterKey, MasterKeyAway, DatabaseError, BlobError, ValueError) as error:
+        password = _first_start(settings, directory)
+    except (*_FORESEEN, ChildFailed) as error:
         directory.leave()
         sys.stderr.write(f"holdfast: cannot start: {error}\n")
         return 1
@@ -68,6 +69,15 @@ def serve(settings: Settings) -> int:
             heart.join()
         directory.leave()
     return 0
+
+
+def _first_start(settings: Settings, directory: DataDirectory) -> str | None:
+    """Lay what is missing; returns the first administrator's password if it was made here."""
+
+    def start() -> str | None:
+        return asyncio.run(first_start(settings, directory))
+
+    return start() if settings.storage.url is None else in_child(start, _FORESEEN)
 
 
 def _hold_signals_at_birth() -> None:

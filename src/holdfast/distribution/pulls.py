@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from holdfast.access.model import PullPermit
 from holdfast.distribution.answer import Answer, AnyAnswer, Headers, StreamAnswer
-from holdfast.distribution.request import Request
+from holdfast.distribution.request import Request, Scope
 from holdfast.oci.digest import Digest
 from holdfast.oci.errors import RangeInvalid
 from holdfast.oci.httprange import parse_range
@@ -13,14 +15,20 @@ from holdfast.registry.model import StoredBlob
 from holdfast.registry.pull.service import Pull
 
 _IN_ONE_BODY = 1 << 20
+_LINK_SECONDS = 300
 _FOREVER = b"max-age=31536000, immutable"
 
 
-class PullHandlers:
-    """The handlers of a pull. `public`: whether anonymous clients may pull, so that shared caches may keep answers."""
+Redirected = Callable[[Scope, int], bool]
 
-    def __init__(self, pull: Pull, *, public: bool) -> None:
+
+class PullHandlers:
+    """The handlers of a pull. `public`: whether anonymous clients may pull, so that shared caches may keep answers.
+    `redirected`: whether the client of a scope gets a blob of this size from the store itself, if that can be."""
+
+    def __init__(self, pull: Pull, *, public: bool, redirected: Redirected | None = None) -> None:
         self._pull = pull
+        self._redirected = redirected
         self._cache = (b"cache-control", (b"public, " if public else b"private, ") + _FOREVER)
 
     async def manifest(self, request: Request, permit: PullPermit, reference: str) -> AnyAnswer:
@@ -57,6 +65,12 @@ class PullHandlers:
         headers.append((b"content-disposition", b"attachment"))
         if head:
             return Answer(200, headers, b"", blob.size)
+        if self._redirected is not None and blob.stored is not None and self._redirected(request.scope, blob.size):
+            url = await self._pull.link(permit, blob, _LINK_SECONDS)
+            if url is not None:
+                # The URL ends soon: nobody may keep this answer.
+                target: Headers = [(b"location", url.encode()), (b"cache-control", b"private, no-store")]
+                return Answer(307, [(b"docker-content-digest", name), *target])
         return await self._body(request, permit, blob, headers)
 
     async def _body(self, request: Request, permit: PullPermit, blob: StoredBlob, headers: Headers) -> AnyAnswer:
