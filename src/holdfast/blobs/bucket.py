@@ -21,7 +21,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from holdfast.blobs.errors import BlobError, Full, Unavailable
+from holdfast.blobs.errors import Full, Unavailable
 from holdfast.blobs.object_url import BucketAddress, check_endpoint
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class Absent(Exception):
     """The store said 404: to whom that is news finds out what is missing."""
 
 
+class PastEnd(Exception):
+    """The store said 416: the object ends before the range begins."""
+
+
 class Bucket:
     """One bucket at `address`; `public_endpoint` is where clients reach the same bucket, if that is somewhere else.
 
@@ -82,7 +86,7 @@ class Bucket:
     async def put(self, path: str, data: bytes) -> None:
         """Make the small object at `path`, in one request; one that is repeated writes the same again."""
         attributes = {"Content-Type": _CONTENT_TYPE}
-        with translated():
+        with translated(writing=True):
             await obstore.put_async(self._small, path, data, attributes=attributes, use_multipart=False)
 
     async def delete(self, path: str) -> None:
@@ -91,12 +95,15 @@ class Bucket:
             await obstore.delete_async(self._small, path)
 
     async def read(self, path: str, start: int, end: int) -> bytes:
-        """Return bytes `start` to `end` (more than none), or fewer where the object ends. Raises Absent."""
+        """Return bytes `start` to `end` (more than none), or fewer where the object ends. Raises Absent, PastEnd."""
         with translated():
             return bytes(await obstore.get_range_async(self._small, path, start=start, end=end))
 
     async def stream(self, path: str, start: int, end: int, piece: int) -> AsyncGenerator[bytes, None]:
-        """Yield bytes `start` to `end` (more than none), or fewer where the object ends, in pieces of about `piece`."""
+        """Yield bytes `start` to `end` (more than none), or fewer where the object ends, in pieces of about `piece`.
+
+        Raises Absent, PastEnd.
+        """
         with translated():
             found = await obstore.get_async(self._streams, path, options={"range": (start, end)})
             stream = found.stream(min_chunk_size=piece)
@@ -145,38 +152,40 @@ class PartedUpload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """With an error: give up what was sent. Without one, `close` came before."""
-        with translated():
+        with translated(writing=True):
             await self._file.__aexit__(kind, error, trace)
 
     async def write(self, data: bytes) -> None:
         """Take `data` into the part that is being filled; waits while too many parts are under way."""
-        with translated():
+        with translated(writing=True):
             await self._file.write(data)
 
     async def close(self) -> None:
         """Send what is left and make the object."""
-        with translated():
+        with translated(writing=True):
             await self._file.close()
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn what the library raises into `Absent` or a `BlobError`."""
+def translated(*, writing: bool = False) -> Iterator[None]:
+    """Turn what the library raises into `Absent`, `PastEnd` or a `BlobError`; only who is `writing` hears `Full`."""
     try:
         yield
     except FileNotFoundError as error:
         raise Absent from error
     except (BaseError, OSError) as error:
-        raise meaning(error) from error
+        raise _meaning(error, writing=writing) from error
 
 
-def meaning(error: Exception) -> BlobError:
+def _meaning(error: Exception, *, writing: bool) -> Exception:
     """Give the meaning of what the library raised, without its path and without what it prints for debugging."""
     said = str(error).partition("\n\nDebug source")[0]
     status = _STATUS.search(said)
     code = _CODE.search(said)
+    if status and status.group(1) == "416":
+        return PastEnd()
     why = " ".join(found.group(1) for found in (status, code) if found)
-    if (code and code.group(1) in _FULL) or (status and status.group(1) == "507"):
+    if writing and ((code and code.group(1) in _FULL) or (status and status.group(1) == "507")):
         return Full(f"The bucket takes no more ({why}).")
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return Unavailable(f"The bucket refuses the server's credentials ({why or 'no access'}).")

@@ -19,9 +19,9 @@ ends by `os._exit`: an interpreter that is taken down under such a thread aborts
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
-from holdfast.blobs.bucket import Absent, Bucket, not_there
+from holdfast.blobs.bucket import Absent, Bucket, PastEnd, not_there
 from holdfast.blobs.errors import BlobError, ForeignStore, Missing, Unavailable
 from holdfast.blobs.key import check_installation, check_key, is_key
 from holdfast.blobs.object_url import parse_bucket_url
@@ -35,6 +35,8 @@ MARKER = "holdfast-store"
 OBJECTS = "objects"
 UNLIMITED = 1 << 62
 _HASHED_BESIDE = 64 << 10
+_FETCHED = 512 << 10
+"""Bytes that a stream gathers at the least before it shows them; what it then shows is mostly below BLOCK, so whole."""
 _ATTEMPTS = 3
 _SETTLING = 0.05
 
@@ -57,7 +59,7 @@ class ObjectBlobs:
         self._marker = marker
         self._root = root
         self._threads = Threads(os.cpu_count() or 1)
-        self._pieces = Pieces()
+        self._pieces = Pieces(BLOCK)
         self._installation: str | None = None
         self._stopped: str | None = "The blob store is not open."
         self._leaving: set[asyncio.Task[None]] = set()
@@ -161,11 +163,10 @@ class ObjectBlobs:
             data = await self._bucket.read(path, start, end)
         except Absent:
             raise await self._missing() from None
-        except Unavailable:
-            await self._check_reaches(path, end)
-            raise
+        except PastEnd:
+            data = b""
         if len(data) != end - start:
-            raise Missing("The object is shorter than what was asked for.")
+            raise _shorter()
         return data
 
     async def chunks(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
@@ -190,11 +191,10 @@ class ObjectBlobs:
                     in_vain = 0 if start > before else in_vain + 1
                     if in_vain >= _ATTEMPTS:
                         raise
-                    await self._check_reaches(path, end)
 
     async def _pieces_of(self, path: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         try:
-            async with aclosing(self._bucket.stream(path, start, end, self._pieces.size)) as stream:
+            async with aclosing(self._bucket.stream(path, start, end, min(_FETCHED, self._pieces.size))) as stream:
                 async for data in stream:
                     size = self._pieces.size
                     if len(data) <= size:
@@ -206,8 +206,11 @@ class ObjectBlobs:
                     start += len(data)
         except Absent:
             raise await self._missing() from None
+        except PastEnd:
+            raise _shorter() from None
         if start < end:
-            await self._check_reaches(path, end)
+            if await self._known_size(path) < end:
+                raise _shorter()
             raise Unavailable("The bucket broke off.")
 
     async def size(self, key: str) -> int | None:
@@ -274,14 +277,6 @@ class ObjectBlobs:
         except Absent:
             raise await self._missing() from None
 
-    async def _check_reaches(self, path: str, end: int) -> None:
-        """Raise Missing when an object is there and ends before `end`, or is not there, although the store is."""
-        size = end
-        with suppress(Unavailable):
-            size = await self._known_size(path)
-        if size < end:
-            raise Missing("The object is shorter than what was asked for.")
-
     async def _missing(self) -> BlobError:
         """Give the error for an object that is not there: Missing, unless the store itself is not there."""
         await self._check_there()
@@ -291,3 +286,7 @@ class ObjectBlobs:
         marked = await self._read_marker()
         if marked is None or marked != (self._installation or marked):
             raise not_there()
+
+
+def _shorter() -> Missing:
+    return Missing("The object is shorter than what was asked for.")

@@ -1,18 +1,19 @@
 """How large the pieces of a download are: all that are being read share what may be held in memory at once.
 
 The web server queues about seven pieces and 2 MiB for a client that does not read: a few hundred of those must not take
-all memory. Larger pieces cost no less.
+all memory.
 """
 
 from holdfast.blobs.port import BLOCK
 
-_PIECE, _LEAST, _AT_ONCE = 256 << 10, 16 << 10, 8 * BLOCK
+_LEAST, _AT_ONCE = 16 << 10, 8 * BLOCK
 
 
 class Pieces:
-    """The streams of one store: a context manager around each."""
+    """The streams of one store: a context manager around each. No piece is larger than `most`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._streams = 0
 
     def __enter__(self) -> None:
@@ -24,4 +25,4 @@ class Pieces:
     @property
     def size(self) -> int:
         """Return how large the next piece of a stream may be, in whole pages."""
-        return max(_LEAST, min(_PIECE, _AT_ONCE // max(1, self._streams) & -4096))
+        return max(_LEAST, min(self._most, _AT_ONCE // max(1, self._streams) & -4096))

@@ -27,6 +27,8 @@ class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
+_PIECE = 256 << 10
+"""A piece of a stream; larger ones cost no less."""
 _SLICE = 64 * BLOCK
 """Bytes hashed in one job: a long reading lets other jobs pass."""
 
@@ -39,7 +41,7 @@ class Reader:
         self._files = volume.files
         self._threads = threads
         self._scratch: bytearray | None = None
-        self._pieces = Pieces()
+        self._pieces = Pieces(_PIECE)
 
     async def read(self, key: str, start: int, end: int) -> bytes:
         """Return a range of at most BLOCK bytes."""

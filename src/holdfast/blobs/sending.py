@@ -25,7 +25,7 @@ PARTS_MOST = 10_000
 LARGEST = PARTS_MOST * 128 * BLOCK
 """The largest object, if its size is said beforehand: more than 1 TiB. Else it is PARTS_MOST of PART: 78 GiB."""
 _HASHED_BESIDE = 64 << 10
-_UNDER_WAY = 1.0
+_UNDER_WAY = 0.5
 """Seconds that parts on their way get to arrive before an upload is given up: a store may keep what arrives later."""
 
 
@@ -193,13 +193,13 @@ class ObjectWriter:
     async def _leave(self) -> None:
         """End what is under way; without `finish`, give up what was sent. Raises nothing."""
         upload, job = self._upload, self._job
-        self._failure = self._failure or Unavailable("This writer was left.")
         if job is not None:
             await asyncio.wait([job])
-            job.exception()
+            self._failure = self._failure or job.exception()
+        failed, self._failure = self._failure, self._failure or Unavailable("This writer was left.")
         if upload is None or self._finished:
             return
-        if self._sent >= PART:
+        if self._sent >= PART and failed is None:
             await asyncio.sleep(_UNDER_WAY)
         with suppress(Absent, BlobError):
             # What cannot be given back is for the bucket's own rule to remove.
