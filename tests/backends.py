@@ -177,10 +177,17 @@ class PostgresServer:
         self.execute(f"create database {name} owner {USER} template {template}")
         self._made.append(name)
         if len(self._made) > KEPT:
-            with contextlib.suppress(asyncpg.ObjectInUseError):
-                self.execute(f"drop database {self._made[0]}")
-                self._made.pop(0)
+            self._drop_oldest()
         return self.url(name)
+
+    def _drop_oldest(self) -> None:
+        """Drop the oldest database that nobody is connected to."""
+        used = {row[0] for row in self.execute("select distinct datname from pg_stat_activity")}
+        unused = next((name for name in self._made[:-KEPT] if name not in used), None)
+        if unused is not None:
+            with contextlib.suppress(asyncpg.ObjectInUseError):
+                self.execute(f"drop database {unused}")
+                self._made.remove(unused)
 
     def remove(self) -> None:
         """End the server and delete what it kept."""
@@ -207,7 +214,7 @@ class PgBouncer:
             f"[databases]\n* = host=127.0.0.1 port={self.server.port}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
             f"auth_type = trust\nauth_file = {users}\npool_mode = transaction\ndefault_pool_size = {self.size}\n"
-            "max_client_conn = 500\nserver_check_delay = 0\nlogfile =\n"
+            "max_client_conn = 500\nserver_check_delay = 0\nserver_idle_timeout = 1\nlogfile =\n"
         )
         for path in (users, config):
             path.chmod(0o644)

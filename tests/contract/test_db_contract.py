@@ -7,19 +7,39 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.db.engines import ADD, ALL, GET, PATIENCE, PUT, Engine, Held, Sqlite, names, put, run, together
+from tests.db.engines import (
+    ADD,
+    ALL,
+    ENGINES,
+    GET,
+    PATIENCE,
+    PUT,
+    Engine,
+    make_engine,
+    names,
+    opened,
+    put,
+    run,
+    together,
+)
 
 from holdfast.db.errors import StatementFailed, Unavailable
 from holdfast.db.port import Database, Reader, Unit
+from holdfast.db.query import Command
+
+FIRST = Command(
+    "insert into setting (path, name, value) values (:path, :name, :value) on conflict (path, name) do nothing"
+)
+LOCK = Command("update setting set value = value where path = :path and name = :name")
 
 
 class Refused(Exception):
     """What a unit of these tests raises."""
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    return {"sqlite": Sqlite}[request.param](tmp_path / "holdfast.db")
+    return make_engine(request.param, tmp_path)
 
 
 async def fail(unit: Unit) -> None:
@@ -50,7 +70,7 @@ def test_write_returns_what_the_unit_returns(engine: Engine) -> None:
 
 def test_neighbours_of_a_unit_that_raises_lose_nothing(engine: Engine) -> None:
     async def scenario(db: Database) -> None:
-        first, second, third = await together(db, [put("a"), fail, put("b")])
+        first, second, third = await together(engine, db, [put("a"), fail, put("b")])
         assert (first, third) == ("a", "b")
         assert isinstance(second, Refused)
         assert await names(db) == ["a", "b"]
@@ -64,7 +84,7 @@ def test_a_statement_that_fails_takes_its_unit_and_nobody_elses(engine: Engine) 
         await unit.run(ADD, path="", name="twice", value="x")
 
     async def scenario(db: Database) -> None:
-        first, second, third = await together(db, [put("a"), twice, put("b")])
+        first, second, third = await together(engine, db, [put("a"), twice, put("b")])
         assert (first, third) == ("a", "b")
         assert isinstance(second, StatementFailed)
         assert await names(db) == ["a", "b"]
@@ -74,7 +94,7 @@ def test_a_statement_that_fails_takes_its_unit_and_nobody_elses(engine: Engine) 
 
 def test_a_whole_group_that_raises_leaves_nothing(engine: Engine) -> None:
     async def scenario(db: Database) -> None:
-        results = await together(db, [fail, fail, fail])
+        results = await together(engine, db, [fail, fail, fail])
         assert all(isinstance(result, Refused) for result in results)
         assert await names(db) == []
         await db.write(put("later"))
@@ -85,33 +105,36 @@ def test_a_whole_group_that_raises_leaves_nothing(engine: Engine) -> None:
 
 def test_a_unit_sees_its_own_writes_and_nobody_else_does_before_it_ends(engine: Engine) -> None:
     async def scenario(db: Database) -> None:
-        loop, inside, gate = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
         seen: list[str | None] = []
+        async with engine.pause() as pause:
 
-        async def work(unit: Unit) -> None:
-            await unit.run(PUT, path="", name="a", value="mine")
-            seen.append(await value(unit, "a"))
-            loop.call_soon_threadsafe(inside.set)
-            assert gate.wait(PATIENCE)
+            async def work(unit: Unit) -> None:
+                await unit.run(PUT, path="", name="a", value="mine")
+                seen.append(await value(unit, "a"))
+                await pause.here(unit)
 
-        task = asyncio.create_task(db.write(work))
-        await inside.wait()
-        before = await value(db, "a")
-        gate.set()
-        await task
+            task = asyncio.create_task(db.write(work))
+            await pause.reached()
+            before = await value(db, "a")
+            pause.release()
+            await task
         assert (seen, before, await value(db, "a")) == (["mine"], None, "mine")
 
     run(engine, scenario)
 
 
-def test_a_unit_sees_what_its_neighbours_before_it_wrote(engine: Engine) -> None:
+def test_units_that_lock_what_they_decide_on_lose_no_update(engine: Engine) -> None:
     async def count(unit: Unit) -> int:
+        await unit.run(FIRST, path="", name="n", value="0")
+        await unit.run(LOCK, path="", name="n")
         total = int(await value(unit, "n") or "0") + 1
         await unit.run(PUT, path="", name="n", value=str(total))
         return total
 
     async def scenario(db: Database) -> None:
-        assert await together(db, [count] * 20) == list(range(1, 21))
+        results = await together(engine, db, [count] * 20)
+        assert (results if engine.serial else sorted(results)) == list(range(1, 21))
+        assert await value(db, "n") == "20"
 
     run(engine, scenario)
 
@@ -119,7 +142,7 @@ def test_a_unit_sees_what_its_neighbours_before_it_wrote(engine: Engine) -> None
 def test_more_units_at_once_than_a_group_holds(engine: Engine) -> None:
     async def scenario(db: Database) -> None:
         wanted = [f"n{number:04}" for number in range(600)]
-        assert await together(db, [put(name) for name in wanted]) == wanted
+        assert await together(engine, db, [put(name) for name in wanted]) == wanted
         assert await names(db) == wanted
 
     run(engine, scenario)
@@ -127,7 +150,7 @@ def test_more_units_at_once_than_a_group_holds(engine: Engine) -> None:
 
 def test_a_read_sees_every_write_acknowledged_before_it_whoever_wrote(engine: Engine) -> None:
     async def scenario(db: Database) -> None:
-        other = engine.open()
+        other = await opened(engine)
         try:
             for number in range(50):
                 writer, reader = (db, other) if number % 2 else (other, db)
@@ -175,7 +198,7 @@ def test_a_snapshot_that_raises_is_over(engine: Engine) -> None:
 
 def test_who_stops_waiting_disturbs_nobody(engine: Engine) -> None:
     async def scenario(db: Database) -> None:
-        async with Held(db):
+        async with engine.held(db):
             gone, stays = (asyncio.create_task(db.write(put(name))) for name in ("gone", "stays"))
             await asyncio.sleep(0)
             gone.cancel()
@@ -190,9 +213,9 @@ def test_who_stops_waiting_disturbs_nobody(engine: Engine) -> None:
 
 def test_close_finishes_what_is_queued_and_refuses_what_comes_later(engine: Engine) -> None:
     async def main() -> None:
-        db = engine.open()
+        db = await opened(engine)
         wanted = [f"n{number}" for number in range(10)]
-        async with Held(db):
+        async with engine.held(db):
             tasks = [asyncio.create_task(db.write(put(name))) for name in wanted]
             await asyncio.sleep(0)
             closing = asyncio.create_task(db.close())
@@ -221,7 +244,7 @@ def test_a_unit_awaits_nothing_but_its_own_statements(engine: Engine) -> None:
     async def scenario(db: Database) -> None:
         with pytest.raises(RuntimeError):
             await db.write(stray)
-        first, second, third = await together(db, [put("a"), stray, put("b")])
+        first, second, third = await together(engine, db, [put("a"), stray, put("b")])
         assert isinstance(second, RuntimeError)
         assert (first, third) == ("a", "b")
         with pytest.raises(RuntimeError):

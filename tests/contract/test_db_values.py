@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.db.engines import ALL, GET, PUT, Engine, Sqlite, put, run
+from tests.db.engines import ALL, ENGINES, GET, PUT, Engine, make_engine, put, run
 
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.db.query import Command, Query
@@ -59,9 +59,9 @@ STAMP = Command("insert into repository (path, born, last_at) values (:path, :no
 STAMPED = Query("select last_at as now from repository order by path", Moment)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    return {"sqlite": Sqlite}[request.param](tmp_path / "holdfast.db")
+    return make_engine(request.param, tmp_path)
 
 
 def test_lists(engine: Engine) -> None:

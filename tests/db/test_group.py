@@ -174,7 +174,7 @@ def test_what_has_no_room_fails_its_group_and_later_units_go_on(engine: Sqlite) 
     async def scenario(db: Database) -> None:
         await db.write(put("before"))
         await db.write(lambda unit: leave_pages(unit, 40))
-        results = await together(db, [put("a"), large("big", 4 * MIB), put("b")])
+        results = await together(engine, db, [put("a"), large("big", 4 * MIB), put("b")])
         assert all(isinstance(result, Full) for result in results), "the engine ended the transaction for all"
         assert await names(db) == ["before"]
         assert await db.one(DOOMED) is None

@@ -47,7 +47,7 @@ CONTENTS = Query(_CONTENT + " where c.id > :after order by c.id limit :limit", C
 CONTENT = Query(_CONTENT + " where c.id = :id", ContentRow)
 INLINES = Query("select content_id, bytes from body where content_id = any(:ids)", Inline)
 CONTENT_TOTAL = Query("select count(*) as total from content", Total)
-CONTENT_BYTES = Query("select coalesce(sum(size), 0) as total from content where state = 0", Total)
+CONTENT_BYTES = Query("select cast(coalesce(sum(size), 0) as bigint) as total from content where state = 0", Total)
 USERS = Query(
     """
     select l.repo_id, r.path from link l join repository r on r.id = l.repo_id
