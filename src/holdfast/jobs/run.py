@@ -1,0 +1,115 @@
+"""One run of a job, as its task sees it.
+
+A task is a coroutine function over a `Run`. It may be ended at any await (cancel, stop, lost lease) and run again from
+the beginning, or from its last checkpoint: what it writes through `write`, `save` or `finish` is committed whole or not
+at all, and only while the run is the job's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from holdfast.db.port import Database, Unit
+from holdfast.jobs import store
+from holdfast.jobs.model import Cancelled, Job, JobState, Stopping, Superseded
+from holdfast.jobs.service import dump
+
+T = TypeVar("T")
+Task = Callable[["Run"], Awaitable[None]]
+_TELL_EVERY = 1.0
+
+
+class Run:
+    """What a task works with. Made by the worker."""
+
+    def __init__(self, db: Database, job: Job, stopping: Callable[[], bool]) -> None:
+        self._db = db
+        self._stopping = stopping
+        self._progress: tuple[int, int | None] | None = None
+        self._told: tuple[int, int | None] | None = None
+        self._told_at = float("-inf")
+        self.job = job
+        self.ended = False
+        """Whether the task ended the job itself, by `finish`."""
+
+    @property
+    def key(self) -> str:
+        """The idempotency key for effects outside the database: the same in every run of this job."""
+        return self.job.key
+
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """What an earlier run saved last, None when none did."""
+        return self.job.checkpoint
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker wants to stop: a long task saves its checkpoint soon."""
+        return self._stopping()
+
+    async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+        """Run `work` in a unit that first proves that this run is the job's.
+
+        Raises `Superseded` or `Cancelled`, and then nothing was written; and what `Database.write` raises.
+        """
+        return await self._fenced(work)
+
+    async def keep(self, unit: Unit, checkpoint: Mapping[str, Any]) -> None:
+        """Within a `write`: remember where to go on, in the same transaction as its effects."""
+        await unit.run(store.SAVE, id=self.job.id, fence=self.job.fence, checkpoint=dump(checkpoint))
+
+    async def save(self, checkpoint: Mapping[str, Any]) -> None:
+        """Remember where to go on. Raises `Stopping` afterwards when the worker stops: leave it alone, it is caught.
+
+        Also raises what `write` raises.
+        """
+
+        async def work(unit: Unit) -> None:
+            await self.keep(unit, checkpoint)
+            await self.tell(unit)
+
+        await self._fenced(work, always=True)
+        if self.stopping:
+            raise Stopping("the worker stops")
+
+    async def finish(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+        """The last `write`: the job is done in the same transaction, so that these effects never happen twice."""
+
+        async def last(unit: Unit) -> T:
+            result = await work(unit)
+            await self.tell(unit)
+            await unit.run(store.END, id=self.job.id, fence=self.job.fence, state=int(JobState.DONE), error=None)
+            return result
+
+        result = await self._fenced(last)
+        self.ended = True
+        return result
+
+    async def progress(self, done: int, total: int | None = None) -> None:
+        """Say how far the job is, in whatever it counts; `total`: None while unknown. Stored once a second at most."""
+        self._progress = (done, total)
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at >= _TELL_EVERY:
+            self._told_at = now
+            said = self._progress
+            await self._db.write(self.tell, always=True)
+            self._told = said
+
+    async def tell(self, unit: Unit) -> None:
+        """Store what `progress` said last, unless it is stored."""
+        said = self._progress
+        if said is not None and said != self._told:
+            await unit.run(store.PROGRESS, id=self.job.id, fence=self.job.fence, done=said[0], total=said[1])
+
+    async def _fenced(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
+        async def proven(unit: Unit) -> T:
+            row = await unit.one(store.PROVE, id=self.job.id, fence=self.job.fence)
+            if row is None:
+                raise Superseded(f"job {self.job.id} is not this run's any more")
+            if row.cancel_at is not None:
+                raise Cancelled(f"job {self.job.id} is to end")
+            return await work(unit)
+
+        return await self._db.write(proven, always=always)

@@ -1,0 +1,183 @@
+"""Enqueueing inside the unit that causes a job, and what people do with jobs: list, show, retry, cancel.
+
+Promises: a job is there if and only if its cause was committed; a cancelled job that waits never runs; a running one is
+told at once where the engine carries word, else within its worker's next look.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from holdfast.db.port import Database, Reader, Unit
+from holdfast.jobs import store
+from holdfast.jobs.model import DATA_LIMIT, Job, JobState, NewJob, Priority, Progress
+from holdfast.jobs.store import JobRow
+
+CHANNEL = "jobs"
+"""What a unit notifies that gives workers something to do."""
+NEWEST = 2**63 - 1
+_BATCH = 500
+_SECOND = 1_000_000
+
+
+class NoSuchJob(LookupError):
+    """There is no job of this number, or it ended so long ago that it is forgotten."""
+
+
+class Refused(Exception):
+    """The job is not in a state in which this can be done; the text says which it is in."""
+
+
+async def enqueue(unit: Unit, job: NewJob) -> int | None:
+    """Put `job` into the queue when `unit` commits; its id, or None when one of an equal dedupe key waits already.
+
+    The waiting one begins after the unit is committed, so it sees what caused this one.
+    """
+    row = await unit.one(
+        store.ENQUEUE,
+        kind=job.kind,
+        data=dump(job.data),
+        dedupe=job.dedupe,
+        priority=int(job.priority),
+        run_at=unit.now if job.run_at is None else job.run_at,
+        attempts_max=job.attempts,
+    )
+    assert row is not None
+    await unit.notify(CHANNEL)
+    return row.id if row.merged == 0 else None
+
+
+def dump(value: Any) -> str:
+    """JSON as it is kept. Raises ValueError when it is too long for a row of the queue."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    if len(text) > DATA_LIMIT:
+        raise ValueError(f"a job's data has at most {DATA_LIMIT} characters")
+    return text
+
+
+def job_of(row: JobRow) -> Job:
+    """The job that a row holds."""
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        data=json.loads(row.data),
+        dedupe=row.dedupe,
+        priority=Priority(row.priority),
+        state=JobState(row.state),
+        run_at=row.run_at,
+        made_at=row.made_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        attempts=row.attempts,
+        attempts_max=row.attempts_max,
+        deferrals=row.deferrals,
+        merged=row.merged,
+        fence=row.fence,
+        worker=row.worker,
+        lease_until=row.lease_until,
+        cancel_at=row.cancel_at,
+        checkpoint=json.loads(row.checkpoint) if row.checkpoint is not None else None,
+        progress=_progress(row),
+        error=row.error,
+    )
+
+
+def _progress(row: JobRow) -> Progress | None:
+    if row.progress_done is None:
+        return None
+    rate = left = None
+    if row.progress_from is not None and row.progress_since is not None and row.progress_at is not None:
+        seconds = (row.progress_at - row.progress_since) / _SECOND
+        count = row.progress_done - row.progress_from
+        if seconds > 0 and count > 0:
+            rate = count / seconds
+            if row.progress_total is not None and row.state == JobState.RUNNING:
+                left = max(0, row.progress_total - row.progress_done) / rate
+    return Progress(row.progress_done, row.progress_total, rate, left)
+
+
+class Jobs:
+    """The queue as people see it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def list(
+        self, states: Sequence[JobState] = tuple(JobState), *, before: int = NEWEST, limit: int = 50
+    ) -> Sequence[Job]:
+        """The newest jobs in one of `states` whose id is below `before`, newest first."""
+
+        async def read(reader: Reader) -> list[JobRow]:
+            if set(states) == set(JobState):
+                return await reader.all(store.NEWEST, before=before, limit=limit)
+            rows: list[JobRow] = []
+            for state in states:
+                rows += await reader.all(store.NEWEST_OF, state=int(state), before=before, limit=limit)
+            return sorted(rows, key=lambda row: -row.id)[:limit]
+
+        return [job_of(row) for row in await self._db.snapshot(read)]
+
+    async def show(self, id: int) -> Job:
+        """One job. Raises `NoSuchJob`."""
+        row = await self._db.one(store.GET, id=id)
+        if row is None:
+            raise NoSuchJob(f"there is no job {id}")
+        return job_of(row)
+
+    async def pending(self) -> dict[JobState, int]:
+        """How many jobs wait and how many run."""
+        found = {JobState(row.state): row.jobs for row in await self._db.all(store.COUNTS)}
+        return {state: found.get(state, 0) for state in (JobState.WAITING, JobState.RUNNING)}
+
+    async def retry(self, id: int) -> None:
+        """Let a job that failed or was cancelled run again, or one that waits run now; its attempts count anew.
+
+        It goes on from its checkpoint. Raises `NoSuchJob`, or `Refused` when it runs, is done, or when one of an equal
+        key waits.
+        """
+
+        async def work(unit: Unit) -> None:
+            row = await unit.one(store.HOLD, id=id)
+            if row is None:
+                raise NoSuchJob(f"there is no job {id}")
+            if row.state in (JobState.RUNNING, JobState.DONE):
+                raise Refused(f"job {id} is {JobState(row.state).name.lower()}")
+            same = await unit.one(store.SAME_WAITING, dedupe=row.dedupe)
+            if same is not None and same.id != id:
+                raise Refused(f"job {same.id} waits for the same work")
+            await unit.run(store.RETRY, id=id)
+            await unit.notify(CHANNEL)
+
+        await self._db.write(work)
+
+    async def cancel(self, id: int) -> bool:
+        """End a job: True when it ended at once, False when it runs and its worker was told.
+
+        Raises `NoSuchJob`, or `Refused` when it has ended already.
+        """
+
+        async def work(unit: Unit) -> bool:
+            row = await unit.one(store.HOLD, id=id)
+            if row is None:
+                raise NoSuchJob(f"there is no job {id}")
+            if await unit.run(store.CANCEL_WAITING, id=id):
+                return True
+            if row.state != JobState.RUNNING:
+                raise Refused(f"job {id} is {JobState(row.state).name.lower()}")
+            await unit.run(store.CANCEL_RUNNING, id=id)
+            await unit.notify(CHANNEL)
+            return False
+
+        return await self._db.write(work, always=True)
+
+    async def forget(self, before: int) -> int:
+        """Delete what ended before this time (microseconds), in small units; returns how many jobs it was."""
+        done = 0
+        while rows := await self._db.all(store.FORGETTABLE, before=before, limit=_BATCH):
+            done += await self._forget([row.id for row in rows])
+        return done
+
+    async def _forget(self, ids: Sequence[int]) -> int:
+        return await self._db.write(lambda unit: unit.run(store.FORGET, ids=ids))
