@@ -21,7 +21,7 @@ CODES = {
     *("DENIED", "UNSUPPORTED", "TOOMANYREQUESTS"),
 }
 """The fourteen of the distribution specification, "Error Codes"."""
-NOT_FOR_CLIENTS = {access.WrongMasterKey, db.StatementFailed, db.TooNew, registry.RegistryError}
+NOT_FOR_CLIENTS = {access.WrongMasterKey, access.MasterKeyAway, db.StatementFailed, db.TooNew, registry.RegistryError}
 """Raised at start only, a mistake in the program (500 and a stack in the log), or a base that nobody raises."""
 FIVE_HUNDREDS = {503, 507}
 
@@ -119,3 +119,10 @@ def test_the_reason_of_a_refusal_is_in_it() -> None:
 def test_a_connection_ends_where_nothing_more_can_be_read_from_it(error: Exception, closes: bool) -> None:
     assert errors.ends_connection(error) == closes
     assert ((b"connection", b"close") in errors.answer_to(error, "id-1").headers) == closes
+
+
+def test_a_read_only_registry_says_why() -> None:
+    answer = errors.answer_to(db.ReadOnly("moving to another house"), "request")
+    assert (answer.status, dict(answer.headers)[b"retry-after"]) == (503, b"5")
+    (entry,) = json.loads(answer.body)["errors"]
+    assert entry["message"] == "this registry is read-only now: moving to another house"

@@ -13,7 +13,7 @@ from holdfast.access.errors import Busy as LogInsBusy
 from holdfast.access.errors import Denied, StalePermit, Unauthenticated
 from holdfast.blobs.errors import BlobError
 from holdfast.blobs.errors import Full as StoreFull
-from holdfast.db.errors import DatabaseError
+from holdfast.db.errors import DatabaseError, ReadOnly
 from holdfast.db.errors import Full as DatabaseFull
 from holdfast.distribution.answer import Answer, Headers
 from holdfast.distribution.request import HEADER_BYTES, BadRequest, BodyTimeout, ClientGone, HeadersTooLarge
@@ -143,7 +143,7 @@ def _message(error: BaseException, refusal: Refusal) -> str:
             return _PLAIN[kind]
     if refusal is _FAULT:
         return "the registry failed; the request id finds the reason in its log"
-    if refusal.status == 503:
+    if refusal.status == 503 and not isinstance(error, ReadOnly):
         return "the registry cannot answer now: try again in a moment"
     return str(error)
 
