@@ -43,7 +43,7 @@ async def load_key(db: Database, master: MasterKey, name: str) -> bytes:
     """The 32-byte key called `name`, made and stored on first use. Raises `WrongMasterKey`, `MasterKeyAway`."""
     row = await db.one(SECRET, name=name)
     if row is None:
-        fresh = await master.wrap(name, os.urandom(KEY_BYTES))
+        fresh = await master.wrap(name, new_key())
 
         async def add(unit: Unit) -> None:
             await unit.run(ADD_SECRET, name=name, wrapped=fresh)
@@ -60,6 +60,11 @@ async def _opened(master: MasterKey, name: str, wrapped: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise WrongMasterKey(f"the key {name} in the database is damaged")
     return key
+
+
+def new_key() -> bytes:
+    """A fresh key."""
+    return os.urandom(KEY_BYTES)
 
 
 def content_key_name(generation: int) -> str:
