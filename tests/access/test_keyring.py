@@ -10,8 +10,9 @@ import pytest
 from tests.access.place import with_admin
 
 from holdfast.access.errors import WrongMasterKey
-from holdfast.access.keyring import load_key
+from holdfast.access.keyring import ContentKeys, add_key, load_key, remove_key, replace_wrapping, wrapped_keys
 from holdfast.access.master import MasterKeys, new_master_key, parse_master_keys
+from holdfast.blobs.errors import Unavailable
 from holdfast.db.port import Database
 from holdfast.db.query import Command, Query
 
@@ -133,3 +134,61 @@ def test_a_malformed_line_is_named(text: str, number: int) -> None:
 def test_a_file_without_a_key_is_refused(text: str) -> None:
     with pytest.raises(WrongMasterKey, match="holds no key"):
         parse_master_keys(text)
+
+
+# -- content keys ---------------------------------------------------------------------------------------------------
+
+
+def test_content_keys_are_generations_and_new_ones_are_met(tmp_path: Path) -> None:
+    async def scenario(db: Database) -> None:
+        master = MasterKeys([ONE])
+        here, there = ContentKeys(db, master), ContentKeys(db, master)
+        assert await here.load() == {}
+        await here.make_first()
+        await there.make_first()
+        first = await here.load()
+        assert list(first) == [1]
+        assert await there.load() == first
+        wrapped = await master.wrap("content-2", TWO)
+        assert await db.write(lambda unit: add_key(unit, "content-2", wrapped))
+        assert not await db.write(lambda unit: add_key(unit, "content-2", wrapped))
+        assert await there.load_again() == {**first, 2: TWO}
+        await there.make_first()
+        await load_key(db, master, "upload-id")
+        rows = await wrapped_keys(db)
+        assert [(row.name, row.generation) for row in rows] == [("content-1", 1), ("content-2", 2), ("upload-id", None)]
+        assert all(row.made_at for row in rows)
+        await db.write(lambda unit: remove_key(unit, "content-1"))
+        assert await here.load() == {2: TWO}
+
+    with_admin(tmp_path, scenario)
+
+
+def test_what_was_unwrapped_once_is_not_asked_for_again(tmp_path: Path) -> None:
+    async def scenario(db: Database) -> None:
+        keys = ContentKeys(db, MasterKeys([ONE]))
+        await keys.make_first()
+        found = await keys.load()
+        (row,) = await wrapped_keys(db)
+        other = await MasterKeys([TWO]).rewrap(row.name, await MasterKeys([TWO]).wrap(row.name, found[1]))
+        assert await db.write(lambda unit: replace_wrapping(unit, row.name, row.wrapped, other))
+        assert not await db.write(lambda unit: replace_wrapping(unit, row.name, row.wrapped, other))
+        assert await keys.load_again() == found
+        with pytest.raises(WrongMasterKey):
+            await ContentKeys(db, MasterKeys([ONE])).load()
+        with pytest.raises(Unavailable, match="cannot open a new key"):
+            await ContentKeys(db, MasterKeys([ONE])).load_again()
+        assert await ContentKeys(db, MasterKeys([THREE, TWO])).load() == found
+
+    with_admin(tmp_path, scenario)
+
+
+def test_a_key_of_another_length_is_refused(tmp_path: Path) -> None:
+    async def scenario(db: Database) -> None:
+        master = MasterKeys([ONE])
+        short = await master.wrap("content-1", b"short")
+        await db.write(lambda unit: add_key(unit, "content-1", short))
+        with pytest.raises(WrongMasterKey, match="content-1 in the database is damaged"):
+            await ContentKeys(db, master).load()
+
+    with_admin(tmp_path, scenario)

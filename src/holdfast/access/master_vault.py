@@ -1,8 +1,8 @@
 """The master key in Vault's transit engine (or OpenBao's): it never leaves Vault, which wraps and unwraps for us.
 
-Promises: certificates are verified; the token is sent to the configured address only, no redirect is followed; nothing
-that Vault says is shown but its own error text. Calls happen at start, at a rotation and when a key of another node is
-met: pulls and pushes do not wait for Vault.
+Promises: certificates are verified (SSL_CERT_FILE names a private authority); the token is sent to the configured
+address only, no redirect is followed; nothing that Vault says is shown but its own error text. Calls happen at start,
+at a rotation and when a key of another node is met: pulls and pushes do not wait for Vault.
 Source: Vault HTTP API, "Transit secrets engine", POST /v1/transit/encrypt/:name, /decrypt/:name, /rewrap/:name.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,7 @@ class VaultMasterKey:
                     json=body,
                     headers={"X-Vault-Token": self._token(), "X-Vault-Request": "true"},
                     allow_redirects=False,
+                    ssl=ssl.create_default_context(),  # made anew: the library's own was made when it was loaded
                 ) as answer,
             ):
                 said = await answer.json(content_type=None)
