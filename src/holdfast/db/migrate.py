@@ -15,11 +15,10 @@ from typing import Any
 import apsw
 
 from holdfast.db.session import connect, system_clock, translate
-from holdfast.db.steps import OLDEST, Migration, Standing, judge, migrations, refuse_older
+from holdfast.db.steps import ALIVE_SECONDS, OLDEST, Migration, Standing, judge, migrations, refuse_older
 
 __all__ = ["Migration", "migrate", "migrations", "sqlite_standing"]
 
-ALIVE_SECONDS = 30
 _TABLE = """
 create table if not exists schema_migration (
   number integer primary key, name text not null, checksum text not null, applied_at integer not null

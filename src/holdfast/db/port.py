@@ -63,5 +63,11 @@ class Database(Reader, Protocol):
         Only a hint: a notification may be lost or come late, and another process of an embedded database gives none.
         """
 
+    async def outlast(self, patience: float) -> None:
+        """Return when every unit that began before this call has ended, by whichever process it is run.
+
+        Raises `Unavailable` when some did not within `patience` seconds.
+        """
+
     async def close(self) -> None:
         """Finish the units under way and release everything."""

@@ -20,8 +20,8 @@ from holdfast.db.driving import Driven
 from holdfast.db.errors import DatabaseError, ReadOnly, StatementFailed, Unavailable
 from holdfast.db.port import Reader, Unit
 from holdfast.db.postgres_errors import AGAIN, DRIVER, Again, lost, translate
-from holdfast.db.postgres_link import CLOCK, Link, PostgresOptions, begin_texts, open_link
-from holdfast.db.postgres_listen import Listener
+from holdfast.db.postgres_link import CLOCK, UNDER_WAY, Link, PostgresOptions, begin_texts, open_link
+from holdfast.db.postgres_listen import Announcer, Listener
 from holdfast.db.postgres_pool import Pool
 from holdfast.db.postgres_session import Session, bind
 from holdfast.db.query import Command, Query
@@ -33,6 +33,7 @@ T = TypeVar("T")
 ATTEMPTS = 6
 _PAUSE = 0.005
 _MEASURE_EVERY = 5.0
+_LOOK_EVERY = 0.02
 _READ_ONLY = "SELECT 1"
 """The tag of a beginning that found the row of the read-only mode set."""
 _SNAPSHOT = "begin isolation level repeatable read read only"
@@ -58,12 +59,12 @@ class PostgresDatabase:
         self._prepared: dict[object, Numbered] = {}
         self._running: set[asyncio.Task[Any]] = set()
         self._bells = Bells()
+        self._announcer = Announcer(self._pool, self._bells.token)
         # PgBouncer gives no connection for keeps: behind it whoever waits finds out by looking.
         self._listener = Listener(url, self._options, self._bells) if self._options.prepared else None
         self._clock_query = Numbered(CLOCK, None)
+        self._under_way_query = Numbered(UNDER_WAY, None)
         self._begin_unit, self._begin_always = begin_texts(self._options)
-        self._unannounced: set[str] = set()
-        self._announcing = False
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -107,11 +108,30 @@ class PostgresDatabase:
             self._listener.listen(channel)
         await self._bells.wait(channel, seconds)
 
+    async def outlast(self, patience: float) -> None:
+        """Return when every transaction of our user that is under way now has ended, on whichever node.
+
+        Raises `Unavailable` naming how many had not after `patience` seconds.
+        """
+        before = await self._under_way()
+        try:
+            async with asyncio.timeout(patience):
+                while before:
+                    await asyncio.sleep(_LOOK_EVERY)
+                    before &= await self._under_way()
+        except TimeoutError as error:
+            raise Unavailable(f"{len(before)} transactions that began before did not end") from error
+
+    async def _under_way(self) -> set[str]:
+        rows = await self._read(self._under_way_query, {})
+        return {row[0] for row in rows}
+
     async def close(self) -> None:
         """Finish the units under way, then close every connection."""
         self._closed = True
         while self._running:
             await asyncio.wait(self._running)
+        await self._announcer.close()
         if self._keeper is not None:
             self._keeper.cancel()
             with suppress(asyncio.CancelledError):
@@ -199,7 +219,7 @@ class PostgresDatabase:
         result = await self._carry_out(session, work, "commit")
         for channel in session.notified:
             self._bells.ring(channel)
-            self._announce(channel)
+            self._announcer.tell(channel)
         return result
 
     async def _begin(self, text: str) -> tuple[Link, str]:
@@ -273,31 +293,6 @@ class PostgresDatabase:
             task.exception()  # whoever waited may be gone
 
     # -- beside them -----------------------------------------------------------------------------------------------
-
-    def _announce(self, channel: str) -> None:
-        """Tell the other processes, soon, and once for many units."""
-        self._unannounced.add(channel)
-        if not self._announcing:
-            self._announcing = True
-            task = asyncio.ensure_future(self._send_announcements())
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-
-    async def _send_announcements(self) -> None:
-        try:
-            while self._unannounced:
-                channels, self._unannounced = sorted(self._unannounced), set()
-                link = self._pool.idle() or await self._pool.take()
-                try:
-                    await link.announce(channels, self._bells.token)
-                except BaseException:
-                    self._pool.drop(link)
-                    raise
-                self._pool.give(link)
-        except (*DRIVER, DatabaseError):
-            return  # a hint is lost: the others find out by themselves
-        finally:
-            self._announcing = False
 
     async def _keep(self) -> None:
         """Follow the server's clock, and close connections that nobody needs."""

@@ -29,6 +29,13 @@ CHECKS = (
     "current_setting('synchronous_commit')"
 )
 """What `check_server` asks for."""
+# A transaction holds its own number from its beginning, before its first snapshot, to its end.
+UNDER_WAY = """
+select l.virtualtransaction as number
+from pg_locks l join pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'virtualxid' and l.mode = 'ExclusiveLock' and l.pid <> pg_backend_pid()
+  and a.datname = current_database() and a.usename = current_user
+"""
 _GREETING = CLOCK + ", " + CHECKS
 _READ_ONLY = "select 1 from mode where id = 1 and read_only = 1"
 _REASON = "select reason from mode where id = 1"
@@ -120,8 +127,11 @@ class Link:
         return known
 
 
-async def open_connection(url: str, options: PostgresOptions, **settings: str) -> asyncpg.Connection:
-    """A connection of the driver. Raises what the driver raises."""
+async def open_connection(
+    url: str, options: PostgresOptions, *, standby: bool = False, **settings: str
+) -> asyncpg.Connection:
+    """A connection of the driver, with these settings of the server too; `standby`: one will do. Raises what the driver
+    raises."""
     server_settings = {"application_name": _APPLICATION}
     if options.prepared:
         server_settings |= {
@@ -138,7 +148,7 @@ async def open_connection(url: str, options: PostgresOptions, **settings: str) -
         command_timeout=options.statement_timeout + (_SLACK if options.prepared else 0.0),
         statement_cache_size=0,
         server_settings=server_settings,
-        target_session_attrs="primary" if several and "target_session_attrs" not in url else None,
+        target_session_attrs="primary" if several and not standby and "target_session_attrs" not in url else None,
     )
 
 

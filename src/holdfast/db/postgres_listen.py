@@ -1,4 +1,4 @@
-"""The connection that listens for notifications of other processes.
+"""Notifications between processes: telling, and the connection that listens.
 
 Promises: after every loss of the connection each channel is listened to again and its bell rung once, for something
 may have been missed meanwhile; a server that does not answer is tried again for as long as the database is open.
@@ -12,10 +12,48 @@ from contextlib import suppress
 import asyncpg
 
 from holdfast.db.bells import Bells, check_channel
+from holdfast.db.errors import DatabaseError
 from holdfast.db.postgres_errors import DRIVER
 from holdfast.db.postgres_link import PostgresOptions, open_connection
+from holdfast.db.postgres_pool import Pool
 
 _SHORTEST, _LONGEST = 0.05, 2.0
+_LONGEST_SILENCE = 15.0
+
+
+class Announcer:
+    """Tells other processes, soon, and once for many units. Belongs to one event loop."""
+
+    def __init__(self, pool: Pool, token: str) -> None:
+        self._pool = pool
+        self._token = token
+        self._channels: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def tell(self, channel: str) -> None:
+        """Notify `channel`; in the background, for it is a hint that nobody waits for."""
+        self._channels.add(channel)
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._run())
+
+    async def close(self) -> None:
+        """Return when everything was told."""
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        try:
+            while self._channels:
+                channels, self._channels = sorted(self._channels), set()
+                link = self._pool.idle() or await self._pool.take()
+                try:
+                    await link.announce(channels, self._token)
+                except BaseException:
+                    self._pool.drop(link)
+                    raise
+                self._pool.give(link)
+        except (*DRIVER, DatabaseError):
+            return  # the others find out by themselves
 
 
 class Listener:
@@ -74,7 +112,11 @@ class Listener:
                 await connection.add_listener(channel, self._ring)
                 heard.add(channel)
                 self._bells.ring(channel)
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LONGEST_SILENCE):
+                    await self._changed.wait()
+                continue
+            await connection.execute("select 1")  # a network that lost the connection does not say so
 
     def _ring(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         if payload != self._bells.token:

@@ -16,11 +16,10 @@ import asyncpg
 from holdfast.db.errors import DatabaseError, TooOld
 from holdfast.db.postgres_errors import DRIVER, translate
 from holdfast.db.postgres_link import CHECKS, PostgresOptions, check_server, open_connection
-from holdfast.db.steps import OLDEST, Migration, Standing, judge, migrations, refuse_older
+from holdfast.db.steps import ALIVE_SECONDS, OLDEST, Migration, Standing, judge, migrations, refuse_older
 
 LOCK = 0x486F6C6466617374
 """The key of the migration lock."""
-ALIVE_SECONDS = 30
 _PATIENCE = 3600.0
 _LOCK_PATIENCE = "set local lock_timeout = '5s'"
 _TABLE = """

@@ -6,12 +6,14 @@ file, in turn, by a lock beside it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import apsw
 
 from holdfast.db.bells import Bells
+from holdfast.db.errors import Unavailable
 from holdfast.db.group import GroupWriter
 from holdfast.db.port import Reader, Unit
 from holdfast.db.query import Query
@@ -63,10 +65,22 @@ class SqliteDatabase:
         """Return when `channel` was notified in this process since the last wait for it, or after `seconds`."""
         await self._bells.wait(channel, seconds)
 
+    async def outlast(self, patience: float) -> None:
+        """Return when every earlier unit has ended: each had the only writer's lock, which this waits for."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._group.submit(_nothing, always=True)
+        except TimeoutError as error:
+            raise Unavailable("a unit that began before did not end") from error
+
     async def close(self) -> None:
         """Finish queued units, then close both connections."""
         await self._group.close()
         self._reader.connection.close()
+
+
+async def _nothing(_unit: Unit) -> None:
+    """A unit that only waits for its turn."""
 
 
 def describe(path: str) -> dict[str, object]:

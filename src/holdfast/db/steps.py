@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from holdfast.db.errors import DatabaseError, TooNew
 
+ALIVE_SECONDS = 30
+"""A node is alive that gave a sign of life within these."""
 _HEADER = re.compile(r"^-- (phase|oldest): *(\w+)$", re.MULTILINE)
 _HEADER_LINES = 10
 OLDEST = "select oldest from compatibility where id = 1"
