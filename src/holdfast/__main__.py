@@ -1,6 +1,6 @@
 """`python -m holdfast` is `holdfast`."""
 
-from holdfast.cli.main import main
+from holdfast.cli.main import run
 
 if __name__ == "__main__":
-    main(prog_name="holdfast")
+    run()

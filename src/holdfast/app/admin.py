@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 from holdfast.access.accounts import reset_password
 from holdfast.app.config import Settings
-from holdfast.app.datadir import DataDirectory
-from holdfast.db.migrate import migrate
-from holdfast.db.sqlite import SqliteDatabase
+from holdfast.app.engines import database
 
 
 def reset(settings: Settings, name: str) -> str:
-    """A new password for the account `name`; the old one is refused from the next request on. Raises LookupError."""
-    directory = DataDirectory(settings.data)
-    if not os.path.exists(directory.database):
-        raise LookupError(f"there is no registry in {settings.data}")
-    migrate(directory.database)
-    return asyncio.run(_reset(directory, name))
+    """A new password for the account `name`; the old one is refused from the next request on.
+
+    Raises LookupError, `DatabaseError`.
+    """
+    return asyncio.run(_reset(settings, name))
 
 
-async def _reset(directory: DataDirectory, name: str) -> str:
-    db = SqliteDatabase(directory.database)
-    try:
+async def _reset(settings: Settings, name: str) -> str:
+    async with database(settings) as db:
         return await reset_password(db, name)
-    finally:
-        await db.close()

@@ -5,6 +5,9 @@ cryptography) is loaded when that verb runs, so that `--help` and the client ver
 where the server's libraries do not exist.
 """
 
+import os
+import sys
+
 import click
 
 from holdfast import __version__
@@ -34,3 +37,21 @@ def main() -> None:
 
 for verb in (serve, doctor, verify, config, tls, admin):
     main.add_command(verb)
+
+
+def run() -> None:
+    """The program `holdfast`: `main`, and an end that suits what it used.
+
+    The library of buckets keeps threads that an interpreter must not be taken down under: a process that has loaded it
+    flushes what it has to say and ends at once.
+    """
+    try:
+        main(prog_name="holdfast")
+    except SystemExit as end:
+        if "obstore" not in sys.modules:
+            raise
+        if isinstance(end.code, str):
+            sys.stderr.write(end.code + "\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))

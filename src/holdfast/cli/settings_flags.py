@@ -19,6 +19,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PREFIX = "setting_"
+DATABASE_FLAGS = ("data", "database.url", "database.prepared")
+"""The settings that say where the database is, for verbs that open it themselves."""
 
 
 def settings_flags(*names: str) -> Callable[[Callable[Concatenate[Loaded, P], R]], Callable[P, R]]:
