@@ -19,8 +19,10 @@ STAGING = ["local", "local without O_DIRECT", "memory"]
 """The backends that can append."""
 SEALED = ["sealed over local", "sealed over memory"]
 """The backends that encrypt."""
-BUCKETS = ["s3", "sealed over s3"]
+BUCKETS = ["s3", "strict s3", "sealed over s3"]
 """The backends that ask a real object store."""
+PLAIN = BUCKETS[:2]
+"""Those of them that keep what they are given."""
 BACKENDS = [*STAGING, "memory without staging", *SEALED, *BUCKETS]
 INSTALLATION = "0198-contract"
 KEY = new_key(1_700_000_000_000_000)
@@ -59,8 +61,8 @@ class Place:
 def make_place(backend: str, tmp_path: Path) -> Place:
     """Return the place of one of BACKENDS."""
     if backend in BUCKETS:
-        place = object_servers.bucket()
-        return Place(place.store if backend == "s3" else lambda: SealedStore(place.store()))
+        place = object_servers.strict_bucket() if backend == "strict s3" else object_servers.bucket()
+        return Place(place.store if backend in PLAIN else lambda: SealedStore(place.store()))
     root = str(tmp_path / "blobs")
     memory, bucket = MemoryBlobs(), MemoryBlobs(appends=False)
     makers: dict[str, Callable[[], BlobStore]] = {
