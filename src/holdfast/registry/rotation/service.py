@@ -44,10 +44,7 @@ from holdfast.registry.rotation import store
 from holdfast.telemetry.events import Events
 
 KIND = "rotate-keys"
-PAGE = 250
-"""Rows a unit."""
-SPAN = 20_000
-"""Ids that one statement looks at."""
+PAGE, SPAN = 250, 20_000
 SUPERSEDED = 24 * 3600 * 1_000_000
 """Microseconds after the next generation was made until one may be removed."""
 REST = 2 * 3600 * 1_000_000
@@ -60,9 +57,9 @@ def rotation(mark: str) -> NewJob:
     return NewJob(KIND, {"mark": mark}, dedupe=KIND)
 
 
-def remainder(mark: str, run_at: int) -> NewJob:
-    """The job that looks for what the old generation wrapped meanwhile."""
-    return NewJob(KIND, {"mark": mark, "rest": True}, dedupe=f"{KIND}:rest", run_at=run_at)
+def remainder(mark: str, generation: int, run_at: int) -> NewJob:
+    """The job that looks for what older generations than `generation` wrapped meanwhile."""
+    return NewJob(KIND, {"mark": mark, "rest": True}, dedupe=f"{KIND}:rest:{generation}", run_at=run_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +86,14 @@ class _Place:
 
 
 class Rotation:
-    """Runs the job."""
+    """Runs the job. `page`: rows a unit; `span`: ids that one statement looks at."""
 
-    def __init__(self, db: Database, master: MasterKey, events: Events) -> None:
+    def __init__(self, db: Database, master: MasterKey, events: Events, *, page: int = PAGE, span: int = SPAN) -> None:
         self._db = db
         self._master = master
         self._events = events
+        self._page = page
+        self._span = span
 
     async def run(self, run: Run) -> None:
         """The task of `rotate-keys`. Raises `Later` on a node that has another master key than whoever asked."""
@@ -158,15 +157,15 @@ class Rotation:
     async def _pass_content(self, run: Run, envelope: Envelope, place: _Place) -> _Place:
         floor = floor_of(place.generation)
         while place.after < place.last:
-            until = min(place.after + SPAN, place.last)
-            rows = await self._db.all(store.OLD_CONTENT, after=place.after, until=until, floor=floor, limit=PAGE)
-            place = replace(place, after=until if len(rows) < PAGE else rows[-1].id)
+            until = min(place.after + self._span, place.last)
+            rows = await self._db.all(store.OLD_CONTENT, after=place.after, until=until, floor=floor, limit=self._page)
+            place = replace(place, after=until if len(rows) < self._page else rows[-1].id)
             place = await self._commit(run, envelope, place, store.REWRAP_CONTENT, rows)
         return place
 
     async def _pass_uploads(self, run: Run, envelope: Envelope, place: _Place) -> _Place:
         floor = floor_of(place.generation)
-        while rows := await self._db.all(store.OLD_UPLOADS, name=place.upload, floor=floor, limit=PAGE):
+        while rows := await self._db.all(store.OLD_UPLOADS, name=place.upload, floor=floor, limit=self._page):
             place = replace(place, upload=rows[-1].id)
             place = await self._commit(run, envelope, place, store.REWRAP_UPLOAD, rows)
         return place
@@ -216,7 +215,7 @@ async def _end(unit: Unit, place: _Place, mark: str | None) -> list[int]:
             await remove_key(unit, content_key_name(generation))
             removed.append(generation)
     if mark is not None:
-        await enqueue(unit, remainder(mark, unit.now + REST))
+        await enqueue(unit, remainder(mark, place.generation, unit.now + REST))
     return removed
 
 
