@@ -8,11 +8,11 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.db.engines import names, put, run
+from tests.db.engines import Sqlite, names, put, run
 
 from holdfast.db.errors import Damaged, DatabaseError, StatementFailed, TooNew
 from holdfast.db.migrate import Migration, migrate, migrations
-from holdfast.db.sqlite import SqliteDatabase, describe
+from holdfast.db.sqlite import describe
 
 FIRST = Migration(1, "first", "create table a (n integer) strict; insert into a values (1);")
 SECOND = Migration(2, "second", "insert into a values (2); create table b (n integer) strict;")
@@ -128,15 +128,10 @@ def test_a_program_older_than_the_oldest_allowed_is_refused(path: str) -> None:
 
 
 def test_data_stays_through_a_migration(path: str) -> None:
-    class Here:
-        def open(self, clock: object = None) -> SqliteDatabase:
-            return SqliteDatabase(path)
-
-    migrate(path)
-    run(Here(), lambda db: db.write(put("a")))
+    run(Sqlite(Path(path)), lambda db: db.write(put("a")))
     later = Migration(len(migrations()) + 1, "later", "create table later (n integer) strict;")
     assert migrate(path, [*migrations(), later]) == ["later"]
-    assert run(Here(), names) == ["a"]
+    assert run(Sqlite(Path(path)), names) == ["a"]
 
 
 def test_a_file_that_is_no_database_is_refused(path: str) -> None:
