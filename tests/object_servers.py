@@ -8,60 +8,22 @@ skips the test and says how to get it.
 from __future__ import annotations
 
 import atexit
-import itertools
+import base64
+import hmac
 import os
 import shutil
 import subprocess
 import tempfile
 import urllib.error
 import urllib.request
-import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from email.utils import formatdate
 from functools import cache
 from pathlib import Path
-from unittest.mock import patch
 
-import obstore
-import pytest
-from obstore.store import S3Store
 from tests.backends import free_port, program, reachable, until
-
-from holdfast.blobs.objects import ObjectBlobs, open_object_store
-
-REGION = "us-east-1"
-_number = itertools.count()
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A fresh bucket: its address as a user writes it, and the environment that holds the credentials."""
-
-    url: str
-    environment: dict[str, str]
-    directory: Path | None = None
-    """Where the server keeps it, if it keeps it in files."""
-
-    def store(self, *, public_endpoint: str | None = None) -> ObjectBlobs:
-        """A store in it, not yet opened."""
-        with patch.dict(os.environ, self.environment):
-            return open_object_store(self.url, public_endpoint=public_endpoint)
-
-    def at(self, endpoint: str) -> Bucket:
-        """The same bucket reached through another address, as through a proxy."""
-        place, _, query = self.url.partition("?")
-        rest = [each for each in query.split("&") if not each.startswith("endpoint=")]
-        return Bucket(f"{place}?{'&'.join([f'endpoint={endpoint}', *rest])}", self.environment, self.directory)
-
-    @property
-    def endpoint(self) -> str:
-        """Where its server answers."""
-        return self.url.partition("endpoint=")[2].partition("&")[0]
-
-    def parts(self) -> list[Path]:
-        """The files of uploads in parts that were neither finished nor given up."""
-        assert self.directory is not None
-        return [path for path in (self.directory / ".sgwtmp").rglob("*") if path.is_file()]
+from tests.buckets import REGION, Bucket, numbers
+from tests.ceph import RadosServer
 
 
 @dataclass
@@ -113,7 +75,7 @@ class VersityServer:
 
     def bucket(self, prefix: str = "some/where") -> Bucket:
         """A fresh bucket."""
-        name = f"bucket-{next(_number)}"
+        name = f"bucket-{next(numbers)}"
         (self.data / name).mkdir()
         place = f"s3://{name}/{prefix}" if prefix else f"s3://{name}"
         url = f"{place}?endpoint={self.endpoint}&region={REGION}"
@@ -125,120 +87,58 @@ class VersityServer:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-class RadosServer:
-    """radosgw over a Ceph of one monitor and one store in memory: a second S3 server, stricter than the first."""
+class AzuriteServer:
+    """Azurite: a server that speaks Azure Blob Storage."""
 
-    PROGRAMS = ("monmaptool", "ceph-mon", "ceph-osd", "ceph", "radosgw-admin", "radosgw")
+    KEY = base64.b64encode(b"a key of the tests, not a secret").decode()
 
     def __init__(self) -> None:
-        missing = [name for name in self.PROGRAMS if shutil.which(name) is None]
-        if missing:
-            pytest.skip(f"{', '.join(missing)}: not on this machine; Debian has radosgw, ceph-mon and ceph-osd")
-        self.port, self._monitor = free_port(), free_port()
-        self.directory = Path(tempfile.mkdtemp(prefix="holdfast-rgw-"))
-        self.environment = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests-secret", "AWS_REGION": REGION}
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self.port = free_port()
+        self.environment = {"AZURE_STORAGE_ACCOUNT_KEY": self.KEY}
+        self._program = program("azurite-blob")
+        self._directory = tempfile.mkdtemp(prefix="holdfast-az-")
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}/tests"
 
-    def start(self) -> RadosServer:
-        """Lay a Ceph and start its gateway; takes about twelve seconds."""
-        cluster, disk = str(uuid.uuid4()), str(uuid.uuid4())
-        at, monitor = self.directory, f"[v2:127.0.0.1:{self._monitor}]"
-        for name in ("mon", "osd", "rgw"):
-            (at / name).mkdir()
-        (at / "keyring").touch()
-        (at / "ceph.conf").write_text(_CEPH.format(fsid=cluster, monitor=monitor, at=at, endpoint=self.endpoint[7:]))
-        self._run("monmaptool", "--create", "--fsid", cluster, "--addv", "a", monitor, str(at / "monmap"))
-        self._run("ceph-mon", "--mkfs", "-i", "a", "--monmap", str(at / "monmap"))
-        self._spawn("ceph-mon", "-f", "-i", "a")
-        self._run("ceph", "--connect-timeout", "30", "osd", "new", disk)
-        self._run("ceph", "--connect-timeout", "30", "osd", "crush", "add", "osd.0", "1", "root=default")
-        self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
-        self._spawn("ceph-osd", "-f", "-i", "0")
-        keys = ("--access-key=tests", "--secret=tests-secret")
-        self._run("radosgw-admin", "-n", "client.rgw", "user", "create", "--uid=tests", "--display-name=tests", *keys)
-        self._spawn("radosgw", "-f", "-n", "client.rgw")
-        until(lambda: reachable(self.port), "an answer of radosgw")
+    def start(self) -> AzuriteServer:
+        """Start, and wait until it listens."""
+        command = [self._program, "--silent", "--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence"]
+        command += ["--blobHost", "127.0.0.1", "--blobPort", str(self.port)]
+        environment = {**os.environ, "AZURITE_ACCOUNTS": f"tests:{self.KEY}"}
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, env=environment, cwd=self._directory, stdout=quiet, stderr=quiet)
+        until(lambda: reachable(self.port), "an answer of azurite")
         return self
 
-    def _run(self, *command: str) -> None:
-        done = subprocess.run(self._configured(command), capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-
-    def _spawn(self, *command: str) -> None:
-        with (self.directory / f"{command[0]}.out").open("ab") as log:
-            self._processes.append(subprocess.Popen(self._configured(command), stdout=log, stderr=log))
-
-    def _configured(self, command: tuple[str, ...]) -> list[str]:
-        conf = [] if command[0] == "monmaptool" else ["-c", str(self.directory / "ceph.conf")]
-        return [command[0], *conf, *command[1:]]
-
     def bucket(self, prefix: str = "some/where") -> Bucket:
-        """A fresh bucket; made by a signed address, for the library makes none."""
-        name = f"bucket-{next(_number)}"
-        client = S3Store(
-            name,
-            endpoint=self.endpoint,
-            region=REGION,
-            access_key_id="tests",
-            secret_access_key="tests-secret",
-            client_options={"allow_http": True},
-        )
-        address = obstore.sign(client, "PUT", "", timedelta(seconds=60))
-        with urllib.request.urlopen(urllib.request.Request(address, data=b"", method="PUT"), timeout=60) as answer:
-            assert answer.status == 200
-        return Bucket(f"s3://{name}/{prefix}?endpoint={self.endpoint}&region={REGION}", self.environment)
+        """A fresh container; made by a signed request, for the library makes none."""
+        name = f"container-{next(numbers)}"
+        date, version = formatdate(usegmt=True), "2021-08-06"
+        fields = f"x-ms-date:{date}\nx-ms-version:{version}\n/tests/tests/{name}\nrestype:container"
+        text = "PUT" + "\n" * 12 + fields
+        signature = hmac.new(base64.b64decode(self.KEY), text.encode(), "sha256").digest()
+        headers = {
+            "x-ms-date": date,
+            "x-ms-version": version,
+            "authorization": f"SharedKey tests:{base64.b64encode(signature).decode()}",
+        }
+        address = f"{self.endpoint}/{name}?restype=container"
+        request = urllib.request.Request(address, data=b"", method="PUT", headers=headers)
+        # urllib would name a type of its own, which belongs to what is signed.
+        request.add_unredirected_header("Content-Type", "")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.status == 201
+        return Bucket(f"az://{name}/{prefix}?account=tests&endpoint={self.endpoint}", self.environment)
 
     def remove(self) -> None:
-        """End the processes and delete what they kept."""
-        for process in reversed(self._processes):
-            process.kill()
-            process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-
-_CEPH = """\
-[global]
-fsid = {fsid}
-mon host = {monitor}
-mon initial members = a
-public addr = 127.0.0.1
-cluster addr = 127.0.0.1
-auth cluster required = none
-auth service required = none
-auth client required = none
-ms mon client mode = crc
-ms mon service mode = crc
-ms mon cluster mode = crc
-ms client mode = crc
-ms service mode = crc
-ms cluster mode = crc
-osd pool default size = 1
-osd pool default min size = 1
-osd pool default pg num = 4
-osd pool default pg autoscale mode = off
-mon allow pool size one = true
-mon max pg per osd = 2000
-osd crush update on start = false
-osd crush chooseleaf type = 0
-osd objectstore = memstore
-memstore device bytes = 4294967296
-mon data avail warn = 1
-mon data avail crit = 1
-mon data = {at}/mon
-osd data = {at}/osd
-rgw data = {at}/rgw
-run dir = {at}
-admin socket = {at}/$name.asok
-pid file = {at}/$name.pid
-log file = {at}/$name.log
-keyring = {at}/keyring
-[client.rgw]
-rgw frontends = beast endpoint={endpoint}
-"""
+        """End it and delete what it kept."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
 
 @cache
@@ -263,5 +163,18 @@ def strict_bucket() -> Bucket:
 def rados_server() -> RadosServer:
     """Ceph's gateway of this test process."""
     server = RadosServer()
+    atexit.register(server.remove)
+    return server.start()
+
+
+def azure_bucket() -> Bucket:
+    """A fresh container of the Azure server. Skips the test where Azurite is not on this machine."""
+    return azure_server().bucket()
+
+
+@cache
+def azure_server() -> AzuriteServer:
+    """The Azure server of this test process."""
+    server = AzuriteServer()
     atexit.register(server.remove)
     return server.start()
