@@ -59,16 +59,28 @@ async def nodes(reader: Reader) -> list[Node]:
     return await reader.all(NODES)
 
 
-class Pulse:
-    """The signs of life of this process tree. `kind`: serve or worker; `version`: the program's."""
+class Tree(NamedTuple):
+    """A process tree as its processes sign for it: an id that no other has, and the process that started the others."""
 
-    def __init__(self, db: Database, kind: str, version: str) -> None:
-        self.id = uuid.uuid4().hex
+    id: str
+    pid: int
+
+
+def this_tree() -> Tree:
+    """The tree that begins with this process."""
+    return Tree(uuid.uuid4().hex, os.getpid())
+
+
+class Pulse:
+    """The signs of life of a process tree. `kind`: serve or worker; `version`: the program's."""
+
+    def __init__(self, db: Database, kind: str, version: str, tree: Tree | None = None) -> None:
+        self.id, pid = tree or this_tree()
         self._db = db
         self._me: dict[str, object] = {
             "id": self.id,
             "host": socket.gethostname()[:_LONGEST_TEXT],
-            "pid": os.getpid(),
+            "pid": pid,
             "kind": kind,
             "version": version,
             "schema": newest_known(),
