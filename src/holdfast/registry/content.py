@@ -63,6 +63,10 @@ async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
     row = await unit.one(store.CONTENT, digest=offer.digest)
     assert row is not None
     await unit.run(store.NOT_ORPHAN, id=row.id)
+    if row.state != State.STORED:
+        # Alone from here on, and seen once more: another push may have brought the bytes meanwhile.
+        row = await unit.one(store.HOLD_CONTENT, id=row.id)
+        assert row is not None
     if row.state == State.STORED:
         for key in offer.keys:
             await unit.run(store.DOOM, key=key, due=unit.now)

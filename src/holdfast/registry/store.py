@@ -79,6 +79,7 @@ HOLD = Query(
     Moment,
 )
 CONTENT = Query("select id, size, key, state from content where digest = :digest for key share", ContentRow)
+HOLD_CONTENT = Query("select id, size, key, state from content where id = :id for no key update", ContentRow)
 NEW_CONTENT = Query(
     """
     insert into content (digest, size, key, wrapped_key, state) values (:digest, :size, :key, :wrapped_key, :state)

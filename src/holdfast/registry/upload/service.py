@@ -14,7 +14,7 @@ from typing import NamedTuple
 from holdfast.access.model import PushPermit
 from holdfast.access.standing import check_permit
 from holdfast.blobs.errors import Busy
-from holdfast.blobs.key import issued_at, new_key
+from holdfast.blobs.key import new_key
 from holdfast.db.port import Database, Unit
 from holdfast.oci.digest import Digest
 from holdfast.registry.content import Kept, Offer, keep_content, require_room, show_blob
@@ -281,15 +281,14 @@ class Upload:
 
         async def show(unit: Unit) -> None:
             await check_permit(unit, permit)
-            # An object so old and without a row may have been taken for litter meanwhile (data model, rule 6).
-            if ended.fresh is not None and issued_at(ended.fresh) < unit.now - self._settings.upload_expire:
-                raise UploadUnknown("this upload took too long: start a new one with POST")
+            if ended.fresh is not None:
+                self._sessions.refuse_old(unit, ended.fresh)
             if ended.session is not None and ended.was is not None:
                 if not await unit.run(store.FINISH_UPLOAD, id=ended.session.name, was=ended.was):
                     row = await unit.one(store.UPLOAD, id=ended.session.name)
                     raise overtaken(row.received if row is not None else CANCELLED)
             elif ended.session is not None:
-                await unit.run(store.DROP_UPLOAD, id=ended.session.name)
+                await self._sessions.drop(unit, ended.session)
             content_id = await keep_content(unit, permit, offer)
             await show_blob(unit, self._settings, permit, Kept(content_id, offer.size))
 

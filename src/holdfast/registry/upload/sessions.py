@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from holdfast.access.model import PushPermit
 from holdfast.access.standing import check_permit
+from holdfast.blobs.key import issued_at
 from holdfast.db.port import Database, Unit
 from holdfast.registry.errors import TooManyUploads, UploadUnknown
 from holdfast.registry.settings import RegistrySettings
@@ -44,6 +45,8 @@ class Sessions:
     async def advance(self, unit: Unit, permit: PushPermit, step: Step) -> None:
         """Compare-and-set on how many bytes the session holds. Raises `UploadOutOfOrder` when another was first."""
         await check_permit(unit, permit)
+        if step.got.segment is not None:
+            self.refuse_old(unit, step.got.segment.key)
         name = step.session.name
         values: dict[str, object] = {
             "id": name,
@@ -76,6 +79,11 @@ class Sessions:
         repo_id = await ensure_repository(unit, permit.repository)
         return await unit.run(store.NEW_UPLOAD, repo_id=repo_id, opener=opener, **values)
 
+    def refuse_old(self, unit: Unit, key: str) -> None:
+        """Raise `UploadUnknown` when an object is so old that it may pass for litter by now (data model, rule 6)."""
+        if issued_at(key) < unit.now - self._settings.upload_expire:
+            raise UploadUnknown("this upload took too long: start a new one with POST")
+
     async def row(self, session: Session) -> store.UploadRow | None:
         """The session's row; None when it holds no bytes yet. Raises `UploadUnknown` when cancelled or expired."""
         row = await self._db.one(store.UPLOAD, id=session.name)
@@ -94,6 +102,11 @@ class Sessions:
         now = await self.standing(session)
         if now != was:
             raise overtaken(now)
+
+    async def drop(self, unit: Unit, session: Session) -> None:
+        """End the session wherever it stands: what it came to hold meanwhile goes."""
+        await unit.run(store.DOOM_SEGMENTS, id=session.name, due=unit.now)
+        await unit.run(store.DROP_UPLOAD, id=session.name)
 
     async def bury(self, permit: PushPermit, session: Session) -> None:
         """Cancel the session, with all that the database knows of it."""
