@@ -22,7 +22,7 @@ def test_a_worker_that_cannot_start_says_so_and_serves_nothing() -> None:
         said.append(message)
 
     with pytest.raises(Unavailable):
-        asyncio.run(Application(start, "")({"type": "lifespan"}, receive, send))
+        asyncio.run(Application(start)({"type": "lifespan"}, receive, send))
     assert said == [
         {"type": "lifespan.startup.failed", "message": "cannot start: the database does not answer"},
     ]

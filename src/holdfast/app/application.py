@@ -7,33 +7,34 @@ database and the blob store answer too, else 503 with Retry-After.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
-import os
 from collections.abc import Awaitable, Callable
 
+from holdfast import __version__
 from holdfast.app.build import Services
+from holdfast.app.upkeep import renew_keys
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError
+from holdfast.db.nodes import Pulse, Tree
 from holdfast.distribution.request import Receive, Scope, Send
 
-SWEEP_EVERY = 60.0
-KEYS_EVERY = 60.0
-"""Seconds between two looks for content keys that another node has made (blobs/envelope.py: TRUSTED)."""
 SERVING_AFTER = 0.1
 _PLAIN = (b"content-type", b"application/json")
 
 
 class Application:
-    """One worker. `start` makes its services inside the worker's loop; `sweep_lock` is shared by all workers; `serving`
-    is called once requests are served."""
+    """One worker. `start` makes its services inside the worker's loop; `serving` is called once requests are served;
+    `tree` is the node whose signs of life it gives, with its siblings."""
 
     def __init__(
-        self, start: Callable[[], Awaitable[Services]], sweep_lock: str, serving: Callable[[], None] = lambda: None
+        self,
+        start: Callable[[], Awaitable[Services]],
+        serving: Callable[[], None] = lambda: None,
+        tree: Tree | None = None,
     ) -> None:
         self._start = start
         self._serving = serving
-        self._sweep_lock = sweep_lock
+        self._tree = tree
         self._services: Services | None = None
         self._upkeep: list[asyncio.Task[None]] = []
 
@@ -66,10 +67,8 @@ class Application:
             # Said, not only raised: a server takes silence for an application without a start, and serves it.
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
             raise
-        self._upkeep = [
-            asyncio.create_task(self._sweep(self._services)),
-            asyncio.create_task(self._renew_keys(self._services)),
-        ]
+        self._upkeep = [asyncio.create_task(renew_keys(self._services.objects, self._services.events))]
+        self._upkeep.append(asyncio.create_task(Pulse(self._services.db, "serve", __version__, self._tree).run()))
         if self._services.redirects is not None:
             self._upkeep.append(asyncio.create_task(self._services.redirects.watch()))
         await send({"type": "lifespan.startup.complete"})
@@ -90,32 +89,6 @@ class Application:
             await _answer(scope, send, 503, {"status": "unavailable"}, (b"retry-after", b"5"))
             return
         await _answer(scope, send, 200, {"status": "ready"})
-
-    async def _renew_keys(self, services: Services) -> None:
-        """Learn of new content keys before one is met, so that what is stored is wrapped by the newest."""
-        while True:
-            await asyncio.sleep(KEYS_EVERY)
-            try:
-                await services.objects.renew_keys()
-            except (DatabaseError, BlobError) as error:
-                services.events.warning("content keys could not be read, tried again soon", exc_info=error)
-
-    async def _sweep(self, services: Services) -> None:
-        """Sweep at start and by a timer, in one worker at a time."""
-        while True:
-            descriptor = os.open(self._sweep_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                await services.sweep.run()
-            except BlockingIOError:
-                pass  # another worker is at it
-            except (DatabaseError, BlobError) as error:
-                services.events.warning("sweep failed, it runs again soon", exc_info=error)
-            except Exception as error:  # a mistake of ours: the worker serves on, and ends in order
-                services.events.error("sweep failed, it runs again soon", exc_info=error)
-            finally:
-                os.close(descriptor)
-            await asyncio.sleep(SWEEP_EVERY)
 
 
 async def _answer(scope: Scope, send: Send, status: int, body: dict[str, str], *headers: tuple[bytes, bytes]) -> None:

@@ -38,7 +38,6 @@ class DataDirectory:
         self.database = str(root / "holdfast.db")
         self.store = str(root / "store")
         self.master_key = root / "master.key"
-        self.sweep_lock = str(root / "sweep.lock")
         self._host = root / "host"
         self._lock: int | None = None
         self._beats = False

@@ -1,7 +1,8 @@
 """The server process: Granian, and nothing else in the program knows of it.
 
-Promises: workers stay in the process group of `serve` and die with it, after kill -9 too; a stop finishes what is in
-flight, bounded by `stop_timeout`; a start lays schema, store and administrator before the port answers.
+Promises: workers, and the job worker beside them, stay in the process group of `serve` and die with it, after kill -9
+too; a stop finishes what is in flight, bounded by `stop_timeout`; a start lays schema, store and administrator before
+the port answers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.errors import FatalError
@@ -22,23 +24,21 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from holdfast.access.errors import MasterKeyAway, WrongMasterKey
 from holdfast.app.application import Application
 from holdfast.app.banner import print_banner
 from holdfast.app.build import build, first_start
 from holdfast.app.config import Settings
-from holdfast.app.datadir import BEAT, DataDirectory, DataDirectoryError
+from holdfast.app.datadir import BEAT, DataDirectory
 from holdfast.app.engines import needs_directory
 from holdfast.app.forked import ChildFailed, in_child
-from holdfast.blobs.errors import BlobError
-from holdfast.db.errors import DatabaseError
+from holdfast.app.worker import FORESEEN, WorkerChild
+from holdfast.db.nodes import Tree, this_tree
 
 _BACKLOG = 4096
 _CONCURRENT = 16384
 _HEADER_TIMEOUT_MS = 30_000
 _BUFFER = 2 << 20  # how much of a body one ASGI message may carry: larger pieces cost less per byte
 _PR_SET_PDEATHSIG = 1
-_FORESEEN = (DataDirectoryError, WrongMasterKey, MasterKeyAway, DatabaseError, BlobError, ValueError)
 _STOPS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -50,7 +50,7 @@ def serve(settings: Settings) -> int:
             directory.prepare()
             directory.lock()
         password = _first_start(settings, directory)
-    except (*_FORESEEN, ChildFailed) as error:
+    except (*FORESEEN, ChildFailed) as error:
         directory.leave()
         sys.stderr.write(f"holdfast: cannot start: {error}\n")
         return 1
@@ -59,11 +59,16 @@ def serve(settings: Settings) -> int:
     heart = threading.Thread(target=_beat, args=(directory, stopped), daemon=True)
     if needs_directory(settings):
         heart.start()
+    jobs = WorkerChild(settings)
+    server = _granian(settings, jobs.ask)
+    if settings.jobs.embedded:
+        jobs.start()
     try:
-        _granian(settings).serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+        server.serve(target_loader=partial(_load, settings, this_tree()), wrap_loader=False)
     except FatalError:
         return 1
     finally:
+        jobs.stop()
         stopped.set()
         if heart.is_alive():
             heart.join()
@@ -77,7 +82,7 @@ def _first_start(settings: Settings, directory: DataDirectory) -> str | None:
     def start() -> str | None:
         return asyncio.run(first_start(settings, directory))
 
-    return start() if settings.storage.url is None else in_child(start, _FORESEEN)
+    return start() if settings.storage.url is None else in_child(start, FORESEEN)
 
 
 def _hold_signals_at_birth() -> None:
@@ -96,11 +101,24 @@ def _release_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
-def _granian(settings: Settings) -> MPServer:
+class _Server(MPServer):
+    """Granian, which says when it begins to stop."""
+
+    def __init__(self, *args: Any, stops: Callable[[], None], **kwargs: Any) -> None:
+        self._stops = stops
+        super().__init__(*args, **kwargs)
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """End the workers; whoever else must end does so meanwhile."""
+        self._stops()
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+
+def _granian(settings: Settings, stops: Callable[[], None]) -> MPServer:
     multiprocessing.set_start_method("fork", force=True)
     _hold_signals_at_birth()
     tls = settings.tls_cert is not None
-    return MPServer(
+    return _Server(
         target="holdfast",
         address=settings.listen.host,
         port=settings.listen.port,
@@ -118,16 +136,17 @@ def _granian(settings: Settings) -> MPServer:
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, round(settings.stop_timeout.total_seconds())),
+        stops=stops,
     )
 
 
-def _load(settings: Settings, supervisor: int) -> Callable[..., object]:
+def _load(settings: Settings, tree: Tree) -> Callable[..., object]:
     """Called in each worker: its application, and its life bound to the supervisor's."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != supervisor:
+    if os.getppid() != tree.pid:
         os._exit(1)
     directory = DataDirectory(settings.data)
-    return Application(partial(build, settings, directory), directory.sweep_lock, _release_signals)
+    return Application(partial(build, settings, directory), _release_signals, tree)
 
 
 def _beat(directory: DataDirectory, stopped: threading.Event) -> None:

@@ -35,6 +35,11 @@ class Run:
         """Whether the task ended the job itself, by `finish`."""
 
     @property
+    def db(self) -> Database:
+        """The database as this run may use it: every unit proves the fence first, as in `write`."""
+        return _Fenced(self._db, self)
+
+    @property
     def key(self) -> str:
         """The idempotency key for effects outside the database: the same in every run of this job."""
         return self.job.key
@@ -54,7 +59,7 @@ class Run:
 
         Raises `Superseded` or `Cancelled`, and then nothing was written; and what `Database.write` raises.
         """
-        return await self._fenced(work)
+        return await self.fenced(work)
 
     async def keep(self, unit: Unit, checkpoint: Mapping[str, Any]) -> None:
         """Within a `write`: remember where to go on, in the same transaction as its effects."""
@@ -70,7 +75,7 @@ class Run:
             await self.keep(unit, checkpoint)
             await self.tell(unit)
 
-        await self._fenced(work, always=True)
+        await self.fenced(work, always=True)
         if self.stopping:
             raise Stopping("the worker stops")
 
@@ -83,7 +88,7 @@ class Run:
             await unit.run(store.END, id=self.job.id, fence=self.job.fence, state=int(JobState.DONE), error=None)
             return result
 
-        result = await self._fenced(last)
+        result = await self.fenced(last)
         self.ended = True
         return result
 
@@ -103,7 +108,9 @@ class Run:
         if said is not None and said != self._told:
             await unit.run(store.PROGRESS, id=self.job.id, fence=self.job.fence, done=said[0], total=said[1])
 
-    async def _fenced(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
+    async def fenced(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
+        """`write`, and `always`: also while read-only."""
+
         async def proven(unit: Unit) -> T:
             row = await unit.one(store.PROVE, id=self.job.id, fence=self.job.fence)
             if row is None:
@@ -113,3 +120,24 @@ class Run:
             return await work(unit)
 
         return await self._db.write(proven, always=always)
+
+
+class _Fenced:
+    """A `Database` whose units are those of a run."""
+
+    def __init__(self, db: Database, run: Run) -> None:
+        self._db = db
+        self._run = run
+        self.one = db.one
+        self.all = db.all
+        self.snapshot = db.snapshot
+        self.now = db.now
+        self.wait = db.wait
+        self.outlast = db.outlast
+
+    async def write(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
+        """A unit that proves the run's fence first."""
+        return await self._run.fenced(work, always=always)
+
+    async def close(self) -> None:
+        """Nothing: the database is the worker's."""
