@@ -14,11 +14,13 @@ from holdfast import __version__
 from holdfast.cli.admin import admin
 from holdfast.cli.config import config
 from holdfast.cli.doctor import doctor
+from holdfast.cli.jobs import jobs
 from holdfast.cli.migrate import migrate
 from holdfast.cli.nodes import nodes, read_only
 from holdfast.cli.serve import serve
 from holdfast.cli.tls import tls
 from holdfast.cli.verify import verify
+from holdfast.cli.worker import worker
 
 _EXAMPLES = """\b
 Examples:
@@ -37,7 +39,7 @@ def main() -> None:
     """Holdfast, a self-hosted container registry."""
 
 
-for verb in (serve, doctor, verify, config, tls, admin, migrate, nodes, read_only):
+for verb in (serve, worker, jobs, doctor, verify, config, tls, admin, migrate, nodes, read_only):
     main.add_command(verb)
 
 
