@@ -29,6 +29,12 @@ class SealedStore(SealedBlobs):
     def keys(self) -> AsyncIterator[list[str]]:
         return self.store.keys()
 
+    async def mark(self, name: str) -> str | None:
+        return await self.store.mark(name)
+
+    async def set_mark(self, name: str, text: str) -> None:
+        await self.store.set_mark(name, text)
+
     def free(self) -> int:
         return self.store.free()
 

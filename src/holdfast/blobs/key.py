@@ -11,6 +11,7 @@ import secrets
 _KEY = re.compile(r"[0-9a-f]{14}-[0-9a-f]{20}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _INSTALLATION = re.compile(r"[!-~]{1,128}")
+_MARK = re.compile(r"[a-z]{1,32}")
 _LATEST = 1 << 56
 
 
@@ -48,6 +49,20 @@ def check_name(name: str) -> str:
 def is_name(text: str) -> bool:
     """Tell whether `text` has the form of a staged upload's name."""
     return _NAME.fullmatch(text) is not None
+
+
+def check_mark(name: str) -> str:
+    """Return the name of a mark beside the store's marker if it is well formed, else raise ValueError."""
+    if not _MARK.fullmatch(name) or name == "store":
+        raise ValueError("malformed name of a mark")
+    return name
+
+
+def check_mark_text(text: str) -> str:
+    """Return what is to stand in a mark if it may (as the id of an installation), else raise ValueError."""
+    if not _INSTALLATION.fullmatch(text):
+        raise ValueError("malformed text of a mark")
+    return text
 
 
 def check_installation(installation: str) -> str:

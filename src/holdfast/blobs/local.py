@@ -8,7 +8,7 @@ from typing import Self
 
 from holdfast.blobs.errors import translated
 from holdfast.blobs.files import Files
-from holdfast.blobs.key import check_installation, check_key, check_name
+from holdfast.blobs.key import check_installation, check_key, check_mark, check_mark_text, check_name
 from holdfast.blobs.port import Received, check_range, check_seconds
 from holdfast.blobs.reading import Reader
 from holdfast.blobs.receiving import Backlog, LocalReceiver
@@ -129,6 +129,17 @@ class LocalBlobs:
     async def staged(self) -> list[str]:
         """Return the names of all staged uploads. See port.Staging."""
         return await self._threads.run(self._shelf.staged)
+
+    async def mark(self, name: str) -> str | None:
+        """Return a mark. See port.BlobStore."""
+        check_mark(name)
+        return await self._threads.run(lambda: self._shelf.mark(name))
+
+    async def set_mark(self, name: str, text: str) -> None:
+        """Set a mark. See port.BlobStore."""
+        check_mark(name)
+        check_mark_text(text)
+        await self._threads.run(lambda: self._shelf.set_mark(name, text))
 
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""

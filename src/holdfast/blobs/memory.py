@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from holdfast.blobs.errors import Busy, ForeignStore, Lost, Missing, Unavailable
-from holdfast.blobs.key import check_installation, check_key, check_name
+from holdfast.blobs.key import check_installation, check_key, check_mark, check_mark_text, check_name
 from holdfast.blobs.port import BLOCK, Received, Staging, check_range, check_seconds
 from holdfast.blobs.running_hash import RunningHash, check_algorithm
 from holdfast.blobs.writing import StagedWriter, staged_name
@@ -111,6 +111,7 @@ class MemoryBlobs:
         self._capacity = capacity
         self._appends = appends
         self._marker: str | None = None
+        self._marks: dict[str, str] = {}
         self._open = False
 
     def check_writable(self) -> None:
@@ -221,6 +222,15 @@ class MemoryBlobs:
     async def staged(self) -> list[str]:
         """Return the names of all staged uploads. See port.Staging."""
         return list(self.uploads)
+
+    async def mark(self, name: str) -> str | None:
+        """Return a mark. See port.BlobStore."""
+        return self._marks.get(check_mark(name))
+
+    async def set_mark(self, name: str, text: str) -> None:
+        """Set a mark. See port.BlobStore."""
+        self.check_writable()
+        self._marks[check_mark(name)] = check_mark_text(text)
 
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""

@@ -1,6 +1,7 @@
 """The blob store in a bucket: S3 and what is like it, Google Cloud Storage, Azure Blob Storage. See port.BlobStore.
 
     PREFIX/holdfast-store   the id of the installation that this store belongs to
+    PREFIX/holdfast-NAME    marks
     PREFIX/objects/KEY      objects
 
 It has no staging: nothing can be appended to in a bucket. It may be shared by any number of nodes.
@@ -23,7 +24,7 @@ from contextlib import aclosing
 
 from holdfast.blobs.bucket import Absent, Bucket, PastEnd, not_there
 from holdfast.blobs.errors import BlobError, ForeignStore, Missing, Unavailable
-from holdfast.blobs.key import check_installation, check_key, is_key
+from holdfast.blobs.key import check_installation, check_key, check_mark, check_mark_text, is_key
 from holdfast.blobs.object_url import parse_bucket_url
 from holdfast.blobs.pieces import Pieces
 from holdfast.blobs.port import BLOCK, Received, check_range, check_seconds
@@ -256,6 +257,24 @@ class ObjectBlobs:
         except Absent:
             raise not_there() from None
 
+    async def mark(self, name: str) -> str | None:
+        """Return a mark. See port.BlobStore."""
+        try:
+            return (await self._bucket.get(self._mark(name))).decode(errors="replace").strip()
+        except Absent:
+            await self._check_there()
+            return None
+
+    async def set_mark(self, name: str, text: str) -> None:
+        """Set a mark. See port.BlobStore."""
+        path = self._mark(name)
+        check_mark_text(text)
+        self._check_writable()
+        try:
+            await self._bucket.put(path, f"{text}\n".encode())
+        except Absent:
+            raise not_there() from None
+
     def free(self) -> int:
         """Return a very large number: nobody knows how much a bucket takes. See port.BlobStore."""
         self._check_writable()
@@ -265,6 +284,9 @@ class ObjectBlobs:
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_key(key)}"
+
+    def _mark(self, name: str) -> str:
+        return self._marker.removesuffix("store") + check_mark(name)
 
     def _check_writable(self) -> None:
         if self._stopped is not None:

@@ -105,6 +105,29 @@ class Shelf:
         with translated():
             return [name for name in self._files.listdir(self._volume.uploads) if is_name(name)]
 
+    def mark(self, name: str) -> str | None:
+        """Return a mark. See BlobStore.mark."""
+        with translated():
+            found = self._volume.read_line(self._volume.mark(name))
+        if found is None:
+            self._volume.check_there()
+        return found
+
+    def set_mark(self, name: str, text: str) -> None:
+        """Set a mark: written aside, then renamed. See BlobStore.set_mark."""
+        self._volume.check_writable()
+        path = self._volume.mark(name)
+        with translated():
+            fd = self._volume.open_locked(f"{path}.new", create=True, wait=True)
+            try:
+                self._files.ftruncate(fd, 0)
+                write_all(self._files, fd, [f"{text}\n".encode()], 0)
+                self._volume.sync(fd)
+                self._files.rename(f"{path}.new", path)
+            finally:
+                let_go(self._files, fd)
+        self._volume.sync_dir(self._volume.root)
+
     def _try_unlink(self, path: str) -> None:
         try:
             self._files.unlink(path)

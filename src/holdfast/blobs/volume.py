@@ -1,6 +1,7 @@
 """The directory of a local store: its layout, its marker, its locks, and when it stops acknowledging.
 
     .holdfast-store     the id of the installation that this store belongs to
+    .holdfast-NAME      marks; what ends in .new is one being written
     uploads/NAME        staged uploads; `put.KEY` are those of `put`, not listed, cleared at open when nobody holds them
     objects/00..ff/KEY  objects, in the directory of the last two digits of their key
 
@@ -36,6 +37,10 @@ class Volume:
         self._installation: str | None = None
         self._stopped: str | None = "The blob store is not open."
         self._sync_failed = False
+
+    def mark(self, name: str) -> str:
+        """Return the path of mark `name` (checked by the caller)."""
+        return f"{self.root}/.holdfast-{name}"
 
     def upload(self, name: str) -> str:
         """Return the path of staged upload `name` (checked by the caller)."""
@@ -123,8 +128,12 @@ class Volume:
                     self.unlink_locked(self.upload(name))
 
     def _read_marker(self) -> str | None:
+        return self.read_line(self._marker)
+
+    def read_line(self, path: str) -> str | None:
+        """Return the one line of a small file, None where there is none."""
         try:
-            fd = self.files.open(self._marker, os.O_RDONLY)
+            fd = self.files.open(path, os.O_RDONLY)
         except FileNotFoundError:
             return None
         try:
