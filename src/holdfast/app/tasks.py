@@ -17,7 +17,10 @@ from holdfast.jobs.model import Later, Priority
 from holdfast.jobs.run import Run, Task
 from holdfast.jobs.schedule import Schedule
 from holdfast.jobs.service import Jobs
+from holdfast.registry.rotation.service import KIND as ROTATE_KEYS
+from holdfast.registry.rotation.service import Rotation
 from holdfast.registry.sweep.service import Sweep
+from holdfast.telemetry.events import make_events
 
 SWEEP = "sweep"
 FORGET_JOBS = "forget-jobs"
@@ -41,7 +44,9 @@ def tasks(settings: Settings, engines: Engines) -> Mapping[str, Task]:
         kept = settings.jobs.history // timedelta(microseconds=1)
         await Jobs(run.db).forget(run.db.now() - kept)
 
-    known: dict[str, Task] = {SWEEP: sweep, FORGET_JOBS: forget_jobs}
+    events = make_events(settings.log.level, settings.log.format)
+    rotation = Rotation(engines.db, engines.master, events)
+    known: dict[str, Task] = {SWEEP: sweep, FORGET_JOBS: forget_jobs, ROTATE_KEYS: rotation.run}
     return {kind: _patient(task) for kind, task in known.items()}
 
 

@@ -17,6 +17,7 @@ from holdfast.cli.doctor import doctor
 from holdfast.cli.jobs import jobs
 from holdfast.cli.migrate import migrate
 from holdfast.cli.nodes import nodes, read_only
+from holdfast.cli.rotate_keys import rotate_keys
 from holdfast.cli.serve import serve
 from holdfast.cli.tls import tls
 from holdfast.cli.verify import verify
@@ -39,7 +40,7 @@ def main() -> None:
     """Holdfast, a self-hosted container registry."""
 
 
-for verb in (serve, worker, jobs, doctor, verify, config, tls, admin, migrate, nodes, read_only):
+for verb in (serve, worker, jobs, doctor, verify, config, tls, admin, migrate, nodes, read_only, rotate_keys):
     main.add_command(verb)
 
 

@@ -220,13 +220,13 @@ async def _end(unit: Unit, place: _Place, mark: str | None) -> list[int]:
 
 
 async def uses(db: Database) -> dict[int, int]:
-    """How many pieces of content and uploads are encrypted by each generation."""
+    """How many pieces of content and uploads are encrypted by each generation; those in clear under 0."""
     row = await db.one(store.LAST_CONTENT)
     last = row.id if row is not None else 0
     found: Counter[int] = Counter()
     for after in range(0, last, SPAN):
         for use in await db.all(store.CONTENT_USE, after=after, until=min(after + SPAN, last)):
-            found[generation_of(use.generation)] += use.total
+            found[generation_of(use.generation or b"")] += use.total
     for use in await db.all(store.UPLOAD_USE):
-        found[generation_of(use.generation)] += use.total
+        found[generation_of(use.generation or b"")] += use.total
     return dict(found)

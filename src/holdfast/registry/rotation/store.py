@@ -33,9 +33,9 @@ class LastId(NamedTuple):
 
 
 class UseRow(NamedTuple):
-    """How many rows use a generation, in its two bytes."""
+    """How many rows use a generation, in its two bytes; None: they are stored in clear."""
 
-    generation: bytes
+    generation: bytes | None
     total: int
 
 
@@ -61,15 +61,15 @@ REWRAP_UPLOAD = Command("update upload set wrapped_key = :wrapped where id = :id
 CONTENT_USE = Query(
     """
     select substr(wrapped_key, 1, 2) as generation, count(*) as total from content
-    where id > :after and id <= :until and wrapped_key is not null
-    group by substr(wrapped_key, 1, 2) order by 1
+    where id > :after and id <= :until and state <> 2
+    group by substr(wrapped_key, 1, 2)
     """,
     UseRow,
 )
 UPLOAD_USE = Query(
     """
     select substr(wrapped_key, 1, 2) as generation, count(*) as total from upload
-    where wrapped_key is not null group by substr(wrapped_key, 1, 2) order by 1
+    where received >= 0 group by substr(wrapped_key, 1, 2)
     """,
     UseRow,
 )
