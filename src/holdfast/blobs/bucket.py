@@ -184,6 +184,8 @@ def _meaning(error: Exception, *, writing: bool) -> Exception:
     code = _CODE.search(said)
     if status and status.group(1) == "416":
         return PastEnd()
+    if status and status.group(1) == "404":
+        return not_there()
     why = " ".join(found.group(1) for found in (status, code) if found)
     if writing and ((code and code.group(1) in _FULL) or (status and status.group(1) == "507")):
         return Full(f"The bucket takes no more ({why}).")
