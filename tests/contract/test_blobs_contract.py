@@ -255,6 +255,22 @@ def test_what_comes_after_the_last_checkpoint_is_cut_off(place: Place) -> None:
     place.run(scenario)
 
 
+def test_what_is_staged_can_be_read(place: Place) -> None:
+    async def scenario(store: BlobStore) -> None:
+        first = await stage(store, "up", LONG)
+        async with staging(store).receive("up", "sha256", at=first.size, state=first.state) as receiver:
+            await receiver.write(b"not acknowledged")
+            for start, end in ((0, first.size), (5, first.size - 5), (7, 7), (0, 0)):
+                read = [piece async for piece in staging(store).chunks_staged("up", start, end)]
+                assert b"".join(read) == LONG[start:end]
+                assert all(len(piece) <= BLOCK for piece in read)
+        for name, end in (("up", first.size + 1), ("never", 1)):
+            with pytest.raises(Lost):
+                _ = [piece async for piece in staging(store).chunks_staged(name, 0, end)]
+
+    place.run(scenario)
+
+
 def test_an_empty_upload_can_be_checkpointed(place: Place) -> None:
     async def scenario(store: BlobStore) -> None:
         async with staging(store).receive("up", "sha256") as receiver:

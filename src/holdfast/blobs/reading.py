@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -51,11 +51,24 @@ class Reader:
             data = await self._threads.run(lambda: self._read(key, start, end))
         return data
 
-    async def chunks(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+    def chunks(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield a range of any length."""
+        return self._stream(self._volume.object(key), self._volume.missing, start, end)
+
+    async def chunks_staged(self, name: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield a range of a staged upload."""
+        try:
+            async with aclosing(self._stream(self._volume.upload(name), self._volume.lost, start, end)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except Missing:
+            raise Lost from None
+
+    async def _stream(
+        self, path: str, absent: Callable[[], BlobError], start: int, end: int
+    ) -> AsyncGenerator[bytes, None]:
         check_range(start, end)
-        path = self._volume.object(key)
-        async with self._opened(path, self._volume.missing) as file:
+        async with self._opened(path, absent) as file:
             with self._pieces:
                 while start < end:
                     size = min(self._pieces.size, end - start)
