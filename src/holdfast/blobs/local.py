@@ -153,6 +153,10 @@ class LocalBlobs:
         check_algorithm(algorithm)
         return await self._reader.digest(check_key(key), algorithm)
 
+    def chunks_staged(self, name: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield a range of a staged upload. See port.Staging."""
+        return self._reader.chunks_staged(check_name(name), start, end)
+
     async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
         """Return the digest of a staged upload's beginning. See port.Staging."""
         check_algorithm(algorithm)

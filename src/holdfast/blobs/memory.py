@@ -245,6 +245,15 @@ class MemoryBlobs:
             raise Missing
         return f"{algorithm}:{hashlib.new(algorithm, self._objects[key]).hexdigest()}"
 
+    async def chunks_staged(self, name: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield a range of a staged upload. See port.Staging."""
+        check_range(start, end)
+        data = self.uploads.get(check_name(name), b"")
+        if name not in self.uploads or len(data) < end:
+            raise Lost
+        for at in range(start, end, BLOCK):
+            yield bytes(data[at : min(at + BLOCK, end)])
+
     async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
         """Return the digest of a staged upload's beginning. See port.Staging."""
         check_algorithm(algorithm)

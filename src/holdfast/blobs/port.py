@@ -151,6 +151,11 @@ class Staging(Protocol):
         """Return the names of all staged uploads, with and without receiver. Raises Unavailable."""
         ...
 
+    def chunks_staged(self, name: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """Yield bytes `start` to `end` of staged upload `name`, all of them covered by a checkpoint, in chunks of at
+        most BLOCK; close it (`aclose`) if not read out. Raises Lost if it has fewer, Unavailable."""
+        ...
+
     async def digest_staged(self, name: str, algorithm: str, length: int) -> str:
         """Return the digest of the first `length` bytes of staged upload `name`. Raises Lost if it has fewer."""
         ...
