@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli.program import holdfast
-from tests.serving import Server, running_server
+from tests.serving import Server, pause, running_server
 
 PATIENCE = 30.0
 ALERT, HANDSHAKE = 0x15, 0x16
@@ -102,3 +105,44 @@ def test_plain_http_gets_no_answer(server: Server) -> None:
 
 def test_the_banner_says_https(server: Server) -> None:
     assert f" at https://127.0.0.1:{server.port}" in server.stdout_text()
+
+
+def served(server: Server) -> bytes:
+    """The certificate that a new connection is shown (DER)."""
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as plain,
+        anyone.wrap_socket(plain) as connection,
+    ):
+        shown = connection.getpeercert(binary_form=True)
+        assert shown is not None
+        return shown
+
+
+def test_a_renewed_certificate_is_served_without_a_restart_and_a_wrong_one_is_not(tmp_path: Path) -> None:
+    holdfast(tmp_path, "tls", "init", "127.0.0.1")
+    certificate, key = tmp_path / "tls/server.crt", tmp_path / "tls/server.key"
+    with running_server(tmp_path, "--tls-cert", str(certificate), "--tls-key", str(key)) as server:
+        before = served(server)
+        good = certificate.read_bytes(), key.read_bytes()
+        certificate.write_bytes(b"half of a certif")
+        os.kill(server.pid, signal.SIGHUP)
+        until(lambda: "the TLS files changed and cannot be used, the old ones stay" in server.log_text())
+        assert served(server) == before
+        certificate.write_bytes(good[0])
+        holdfast(tmp_path, "tls", "init", "127.0.0.1")
+        assert (certificate.read_bytes(), key.read_bytes()) != good
+        until(lambda: served(server) != before)
+        answer = http.client.HTTPSConnection("127.0.0.1", server.port, context=trusting(server), timeout=PATIENCE)
+        answer.request("GET", "/v2/", headers={"Authorization": server.admin.basic})
+        assert answer.getresponse().status == 200
+        answer.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait, bounded, for what another process does."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        pause(0.05)

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
@@ -27,6 +28,7 @@ from granian.server.mp import MPServer
 from holdfast.app.application import Application
 from holdfast.app.banner import print_banner
 from holdfast.app.build import build, first_start
+from holdfast.app.certificates import Certificates
 from holdfast.app.config import Settings
 from holdfast.app.datadir import BEAT, DataDirectory
 from holdfast.app.engines import needs_directory
@@ -49,8 +51,9 @@ def serve(settings: Settings) -> int:
         if needs_directory(settings):
             directory.prepare()
             directory.lock()
+        certificates = _certificates(settings)
         password = _first_start(settings, directory)
-    except (*FORESEEN, ChildFailed) as error:
+    except (*FORESEEN, ChildFailed, OSError) as error:
         directory.leave()
         sys.stderr.write(f"holdfast: cannot start: {error}\n")
         return 1
@@ -60,7 +63,10 @@ def serve(settings: Settings) -> int:
     if needs_directory(settings):
         heart.start()
     jobs = WorkerChild(settings)
-    server = _granian(settings, jobs.ask)
+    server = _granian(settings, jobs.ask, certificates)
+    if certificates is not None:
+        watch = (stopped, lambda: os.kill(os.getpid(), signal.SIGHUP))
+        threading.Thread(target=certificates.watch, args=watch, daemon=True).start()
     if settings.jobs.embedded:
         jobs.start()
     try:
@@ -102,11 +108,29 @@ def _release_signals() -> None:
 
 
 class _Server(MPServer):
-    """Granian, which says when it begins to stop."""
+    """Granian, which says when it begins to stop, and whose workers read `certificates`."""
 
-    def __init__(self, *args: Any, stops: Callable[[], None], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, stops: Callable[[], None], certificates: Certificates | None, **kwargs: Any) -> None:
         self._stops = stops
+        self._certificates = certificates
         super().__init__(*args, **kwargs)
+        if certificates is not None:
+            self.on_reload(self._renew)
+
+    def _renew(self) -> None:
+        """Before workers are replaced: what they are to read."""
+        if self._certificates is not None and self._certificates.renew():
+            context: Any = (*self.ssl_ctx[:1], *self._certificates.paths, *self.ssl_ctx[3:])
+            self.ssl_ctx = context
+
+    def build_ssl_context(self, cert: Path | None, *args: Any) -> None:
+        """The context of the workers: the copies of certificate and key."""
+        if cert is None or self._certificates is None:
+            super().build_ssl_context(cert, *args)
+            return
+        _, password, protocol, *_ = args
+        context: Any = (True, *self._certificates.paths, password, str(protocol), None, [], False)
+        self.ssl_ctx = context
 
     def shutdown(self, exit_code: int = 0) -> None:
         """End the workers; whoever else must end does so meanwhile."""
@@ -114,7 +138,16 @@ class _Server(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
 
-def _granian(settings: Settings, stops: Callable[[], None]) -> MPServer:
+def _certificates(settings: Settings) -> Certificates | None:
+    """The certificate and the key of the listener, if it speaks TLS. Raises OSError, `ssl.SSLError`."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    found = Certificates(settings.tls_cert, settings.tls_key)
+    found.read()
+    return found
+
+
+def _granian(settings: Settings, stops: Callable[[], None], certificates: Certificates | None) -> MPServer:
     multiprocessing.set_start_method("fork", force=True)
     _hold_signals_at_birth()
     tls = settings.tls_cert is not None
@@ -137,6 +170,7 @@ def _granian(settings: Settings, stops: Callable[[], None]) -> MPServer:
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, round(settings.stop_timeout.total_seconds())),
         stops=stops,
+        certificates=certificates,
     )
 
 
