@@ -5,7 +5,8 @@ bucket and credentials can all be what is missing. Every other failure is a `Blo
 said stays in its cause, for the log.
 
 Small calls and streams go through two clients: a small call that is not answered within a second is tried again and
-then fails, so a dead store is known in about two seconds; a stream may rest for ten, and go on for an hour.
+then fails, so a dead store is known in about two seconds; a stream may rest for ten, and go on for an hour; a part that
+was not answered in ten seconds is sent again once.
 No condition, no ETag and no version is ever sent or believed: not every store that speaks S3 keeps them.
 """
 
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -50,6 +51,18 @@ _FULL = frozenset(
 )
 
 
+class _Patience(NamedTuple):
+    """Seconds: without a byte, for a whole request, and until which a failed one is sent again (twice at most)."""
+
+    read: int
+    whole: int
+    again: int
+
+
+_SMALL = _Patience(read=1, whole=30, again=2)
+_STREAMS = _Patience(read=10, whole=3600, again=15)
+
+
 class Absent(Exception):
     """The store said 404: to whom that is news finds out what is missing."""
 
@@ -65,11 +78,11 @@ class Bucket:
     """
 
     def __init__(self, address: BucketAddress, public_endpoint: str | None = None) -> None:
-        self._small = _client(address, address.endpoint, read_timeout="1s", timeout="30s")
-        self._streams = _client(address, address.endpoint, read_timeout="10s", timeout="1h")
+        self._small = _client(address, address.endpoint, _SMALL)
+        self._streams = _client(address, address.endpoint, _STREAMS)
         self._public = self._small
         if public_endpoint is not None:
-            self._public = _client(address, check_endpoint(public_endpoint), read_timeout="1s", timeout="30s")
+            self._public = _client(address, check_endpoint(public_endpoint), _SMALL)
         self._signs = _signs(self._public)
 
     async def get(self, path: str) -> bytes:
@@ -194,19 +207,19 @@ def _meaning(error: Exception, *, writing: bool) -> Exception:
     return Unavailable(f"The bucket does not answer ({why or 'no connection, or none in time'}).")
 
 
-def _client(address: BucketAddress, endpoint: str | None, *, read_timeout: str, timeout: str) -> "Client":
+def _client(address: BucketAddress, endpoint: str | None, patience: _Patience) -> "Client":
     options: ClientConfig = {
         "allow_http": endpoint is not None and endpoint.startswith("http://"),
         "connect_timeout": "1s",
-        "read_timeout": read_timeout,
-        "timeout": timeout,
+        "read_timeout": timedelta(seconds=patience.read),
+        "timeout": timedelta(seconds=patience.whole),
         "user_agent": "holdfast",
     }
     if address.ca_file is not None:
         options["root_certificate"] = _certificates(address.ca_file)
     retry: RetryConfig = {
         "max_retries": 2,
-        "retry_timeout": timedelta(seconds=2),
+        "retry_timeout": timedelta(seconds=patience.again),
         "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(milliseconds=500)},
     }
     try:
