@@ -43,22 +43,44 @@ def examine(settings: Settings, describe: Describe) -> list[Check]:
     """
     wall, ticks = time.time(), time.monotonic()
     data = settings.data
-    checks = [check_writable(data), check_file_system(data)]
-    if checks[0].verdict is not Verdict.FAILED:
-        checks += [check_sync(data), check_direct(data), _check_database(data, describe)]
-    checks += [check_space(data, settings.storage.reserve), check_files(settings.uploads.streams)]
-    checks += [check_port(settings.listen, ours_may_run=True), *_tls(settings), check_clock(data, wall, ticks)]
+    checks = list(_directory(settings, describe)) if _needs_directory(settings) else []
+    checks += _servers(settings)
+    checks += [check_files(settings.uploads.streams), check_port(settings.listen, ours_may_run=True), *_tls(settings)]
+    checks.append(check_clock(data, wall, ticks))
     return checks
+
+
+def _directory(settings: Settings, describe: Describe) -> Iterator[Check]:
+    """The directory that holds the database, the objects, or both."""
+    data = settings.data
+    writable = check_writable(data)
+    yield writable
+    yield check_file_system(data)
+    if writable.verdict is not Verdict.FAILED:
+        yield check_sync(data)
+        yield check_direct(data)
+        if settings.database.url is None:
+            yield _check_database(data, describe)
+    yield check_space(data, settings.storage.reserve)
+
+
+def _servers(settings: Settings) -> Iterator[Check]:
+    """The servers that the settings name. Loaded here: an embedded registry needs none of their libraries."""
+    if settings.database.url is not None:
+        from holdfast.app.doctor_database import check_postgres
+
+        yield from check_postgres(settings)
+
+
+def _needs_directory(settings: Settings) -> bool:
+    return settings.database.url is None or settings.storage.url is None
 
 
 def obstacles(settings: Settings) -> list[Check]:
     """What a start must not go on without: directory, kind of file system, port, TLS files. Takes milliseconds."""
-    checks = [
-        check_writable(settings.data),
-        check_file_system(settings.data),
-        check_port(settings.listen, ours_may_run=False),
-    ]
-    checks += _tls(settings)
+    checks = [check_port(settings.listen, ours_may_run=False), *_tls(settings)]
+    if _needs_directory(settings):
+        checks = [check_writable(settings.data), check_file_system(settings.data), *checks]
     return [each for each in checks if each.verdict is Verdict.FAILED]
 
 
