@@ -136,6 +136,13 @@ class DataDirectory:
             raise DataDirectoryError(f"{self.master_key} cannot be read: {error.strerror}") from error
         return parse_master_keys(text)
 
+    def adopt_master_key(self, path: Path) -> None:
+        """Keep a copy of the master key file at `path` as `master.key`. Raises `DataDirectoryError`."""
+        try:
+            _write_durably(self.master_key, path.read_text(errors="replace"))
+        except OSError as error:
+            raise DataDirectoryError(f"{path} cannot be copied to {self.root}: {error.strerror}") from error
+
 
 def _boot_id() -> str:
     """What tells this host from another one: containers of one host share it."""

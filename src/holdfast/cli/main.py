@@ -16,6 +16,7 @@ from holdfast.cli.config import config
 from holdfast.cli.doctor import doctor
 from holdfast.cli.jobs import jobs
 from holdfast.cli.migrate import migrate
+from holdfast.cli.migrate_storage import migrate_storage
 from holdfast.cli.nodes import nodes, read_only
 from holdfast.cli.rotate_keys import rotate_keys
 from holdfast.cli.serve import serve
@@ -40,7 +41,21 @@ def main() -> None:
     """Holdfast, a self-hosted container registry."""
 
 
-for verb in (serve, worker, jobs, doctor, verify, config, tls, admin, migrate, nodes, read_only, rotate_keys):
+for verb in (
+    serve,
+    worker,
+    jobs,
+    doctor,
+    verify,
+    config,
+    tls,
+    admin,
+    migrate,
+    migrate_storage,
+    nodes,
+    read_only,
+    rotate_keys,
+):
     main.add_command(verb)
 
 

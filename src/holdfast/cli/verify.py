@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -170,7 +170,20 @@ def _make_display() -> Lines | Bar:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def describe(progress: Progress, seconds: float) -> str:
+class Measured(Protocol):
+    """How far a stage is. `unit`: B for bytes, else empty."""
+
+    @property
+    def stage(self) -> str: ...  # noqa: D102
+    @property
+    def done(self) -> int: ...  # noqa: D102
+    @property
+    def total(self) -> int: ...  # noqa: D102
+    @property
+    def unit(self) -> str: ...  # noqa: D102
+
+
+def describe(progress: Measured, seconds: float) -> str:
     """How far, how fast, and how long yet, in words."""
     done, total = progress.done, max(progress.total, progress.done)
     text = f"{progress.stage} {_amount(done, progress.unit)} of {_amount(total, progress.unit)}"

@@ -26,12 +26,11 @@ _DANGLING = 'select "table", parent, count(*) from pragma_foreign_key_check grou
 class SqliteTables:
     """The file at `path`, whose schema was laid."""
 
-    def __init__(self, path: str, *, readonly: bool) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._connection = connect(path, readonly=readonly)
+        self._connection = connect(path)
         self._lock: int | None = None
-        if not readonly:
-            self._connection.execute("pragma foreign_keys = off")
+        self._connection.execute("pragma foreign_keys = off")
 
     async def describe(self) -> dict[str, Table]:
         """All tables. See transfer.Tables."""

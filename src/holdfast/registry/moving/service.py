@@ -30,6 +30,8 @@ MOVED = "moved to another house: this one takes no more writes"
 PASSES = 6
 FEW_ROWS, FEW_OBJECTS, FEW_BYTES = 2000, 20, 64 << 20
 """A pass that brings no more than this is followed by the last one."""
+_GUARD = "guard"
+"""The mark of a store that its sweepers go by (registry/sweep): it belongs to the rows that move."""
 _OWN = frozenset({"moving", "moving_object", "moving_upload", "moving_constraint"})
 _LAID = frozenset({"policy"})
 """Tables of an empty schema that hold a row."""
@@ -217,15 +219,20 @@ class Move:
             await self._claim()
 
     async def _check(self) -> dict[str, int]:
-        """Compare what the last pass left. Raises `MoveError`, `DatabaseError`."""
+        """Compare what the last pass left, and bring what is no row and no object. Raises `MoveError`,
+        `DatabaseError`, `BlobError`."""
         self._begin("comparing", 0)
         tables: dict[str, int] = {}
         if self._moves_rows:
             tables = await self._transfer.check()
             await self._transfer.bring_counters()
             await self._new.tables.join_references()
-        if self._moves_objects and (left := await self._copying.left()):
-            raise MoveError(f"not everything was copied: {', '.join(left[:3])}")
+        if self._moves_objects:
+            if left := await self._copying.left():
+                raise MoveError(f"not everything was copied: {', '.join(left[:3])}")
+            guard = await self._old.objects.blobs.mark(_GUARD)
+            if guard is not None:
+                await self._new.objects.blobs.set_mark(_GUARD, guard)
         return tables
 
     async def _settle_in(self, origin: store.Installation) -> None:
