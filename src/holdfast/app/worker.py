@@ -19,6 +19,7 @@ import time
 import traceback
 from contextlib import suppress
 
+from holdfast import __version__
 from holdfast.access.errors import MasterKeyAway, WrongMasterKey
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectoryError
@@ -27,6 +28,7 @@ from holdfast.app.tasks import SCHEDULES, tasks
 from holdfast.app.upkeep import renew_keys
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError
+from holdfast.db.nodes import Pulse
 from holdfast.jobs.worker import Worker
 from holdfast.telemetry.events import make_events
 
@@ -38,17 +40,17 @@ _SETTLE = 15.0
 _FIRST_DESCRIPTOR, _MOST_DESCRIPTORS = 3, 1 << 20
 
 
-def run(settings: Settings) -> int:
-    """Work until told to stop; returns the exit status."""
+def run(settings: Settings, *, alone: bool = True) -> int:
+    """Work until told to stop; returns the exit status. `alone`: as a node of its own, not as a part of a server."""
     try:
-        asyncio.run(_work(settings))
+        asyncio.run(_work(settings, alone=alone))
     except FORESEEN as error:
         sys.stderr.write(f"holdfast: worker: {error}\n")
         return 1
     return 0
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, *, alone: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _STOPS:
@@ -56,7 +58,9 @@ async def _work(settings: Settings) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     events = make_events(settings.log.level, settings.log.format)
     async with engines(settings) as opened:
-        keys = asyncio.create_task(renew_keys(opened.objects, events))
+        upkeep = [asyncio.create_task(renew_keys(opened.objects, events))]
+        if alone:
+            upkeep.append(asyncio.create_task(Pulse(opened.db, "worker", __version__).run()))
         worker = Worker(
             opened.db,
             tasks(settings, opened),
@@ -70,7 +74,9 @@ async def _work(settings: Settings) -> None:
         try:
             await worker.run(stop)
         finally:
-            keys.cancel()
+            for task in upkeep:
+                task.cancel()
+            await asyncio.gather(*upkeep, return_exceptions=True)
 
 
 class WorkerChild:
@@ -147,7 +153,7 @@ class WorkerChild:
             if os.getppid() == self._supervisor:
                 gc.freeze()  # what is shared with the supervisor stays shared
                 os.closerange(_FIRST_DESCRIPTOR, min(_MOST_DESCRIPTORS, os.sysconf("SC_OPEN_MAX")))
-                status = run(self._settings)
+                status = run(self._settings, alone=False)
         except BaseException:  # nothing may return into the parent's code
             traceback.print_exc()
         finally:
