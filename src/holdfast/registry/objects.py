@@ -41,6 +41,12 @@ class Seal:
             return data
         return self._envelope.seal_inline(self._key, binding, data)
 
+    def open(self, binding: str, data: bytes) -> bytes:
+        """What `close` was given. Raises `Corrupt`."""
+        if self._envelope is None or self._key is None:
+            return data
+        return self._envelope.open_inline(self._key, binding, data)
+
 
 class Objects:
     """The installation's content. `envelope` opens what is sealed, None when nothing can be; `sealing`: whether what

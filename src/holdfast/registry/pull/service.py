@@ -160,6 +160,7 @@ class Pull:
             except Missing:
                 moved = await self._moved(permit, found)
                 if moved is None:
+                    await self._mark_damaged(permit, found.content_id, found.digest, found.stored.key)
                     raise
                 found = moved
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from holdfast.access.errors import StalePermit
+from holdfast.blobs.errors import Corrupt
 from holdfast.blobs.key import new_key
 from holdfast.blobs.port import Staging
 from holdfast.db.errors import Full, ReadOnly
@@ -85,9 +86,10 @@ async def add_object(
         coming.check(0)
         yield None
         return
+    state = _opened(seal, session, coming.state)
     # Without the state of what came before there is nothing to hash on from: the closing request reads it all, once.
-    algorithm = session.algorithm if coming.state is not None or coming.start == 0 else None
-    async with seal.store.create(key, algorithm, state=coming.state, size=coming.length) as writer:
+    algorithm = session.algorithm if state is not None or coming.start == 0 else None
+    async with seal.store.create(key, algorithm, state=state, size=coming.length) as writer:
         for piece in pieces:
             await writer.write(piece)
         async for piece in coming.body:
@@ -95,7 +97,25 @@ async def add_object(
         coming.check(writer.written)
         got = await writer.finish()
     try:
-        yield Taken(coming.start + got.size, got.digest, got.state, Segment(key, got.size))
+        yield Taken(coming.start + got.size, got.digest, _closed(seal, session, got.state), Segment(key, got.size))
     except NOTHING_STORED:
         await objects.blobs.delete(key)
         raise
+
+
+# The state of a hash holds the bytes of the block that is not full yet: it is encrypted as they are.
+
+
+def _closed(seal: Seal, session: Session, state: bytes | None) -> bytes | None:
+    return None if state is None else seal.close(_binding(session), state)
+
+
+def _opened(seal: Seal, session: Session, state: bytes | None) -> bytes | None:
+    try:
+        return None if state is None else seal.open(_binding(session), state)
+    except Corrupt:
+        return None  # it saves a reading, nothing more
+
+
+def _binding(session: Session) -> str:
+    return f"{session.name} hash state"
