@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tests.databases import lay_database, open_at
+
 from holdfast.access.accounts import ensure_administrator
 from holdfast.access.store import POLICY_CHANGED
-from holdfast.db.migrate import migrate
 from holdfast.db.port import Database, Unit
 from holdfast.db.query import Command
-from holdfast.db.sqlite import SqliteDatabase
 
 T = TypeVar("T")
 PASSWORD = "correct-horse-battery"
@@ -34,9 +34,7 @@ def with_admin(tmp_path: Path, scenario: Callable[[Database], Awaitable[T]]) -> 
     """Run `scenario` on a fresh database whose one account is `admin` with `PASSWORD`."""
 
     async def main() -> T:
-        path = str(tmp_path / "holdfast.db")
-        migrate(path)
-        db = SqliteDatabase(path)
+        db = await open_at(lay_database(str(tmp_path / "holdfast.db")))
         try:
             await ensure_administrator(db, PASSWORD)
             return await scenario(db)

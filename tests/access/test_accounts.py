@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import pytest
 from tests.access.place import PASSWORD, with_admin
+from tests.databases import database_at, lay_database
 
 from holdfast.access.accounts import ensure_administrator, reset_password
 from holdfast.access.installation import installation_id
 from holdfast.access.password import matches
-from holdfast.db.migrate import migrate
 from holdfast.db.port import Database
 from holdfast.db.query import Query
-from holdfast.db.sqlite import SqliteDatabase
+from holdfast.db.session import system_clock
 
 
 class Account(NamedTuple):
@@ -34,10 +34,8 @@ async def the_account(db: Database) -> Account:
     return found
 
 
-def fresh(tmp_path: Path) -> SqliteDatabase:
-    path = str(tmp_path / "holdfast.db")
-    migrate(path)
-    return SqliteDatabase(path)
+def fresh(tmp_path: Path) -> Database:
+    return database_at(lay_database(str(tmp_path / "holdfast.db")), system_clock)
 
 
 def test_the_first_start_makes_the_administrator_and_tells_its_password_once(tmp_path: Path) -> None:

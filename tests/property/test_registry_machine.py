@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.databases import lay_database
 from tests.property.registry_invariants import broken
 from tests.property.registry_model import BLOBS, MANIFESTS, UNIVERSE, Repository
 from tests.registry.house import LEASE, SETTINGS, WINDOW, Clock, House
 
 from holdfast.blobs.memory import MemoryBlobs
-from holdfast.db.migrate import migrate
 from holdfast.oci.name import Tag
 from holdfast.registry.errors import (
     BlobsMissing,
@@ -63,14 +63,14 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        migrate(self.path)
+        self.target = lay_database(self.path)
         self.run(self.blobs.open("machine"))
         self.house = self.open()
         self.house.sql("insert into setting values ('sparse', ?, 'true')", SPARSE_INDEXES)
 
     def open(self) -> House:
         async def make() -> House:
-            return House(self.path, self.blobs, replace(SETTINGS, inline_limit=INLINE), self.clock)
+            return House(self.target, self.blobs, replace(SETTINGS, inline_limit=INLINE), self.clock)
 
         return self.run(make())
 

@@ -1,7 +1,7 @@
 """The upload state machine against a reference model: whatever a client does, a session holds what was acknowledged.
 
-The real use-cases run in this process over SQLite, once with blobs in memory and once with local files. The model is a
-dictionary: what each session holds, and which blobs were made.
+The real use-cases run in this process over SQLite: with blobs that can be appended to and with blobs that cannot, as in
+a bucket, in clear and encrypted. The model is a dictionary: what each session holds, and which blobs were made.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.databases import lay_database, open_at
 
 from holdfast.access.model import UNCHECKED, PullPermit, PushPermit, Subject
+from holdfast.blobs.envelope import Envelope
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.memory import MemoryBlobs
 from holdfast.blobs.port import BlobStore
-from holdfast.db.migrate import migrate
-from holdfast.db.sqlite import SqliteDatabase
+from holdfast.db.query import Query
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.errors import (
@@ -45,6 +46,7 @@ SETTINGS = RegistrySettings(inline_limit=INLINE, reserve=0)
 WHO = Subject(7, "somebody")
 PUSH = PushPermit(WHO, RepositoryName.parse("team/app"), UNCHECKED, "test")
 PULL = PullPermit(WHO, PUSH.repository, UNCHECKED, "test")
+KEYS = {1: bytes(range(32))}
 STRANGERS = (
     PushPermit(WHO, RepositoryName.parse("team/other"), UNCHECKED, "test"),
     PushPermit(Subject(8, "another"), PUSH.repository, UNCHECKED, "test"),
@@ -52,6 +54,14 @@ STRANGERS = (
 # Around what stays in the database, around a block of the store, and nothing.
 SIZES = st.sampled_from([0, 1, 7, INLINE - 1, INLINE, INLINE + 1, 500, 5000, (1 << 20) + 3])
 ALGORITHMS = st.sampled_from(["sha256", "sha256", "sha384", "sha512"])
+
+
+class Key(NamedTuple):
+    key: str
+
+
+IN_USE = Query("select key from content where key is not null union select key from segment", Key)
+TO_GO = Query("select key from doomed", Key)
 
 
 class Left(Exception):
@@ -84,9 +94,10 @@ async def body(data: bytes, cuts: int, *, leaves: bool = False) -> AsyncIterator
 
 
 class Uploads(RuleBasedStateMachine):
-    """The machine; `store` is what the two tests differ in."""
+    """The machine; `store` and `sealing` are what the tests differ in."""
 
     sessions = Bundle("sessions")
+    sealing = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,15 +131,16 @@ class Uploads(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        migrate(self._path)
+        self._target = lay_database(self._path)
         self._blobs = self.store(str(Path(self._directory.name) / "store"))
         self.run(self._blobs.open("installation"))
         self._start()
 
     def _start(self) -> None:
-        self._db = SqliteDatabase(self._path)
-        self._uploads = Upload(self._db, Objects(self._blobs), SETTINGS, SessionSigner(bytes(32)))
-        self._pulls = Pull(self._db, Objects(self._blobs), SETTINGS)
+        self._db = self.run(open_at(self._target))
+        objects = Objects(self._blobs, Envelope(KEYS), sealing=self.sealing)
+        self._uploads = Upload(self._db, objects, SETTINGS, SessionSigner(bytes(32)))
+        self._pulls = Pull(self._db, objects, SETTINGS)
 
     @rule()
     @precondition(lambda self: self.known)
@@ -290,12 +302,22 @@ class Uploads(RuleBasedStateMachine):
         for digest, data in self.stored.items():
             assert self.run(self._read(digest)) == data
         if hasattr(self, "_blobs"):
-            assert self._blobs.staging is not None
-            assert self.run(self._blobs.staging.staged()) == []
+            if self._blobs.staging is not None:
+                assert self.run(self._blobs.staging.staged()) == []
+            self.run(self._nothing_is_left_over())
             self.run(self._db.close())
             self.run(self._blobs.close())
         self._runner.close()
         self._directory.cleanup()
+
+    async def _nothing_is_left_over(self) -> None:
+        """Every object is content's, or is to be deleted; no session has any left."""
+        pages = self._blobs.keys()
+        there = {key async for page in pages for key in page}
+        in_use = {row.key for row in await self._db.all(IN_USE)}
+        to_go = {row.key for row in await self._db.all(TO_GO)}
+        assert in_use <= there <= in_use | to_go
+        assert not in_use & to_go
 
     async def _read(self, digest: Digest) -> bytes:
         blob = await self._pulls.blob(PULL, digest)
@@ -318,8 +340,42 @@ class UploadsOnDisk(Uploads):
         return LocalBlobs(root)
 
 
+class UploadsOfObjects(Uploads):
+    """With blobs that cannot be appended to."""
+
+    def store(self, root: str) -> BlobStore:
+        return MemoryBlobs(appends=False)
+
+
+class UploadsSealed(UploadsInMemory):
+    """Encrypted, whether or not the store can be appended to."""
+
+    sealing = True
+
+
+class UploadsSealedAsTheyCome(Uploads):
+    """With encryption switched on and off while sessions go on."""
+
+    def store(self, root: str) -> BlobStore:
+        return MemoryBlobs()
+
+    @rule(sealing=st.booleans())
+    @precondition(lambda self: self.known)
+    def switch(self, sealing: bool) -> None:
+        """Another process takes over, with another setting."""
+        self.sealing = sealing
+        self.run(self._db.close())
+        self._start()
+
+
 _COMMON = settings(deadline=None, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow])
 TestUploadsInMemory = UploadsInMemory.TestCase
 TestUploadsInMemory.settings = settings(_COMMON, max_examples=40)
 TestUploadsOnDisk = UploadsOnDisk.TestCase
 TestUploadsOnDisk.settings = settings(_COMMON, max_examples=15)
+TestUploadsOfObjects = UploadsOfObjects.TestCase
+TestUploadsOfObjects.settings = settings(_COMMON, max_examples=40)
+TestUploadsSealed = UploadsSealed.TestCase
+TestUploadsSealed.settings = settings(_COMMON, max_examples=20)
+TestUploadsSealedAsTheyCome = UploadsSealedAsTheyCome.TestCase
+TestUploadsSealedAsTheyCome.settings = settings(_COMMON, max_examples=20)

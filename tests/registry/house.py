@@ -1,6 +1,7 @@
-"""A whole registry in one process for tests: the real use-cases over a SQLite file, and a clock that tests move.
+"""A whole registry in one process for tests: the real use-cases over a database, and a clock that tests move.
 
-`House.sql` reads (and damages) the tables directly, through a connection of its own.
+The database is a SQLite file, or PostgreSQL where `HOLDFAST_TEST_PAIR` names a cluster. `House.sql` reads (and
+damages) the tables directly, through a connection of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
+from tests.databases import Tables, database_at, lay_database
 
 from holdfast.access.model import (
     UNCHECKED,
@@ -24,8 +25,6 @@ from holdfast.access.model import (
 )
 from holdfast.blobs.memory import MemoryBlobs
 from holdfast.blobs.port import BlobStore, Staging
-from holdfast.db.migrate import migrate
-from holdfast.db.sqlite import SqliteDatabase
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, Tag
 from holdfast.registry.deletion.service import Deletion
@@ -71,11 +70,11 @@ class Clock:
 class House:
     """The use-cases of one process, and permits for `who` at policy version `version`."""
 
-    def __init__(self, path: str, blobs: BlobStore, settings: RegistrySettings, clock: Clock) -> None:
+    def __init__(self, target: str, blobs: BlobStore, settings: RegistrySettings, clock: Clock) -> None:
         self.clock = clock
         self.settings = settings
         self.blobs = blobs
-        self.db = SqliteDatabase(path, clock=clock)
+        self.db = database_at(target, clock)
         self.objects = Objects(blobs)
         self.pulls = Pull(self.db, self.objects, settings)
         self.pushes = Push(self.db, self.objects, settings)
@@ -86,8 +85,7 @@ class House:
         self.sweep = Sweep(self.db, blobs, settings)
         self.who = WHO
         self.version = UNCHECKED
-        self._path = path
-        self._connection: apsw.Connection | None = None
+        self._tables = Tables(target)
 
     # -- permits ---------------------------------------------------------------------------------------------------
 
@@ -158,11 +156,7 @@ class House:
 
     def sql(self, statement: str, *values: object) -> list[Any]:
         """Run a statement beside the registry; rows of one column come as their values."""
-        if self._connection is None:
-            self._connection = apsw.Connection(self._path)
-            self._connection.set_busy_timeout(10_000)
-        rows = list(self._connection.execute(statement, values))
-        return [row[0] if len(row) == 1 else row for row in rows]
+        return self._tables.sql(statement, *values)
 
     def id_of(self, what: bytes | str) -> int:
         """The id of content, by its bytes or its digest."""
@@ -203,8 +197,7 @@ class House:
 
     async def close(self) -> None:
         """End this process; the store of blobs stays open."""
-        if self._connection is not None:
-            self._connection.close()
+        self._tables.close()
         await self.db.close()
 
 
@@ -215,10 +208,9 @@ class Place:
     """A directory in which houses are opened one after the other, over the same data."""
 
     def __init__(self, root: Path) -> None:
-        self.path = str(root / "holdfast.db")
+        self.target = lay_database(str(root / "holdfast.db"))
         self.blobs: BlobStore = MemoryBlobs()
         self.clock = Clock()
-        migrate(self.path)
 
     def run(self, scenario: Scenario[T], **settings: object) -> T:
         """Run `scenario` in a house with these settings changed."""
@@ -226,7 +218,7 @@ class Place:
 
         async def main() -> T:
             await self.blobs.open("tests")
-            house = House(self.path, self.blobs, chosen, self.clock)
+            house = House(self.target, self.blobs, chosen, self.clock)
             try:
                 return await scenario(house)
             finally:

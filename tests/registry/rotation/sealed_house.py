@@ -51,7 +51,7 @@ class SealedHouse(House):
     @classmethod
     async def opened(cls, place: Place, masters: Sequence[bytes] = (ONE,)) -> SealedHouse:
         """A node that starts now, with these master keys."""
-        house = cls(place.path, place.blobs, SETTINGS, place.clock)
+        house = cls(place.target, place.blobs, SETTINGS, place.clock)
         house.master, house.events = MasterKeys(masters), Told()
         keys = ContentKeys(house.db, house.master)
         await keys.make_first()
