@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from tests.blobs.places import KEY, LONG, OTHER, whole, write
 from tests.blobs.sealing import DATA_KEY, SealedStore, object_file
 
@@ -13,7 +16,7 @@ from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.memory import MemoryBlobs, MemoryReceiver
 from holdfast.blobs.port import BLOCK
 from holdfast.blobs.sealed import SealedBlobs, SealedWriter
-from holdfast.blobs.sealed_frames import FRAME, SEALED_FRAME, TAG, Frames, clear_size, frames_of, sealed_size
+from holdfast.blobs.sealed_frames import FRAME, SEALED_FRAME, TAG, Frames, clear_size, derive, frames_of, sealed_size
 from holdfast.blobs.writing import StagedWriter
 
 SIZES = [0, 1, FRAME - 1, FRAME, FRAME + 1, 15 * FRAME, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 5]
@@ -368,3 +371,10 @@ def test_a_cancelled_write_has_taken_its_chunk(after: int) -> None:
         assert received.digest == await store.digest(KEY, "sha256")
 
     with_store(scenario)
+
+
+def test_the_key_of_an_object_is_derived_as_the_standard_says() -> None:
+    """RFC 5869, HKDF-Expand with SHA-256: what another implementation derives opens what this one sealed."""
+    data_key, purpose, nonce = bytes(range(32)), "holdfast object 1\0key", bytes(12)
+    theirs = AESGCM(HKDFExpand(SHA256(), 32, purpose.encode()).derive(data_key))
+    assert theirs.decrypt(nonce, derive(data_key, purpose).encrypt(nonce, b"content", None), None) == b"content"

@@ -11,13 +11,12 @@ that was moved, swapped, cut or taken from elsewhere opens nowhere. Sources: NIS
 construction of Hoang, Reyhanitabar, Rogaway and Vizar for the last frame's mark.
 """
 
+import hmac
 from collections.abc import Iterator, Sequence
 from typing import cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from holdfast.blobs.errors import Corrupt
 
@@ -51,7 +50,8 @@ def derive(data_key: bytes, purpose: str) -> AESGCM:
     """Return the cipher of `purpose` under `data_key` (32 random bytes; else ValueError)."""
     if len(data_key) != KEY_BYTES:
         raise ValueError("a data key has 32 bytes")
-    return AESGCM(HKDFExpand(SHA256(), KEY_BYTES, purpose.encode()).derive(data_key))
+    # The first block of HKDF-Expand (RFC 5869, 2.3) is all that 32 bytes need; the library's own costs four times more.
+    return AESGCM(hmac.digest(data_key, purpose.encode() + b"\x01", "sha256"))
 
 
 class Frames:
