@@ -14,6 +14,7 @@ from holdfast.access.standing import check_permit, prove
 from holdfast.blobs.errors import Corrupt
 from holdfast.db.port import Database, Reader
 from holdfast.oci.digest import Digest
+from holdfast.oci.mediatype import is_valid
 from holdfast.registry.errors import RepositoryUnknown
 from holdfast.registry.listing import store
 from holdfast.registry.objects import Objects
@@ -80,8 +81,10 @@ class Listing:
             await check_permit(reader, permit)
             if artifact_type is None:
                 rows = await reader.all(store.REFERRERS, **parameters)
-            else:
+            elif is_valid(artifact_type):
                 rows = await reader.all(store.REFERRERS_OF_TYPE, artifact_type=artifact_type, **parameters)
+            else:  # none was stored under it, and PostgreSQL takes no NUL
+                rows = []
             chosen = rows[: _fitting(rows)]
             bodies = await reader.all(store.BODIES, ids=[row.id for row in chosen])
             kept = {body.id: body for body in bodies}
