@@ -24,6 +24,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.pairs import Pair, chosen, place_of
+
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -177,14 +179,19 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_server(tmp_path: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running_server(
+    tmp_path: Path, *flags: str, env: Mapping[str, str] | None = None, pair: Pair | None = None
+) -> Iterator[Server]:
     """Run `holdfast serve --data tmp_path/data --listen 127.0.0.1:PORT FLAGS` until the block is left.
 
     `flags` are passed as they are (`"--open"`, `"--workers", "2"`); `env` is added to this process's environment.
+    `pair`: on what it keeps what it keeps, by default as `HOLDFAST_TEST_PAIR` says; `Server.env` has the settings of
+    it, for other verbs of the program.
     """
     data = tmp_path / "data"
     tmp_path.mkdir(parents=True, exist_ok=True)
-    server = Server(data=data, port=free_port(), flags=flags, env=dict(env or {}), logs=tmp_path)
+    kept = place_of(pair or chosen(), tmp_path)
+    server = Server(data=data, port=free_port(), flags=flags, env={**kept, **(env or {})}, logs=tmp_path)
     try:
         server.start()
         yield server

@@ -1,29 +1,47 @@
-"""Fixtures of the security tests: an open server, and one with an administrator whose password is known beforehand."""
+"""Fixtures of the security tests: an open server, and one with an administrator whose password is known beforehand.
+
+A module that asks over the wire alone runs on both pairs; one that looks into files runs on files.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from tests.pairs import BOTH, Pair, pairs, run_on
 from tests.serving import Credentials, Server, running_server
 from tests.wire.client import Connection, connected
 from tests.wire.seed import sow
 
 PASSWORD = "Planted-Password-4711"
+_BY_WIRE = {
+    "test_authorisation",
+    "test_browsers",
+    "test_framing",
+    "test_malformed",
+    "test_revocation",
+    "test_upload_ids",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `pair`."""
+    by_wire = metafunc.module.__name__.rpartition(".")[2] in _BY_WIRE
+    run_on(metafunc, pairs(*BOTH) if by_wire else [Pair.EMBEDDED])
 
 
 @pytest.fixture(scope="session")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def open_server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
     """Run a server on which everyone may do everything."""
-    with running_server(tmp_path_factory.mktemp("open"), "--open") as running:
+    with running_server(tmp_path_factory.mktemp("open"), "--open", pair=pair) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def closed_server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
     """Run a server whose administrator has the password `PASSWORD`, which it never prints."""
     path = tmp_path_factory.mktemp("closed")
-    with running_server(path, env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}) as running:
+    with running_server(path, env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}, pair=pair) as running:
         running.known_admin = Credentials("admin", PASSWORD)
         yield running
 

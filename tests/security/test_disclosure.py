@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.pairs import Pair
 from tests.serving import Server, running_server
 from tests.wire.always import problems
 from tests.wire.client import Answer, Connection, connected
@@ -20,7 +21,7 @@ IMAGE = image(CONFIG, [LAYER])
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    with running_server(tmp_path, "--open") as running:
+    with running_server(tmp_path, "--open", pair=Pair.EMBEDDED) as running:
         with connected(running.port) as connection:
             repository = Repository(connection, "hidden/content")
             repository.blob(CONFIG)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.pairs import Pair
 from tests.security.hostile import Hostile, Shot
 from tests.serving import Server, running_server
 from tests.wire.always import checked, problems
@@ -64,8 +65,8 @@ def fire(connection: Connection, shot: Shot) -> Answer | None:
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("target"), "--open") as running:
+def target(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("target"), "--open", pair=pair) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.program import holdfast
+from tests.pairs import Pair
 from tests.serving import Server, printed_admin, running_server
 from tests.wire.always import checked
 from tests.wire.client import Connection, basic, connected
@@ -17,15 +18,21 @@ from tests.wire.repository import Repository
 DATA = noise(300_000, "revocation")
 
 
+def reset(server: Server) -> str:
+    """Give the administrator a new password; returns what was printed."""
+    words = ("admin", "reset", "admin", "--data", str(server.data))
+    return holdfast(server.logs, *words, status=0, **server.env).stdout
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_changed_password_ends_the_old_one_at_the_next_request(tmp_path: Path, workers: str) -> None:
-    with running_server(tmp_path, "--workers", workers) as server:
+def test_a_changed_password_ends_the_old_one_at_the_next_request(tmp_path: Path, pair: Pair, workers: str) -> None:
+    with running_server(tmp_path, "--workers", workers, pair=pair) as server:
         old = server.admin
         with connected(server.port, {"Authorization": old.basic}) as connection:
             repository = Repository(connection, "revocation/own")
             begun = [repository.begun(DATA[:size]) for size in (100, 100_000)]
             repository.blob(DATA)
-            printed = holdfast(tmp_path, "admin", "reset", "admin", "--data", str(server.data)).stdout
+            printed = reset(server)
             # The connection is the same, and the server recognised the header a moment ago.
             for method, path, body in (
                 ("GET", "/v2/", b""),
@@ -48,15 +55,15 @@ def test_a_changed_password_ends_the_old_one_at_the_next_request(tmp_path: Path,
             repository.expect(404, "GET", f"blobs/{digest(b'new')}", code="BLOB_UNKNOWN")
 
 
-def test_a_right_that_ends_in_the_middle_of_a_chunk_stores_nothing(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
+def test_a_right_that_ends_in_the_middle_of_a_chunk_stores_nothing(tmp_path: Path, pair: Pair) -> None:
+    with running_server(tmp_path, pair=pair) as server:
         headers = {"Authorization": server.admin.basic}
         with connected(server.port, headers) as connection, connected(server.port, headers) as slow:
             repository = Repository(connection, "revocation/chunk")
             location = repository.begun(DATA[:100])
             request = slow.begin("PATCH", location, 200_000)
             slow.send(DATA[100:100_100])
-            printed = holdfast(tmp_path, "admin", "reset", "admin", "--data", str(server.data)).stdout
+            printed = reset(server)
             slow.send(DATA[100_100:200_100])
             assert checked(slow.receive(request)).status == 401
         with connected(server.port, {"Authorization": printed_admin(printed).basic}) as connection:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.pairs import Pair
 from tests.serving import running_server
 from tests.wire.client import Connection, connected
 from tests.wire.content import digest, noise
@@ -83,7 +84,7 @@ def test_an_id_belongs_to_its_opener(repository: Repository, admin: Connection) 
     assert own.expect(204, "GET", theirs)["range"] == "0-99"
 
 
-def test_an_id_belongs_to_its_installation(repository: Repository, tmp_path: Path) -> None:
+def test_an_id_belongs_to_its_installation(repository: Repository, tmp_path: Path, pair: Pair) -> None:
     token = repository.begun(DATA[:100]).rpartition("/")[2]
-    with running_server(tmp_path, "--open") as other, connected(other.port) as connection:
+    with running_server(tmp_path, "--open", pair=pair) as other, connected(other.port) as connection:
         refused(Repository(connection, repository.name), token)

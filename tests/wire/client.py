@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +111,7 @@ class Connection:
 
     def raw(self, data: bytes, *, close: bool = False) -> Answer:
         """Send these bytes as they are and read one answer. Raises `Closed`, `StrayBytes`."""
-        if close:
+        if close or self._ended():
             self.close()
         try:
             self.send(data)
@@ -122,6 +123,15 @@ class Connection:
         except Closed:
             self.close()
             raise
+
+    def _ended(self) -> bool:
+        """Whether the server closed the connection while nobody asked anything, as it does after half a minute."""
+        if self._socket is None or self._buffer or not select.select([self._socket], [], [], 0)[0]:
+            return False
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except ConnectionResetError:
+            return True
 
     def send(self, data: bytes) -> None:
         """Send bytes, connecting first when there is no connection."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.pairs import Pair
 from tests.serving import Server, running_server
 from tests.wire.always import problems
 from tests.wire.client import Answer, connected
@@ -16,16 +17,16 @@ DATA = noise(200_000, "limits")
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def narrow(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
     flags = ("--uploads-sessions", str(SESSIONS), "--uploads-streams", str(STREAMS), "--uploads-idle", "1s")
-    with running_server(tmp_path_factory.mktemp("narrow"), "--open", *flags) as running:
+    with running_server(tmp_path_factory.mktemp("narrow"), "--open", *flags, pair=pair) as running:
         yield running
 
 
 @pytest.fixture
 def limited(narrow: Server, request: pytest.FixtureRequest) -> Iterator[Repository]:
     with connected(narrow.port) as connection:
-        yield Repository(connection, "limits/" + request.node.name.replace("_", "-"))
+        yield Repository(connection, "limits/" + request.node.originalname.replace("_", "-"))
 
 
 def test_open_uploads_are_capped_and_their_end_makes_room(limited: Repository) -> None:
@@ -72,21 +73,21 @@ def test_a_body_that_stalls_is_given_up(limited: Repository, narrow: Server) -> 
 
 
 class TestNoRoom:
-    """Below the reserve pushes are refused, and everything else goes on."""
+    """Below the reserve pushes are refused, and everything else goes on. A bucket does not say how much room it has."""
 
     CONFIG = noise(50, "config")
 
     @pytest.fixture
     def full(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
         path = tmp_path_factory.mktemp("full")
-        with running_server(path, "--open") as server, connected(server.port) as connection:
+        with running_server(path, "--open", pair=Pair.EMBEDDED) as server, connected(server.port) as connection:
             repository = Repository(connection, "limits/full")
             repository.blob(self.CONFIG)
             repository.blob(DATA)
             repository.manifest(image(self.CONFIG, [DATA]), "v1")
             repository.manifest(image(self.CONFIG), "v2")
         with (
-            running_server(path, "--open", "--storage-reserve", "100TiB") as server,
+            running_server(path, "--open", "--storage-reserve", "100TiB", pair=Pair.EMBEDDED) as server,
             connected(server.port) as connection,
         ):
             yield Repository(connection, "limits/full")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.pairs import Pair
 from tests.serving import Server, running_server
 from tests.wire.always import checked
 from tests.wire.client import connected
@@ -19,8 +20,8 @@ IMAGE = image(CONFIG)
 
 
 @pytest.fixture(scope="module")
-def small_pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("pages"), "--open", "--pages-max", str(CLAMP)) as running:
+def small_pages(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("pages"), "--open", "--pages-max", str(CLAMP), pair=pair) as running:
         yield running
 
 

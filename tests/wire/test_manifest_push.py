@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.pairs import Pair
 from tests.serving import Server, running_server
 from tests.wire.always import checked
 from tests.wire.client import connected
@@ -33,8 +34,10 @@ AS_IMAGE = {"Content-Type": OCI_MANIFEST}
 
 
 @pytest.fixture(scope="module")
-def sparse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("sparse"), "--open", "--manifests-sparse-indexes") as running:
+def sparse_server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
+    with running_server(
+        tmp_path_factory.mktemp("sparse"), "--open", "--manifests-sparse-indexes", pair=pair
+    ) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.pairs import Pair
 from tests.serving import Server, running_server
 from tests.wire.client import connected
 from tests.wire.content import OCI_INDEX, digest, image, index, noise
@@ -18,8 +19,8 @@ DATA = noise(400_000, "workers")
 
 
 @pytest.fixture(scope="module")
-def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("several"), "--open", "--workers", str(WORKERS)) as running:
+def several(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("several"), "--open", "--workers", str(WORKERS), pair=pair) as running:
         yield running
 
 
