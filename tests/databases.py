@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import apsw
@@ -25,10 +26,15 @@ _BYTES = re.compile(r"\bx'([0-9a-f]*)'")
 _BUSY_PATIENCE = 10_000
 
 
+@cache
+def _laid(_path: str) -> str:
+    return backends.laid_database_url()
+
+
 def lay_database(path: str) -> str:
-    """Lay a fresh database; returns where it is: `path`, or a URL."""
+    """Lay the database that belongs to `path`; returns where it is: `path`, or a URL, the same for the same path."""
     if chosen().distant:
-        return backends.laid_database_url()
+        return _laid(path)
     migrate(path)
     return path
 

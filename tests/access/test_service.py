@@ -179,7 +179,9 @@ def test_a_disabled_account_is_refused_at_the_next_request(tmp_path: Path) -> No
 async def fill(access: Access, checks: int) -> list[asyncio.Task[Identity]]:
     """Let `checks` log-ins wait, so that any further one is refused as `Busy`."""
     waiting = [asyncio.create_task(access.authenticate(basic("nobody", f"{number}"))) for number in range(checks)]
-    await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        while access._passwords._waiting < checks:  # each asks the database first
+            await asyncio.sleep(0)
     with pytest.raises(Busy):
         await access.authenticate(basic("nobody", "one more"))
     return waiting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.access.password import MINIMUM_LENGTH, generate, hash_password
-from holdfast.access.store import ACCOUNT, ACCOUNTS, ADD_ACCOUNT, POLICY_CHANGED, SET_PASSWORD
+from holdfast.access.store import ACCOUNT, ACCOUNTS, ADD_ACCOUNT, LOCK_POLICY, POLICY_CHANGED, SET_PASSWORD
 from holdfast.db.port import Database, Unit
 
 ADMINISTRATOR = "admin"
@@ -29,6 +29,7 @@ async def ensure_administrator(db: Database, password: str | None) -> str | None
     stored = hash_password(chosen)
 
     async def add(unit: Unit) -> bool:
+        await unit.one(LOCK_POLICY)  # two first starts at once: the second one looks when the first has ended
         existing = await unit.one(ACCOUNTS)
         if existing is not None and existing.total:
             return False

@@ -71,6 +71,7 @@ STANDING = Query(
     Standing,
 )
 POLICY_VERSION = Query("select version from policy where id = 1", Version)
+LOCK_POLICY = Query("select version from policy where id = 1 for update", Version)
 ACCOUNTS = Query("select count(*) as total from account", Count)
 ADD_ACCOUNT = Command(
     """
