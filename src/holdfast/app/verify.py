@@ -32,10 +32,10 @@ class CouldNotRun(Exception):
     """Nothing can be said about the directory; the text says why and what to do."""
 
 
-def run(settings: Settings, deep: bool, repair: bool, force: bool, report: Report) -> Outcome:
+def run(settings: Settings, options: Options, report: Report) -> Outcome:
     """Verify the data directory of `settings`, calling `report` as it goes on. Raises `CouldNotRun`."""
     directory = DataDirectory(settings.data)
-    outcome = Outcome(Options(deep, repair, force))
+    outcome = Outcome(options)
     try:
         if not Path(directory.database).exists():
             raise CouldNotRun(f"there is no registry in {settings.data}: name its directory with --data")

@@ -34,19 +34,23 @@ Ends with status 0 when nothing is wrong (any more), 1 when damage is left, 2 wh
 @settings_flags("data", "window", "lease", "collect.grace", "uploads.expire", "manifests.sparse_indexes")
 @click.option("--deep", is_flag=True, help="Read and hash every object, compare every index of the database.")
 @click.option("--repair", is_flag=True, help="Mend what can be mended; without it nothing is changed.")
-@click.option("--force", is_flag=True, help="With --repair: delete litter even when it is more than 5 % of the store.")
+@click.option(
+    "--force", is_flag=True, help="With --repair: delete litter above 5 % too. With --adopt: always."
+)
+@click.option("--adopt", is_flag=True, help="Let sweeping go on with a database that was restored from an older copy.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def verify(loaded: Loaded, deep: bool, repair: bool, force: bool, as_json: bool) -> None:
+def verify(loaded: Loaded, *, deep: bool, repair: bool, force: bool, adopt: bool, as_json: bool) -> None:
     """Check that every tag resolves, every byte hashes, every part is there, and nothing is left over.
 
     Works on the data directory itself, whether the server runs or not. Give it the settings that the server has.
     """
     from holdfast.app.verify import CouldNotRun, run
+    from holdfast.registry.verify.model import Options
 
     began = time.monotonic()
     display = _make_display()
     try:
-        outcome = run(loaded.settings, deep, repair, force, display.show)
+        outcome = run(loaded.settings, Options(deep, repair, force, adopt), display.show)
     except CouldNotRun as error:
         display.close()
         if as_json:

@@ -35,7 +35,7 @@ from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.upload.intake import Chunk
 from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
-from holdfast.registry.verify.model import Outcome
+from holdfast.registry.verify.model import Options, Outcome
 
 T = TypeVar("T")
 
@@ -222,8 +222,8 @@ class Site:
 
     # -- verify --------------------------------------------------------------------------------------------------
 
-    def verify(self, *, deep: bool = False, repair: bool = False, force: bool = False) -> Outcome:
-        return run(Settings(data=self.data), deep, repair, force, lambda progress: None)
+    def verify(self, *, deep: bool = False, repair: bool = False, force: bool = False, adopt: bool = False) -> Outcome:
+        return run(Settings(data=self.data), Options(deep, repair, force, adopt), lambda progress: None)
 
     def classes(self, **options: bool) -> list[str]:
         """The classes of what verify finds."""

@@ -31,7 +31,7 @@ def test_json_is_one_object(site: Site, tmp_path: Path) -> None:
     assert (document["total"], document["left"]) == (1, 1)
     assert document["classes"] == {"object-missing": {"found": 1, "repaired": 0}}
     assert document["checked"]["content"] > 10
-    assert document["options"] == {"deep": False, "repair": False, "force": False}
+    assert document["options"] == {"deep": False, "repair": False, "force": False, "adopt": False}
     assert document["notes"] == []
     finding = document["findings"][0]
     assert sorted(finding) == ["class", "reason", "reference", "repair", "repaired", "repository"]

@@ -11,6 +11,7 @@ from tests.registry.verify.site import Site, large
 from holdfast.app.config import Settings
 from holdfast.app.verify import CouldNotRun, run
 from holdfast.db.integrity import examine
+from holdfast.registry.verify.model import Options
 
 PAGE = 4096
 
@@ -83,7 +84,7 @@ def test_a_large_file_is_examined_whole_only_when_nobody_serves_from_it(
 
 def test_where_there_is_no_registry_none_is_made(tmp_path: Path) -> None:
     with pytest.raises(CouldNotRun, match="there is no registry in "):
-        run(Settings(data=tmp_path), False, False, False, lambda progress: None)
+        run(Settings(data=tmp_path), Options(), lambda progress: None)
     assert list(tmp_path.iterdir()) == []
 
 

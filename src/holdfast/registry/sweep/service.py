@@ -1,12 +1,14 @@
-"""The sweeper. It runs at start and by a timer, one at a time per installation (its caller holds the lock).
+"""The sweeper, a job that runs every minute.
 
 Promises: an object is deleted only when its key is doomed and due, its row only after the object is gone; an upload's
 bytes come back after it expired or was cancelled; a staged file without a row goes when it is older than the longest
-upload. A missing object is done. kill -9 anywhere repeats harmlessly.
+upload; nothing goes when the database was restored from an older copy (guard.py). A missing object is done. Two at
+once, and kill -9 anywhere, do no harm.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import suppress
 from typing import NamedTuple
@@ -16,8 +18,11 @@ from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database, Unit
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.sweep import store
+from holdfast.registry.sweep.guard import Guard
+from holdfast.registry.sweep.litter import oldest_upload
 
 _BATCH = 500
+_TOGETHER = 16
 _NAME = re.compile(r"[0-9a-f]{14}-[0-9a-f]{32}")  # when it was issued, in microseconds, and 128 random bits
 
 
@@ -36,9 +41,11 @@ class Sweep:
         self._db = db
         self._blobs = blobs
         self._settings = settings
+        self._guard = Guard(db, blobs)
 
     async def run(self) -> Swept:
-        """Sweep everything that is due now; returns what was done."""
+        """Sweep everything that is due now; returns what was done. Raises `Restored`, `DatabaseError`, `BlobError`."""
+        await self._guard.keep_moving()
         objects = await self._objects()
         uploads = await self._uploads()
         staged = await self._staged()
@@ -48,8 +55,9 @@ class Sweep:
     async def _objects(self) -> int:
         done = 0
         while keys := [row.name for row in await self._db.all(store.DUE_KEYS, limit=_BATCH)]:
-            for key in keys:
-                await self._blobs.delete(key)
+            await (self._guard.check() if done else self._guard.move())
+            for first in range(0, len(keys), _TOGETHER):
+                await asyncio.gather(*map(self._blobs.delete, keys[first : first + _TOGETHER]))
             await self._forget(keys)
             done += len(keys)
         return done
@@ -91,7 +99,7 @@ class Sweep:
         for first in range(0, len(names), _BATCH):
             rows = await self._db.all(store.HELD, ids=names[first : first + _BATCH])
             held.update(row.name for row in rows)
-        oldest = self._db.now() - self._settings.upload_expire - self._settings.grace
+        oldest = oldest_upload(self._db, self._settings)
         done = 0
         for name in names:
             if name in held or not _issued_before(name, oldest):

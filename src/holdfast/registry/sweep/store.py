@@ -19,7 +19,7 @@ EXPIRED = Query("select id as name from upload where expires <= :now order by ex
 STILL_EXPIRED = Query("select id as name from upload where id = :id and expires <= :now for update", Name)
 DOOM_SEGMENTS = Command(
     """
-    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by key
+    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by n
     on conflict (key) do nothing
     """
 )

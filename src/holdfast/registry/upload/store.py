@@ -89,7 +89,7 @@ NEW_SEGMENT = Command("insert into upload_segment (upload_id, n, key, size) valu
 DROP_SEGMENTS = Command("delete from upload_segment where upload_id = :id")
 DOOM_SEGMENTS = Command(
     """
-    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by key
+    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by n
     on conflict (key) do nothing
     """
 )

@@ -17,6 +17,8 @@ from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
 from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.sweep.guard import Guard, Restored
+from holdfast.registry.sweep.litter import Litter
 from holdfast.registry.verify import rows, store
 from holdfast.registry.verify.model import Finding, Options, Outcome, Progress, Report
 
@@ -62,6 +64,10 @@ class Inspection:
         self.settings = site.settings
         self.request = site.request
         self.outcome = outcome
+        self.guard = Guard(site.db, site.blobs)
+        self.litter = Litter(site.db, site.blobs, site.settings, actor=ACTOR, request=site.request)
+        self.restored = False
+        self._may_delete: bool | None = None
         self._report = report
         self._progress = Progress("", 0, 0)
 
@@ -69,6 +75,16 @@ class Inspection:
     def options(self) -> Options:
         """How the run was asked to go about it."""
         return self.outcome.options
+
+    async def may_delete(self) -> bool:
+        """Whether anything may be deleted from the store: not while the database is older than the store's guard."""
+        if self._may_delete is None:
+            try:
+                await self.guard.move()
+                self._may_delete = True
+            except Restored:
+                self._may_delete = False
+        return self._may_delete
 
     def begin(self, stage: str, total: int, unit: str = "") -> None:
         """Start a stage."""

@@ -37,6 +37,7 @@ class Damage(StrEnum):
     SUBJECT_EDGE_MISSING = "subject-edge-missing"
     EDGE_EXTRA = "edge-extra"
     CANDIDATE_MISSING = "candidate-missing"
+    DATABASE_RESTORED = "database-restored"
     LITTER_STAGED = "litter-staged"
     LITTER_OBJECT = "litter-object"
 
@@ -63,6 +64,7 @@ REPAIRS: Final[Mapping[Damage, str]] = MappingProxyType(
         Damage.SUBJECT_EDGE_MISSING: "writes the edge, so that the subject keeps what refers to it",
         Damage.EDGE_EXTRA: "removes the edge and leaves what it kept to the collector",
         Damage.CANDIDATE_MISSING: "leaves it to the collector, when the history window and a lease have passed",
+        Damage.DATABASE_RESTORED: "none: --adopt says that database and store belong together as they are",
         Damage.LITTER_STAGED: "deletes the file",
         Damage.LITTER_OBJECT: "deletes the object",
     }
@@ -100,11 +102,13 @@ class Finding(NamedTuple):
 
 
 class Options(NamedTuple):
-    """How to verify. `deep`: read and hash every object. `force`: repair even what a safety limit refuses."""
+    """How to verify. `deep`: read and hash every object. `force`: repair even what a safety limit refuses. `adopt`: let
+    sweeping go on with a database that was restored from an older copy."""
 
     deep: bool = False
     repair: bool = False
     force: bool = False
+    adopt: bool = False
 
 
 class Progress(NamedTuple):

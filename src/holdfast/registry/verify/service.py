@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from holdfast.db.errors import Damaged
 from holdfast.registry.verify.checks_content import check_content
+from holdfast.registry.verify.checks_guard import adopt, check_guard
 from holdfast.registry.verify.checks_links import check_edges, check_links
 from holdfast.registry.verify.checks_litter import check_objects, check_staged
 from holdfast.registry.verify.checks_repositories import check_repositories
@@ -31,8 +32,10 @@ async def verify(site: Site, outcome: Outcome, report: Report) -> None:
         await check_tags(run)
         await check_edges(run)
         await check_links(run)
+        await check_guard(run)
         await check_staged(run)
         await check_objects(run, known)
+        await adopt(run)
     except Damaged as error:
         add_corruption(outcome, [str(error)])
 

@@ -311,13 +311,4 @@ OTHER_KEYS = Query(
     """,
     Named,
 )
-REFERRED = Query(
-    """
-    select key as name from content where key = any(:keys)
-    union select key from segment where key = any(:keys)
-    union select key from upload_segment where key = any(:keys)
-    union select key from doomed where key = any(:keys)
-    """,
-    Named,
-)
 HELD = Query("select id as name from upload where id = any(:ids)", Named)
