@@ -40,6 +40,8 @@ def test_a_sound_machine(settings: Settings) -> None:
         "direct I/O",
         "sqlite",
         "free space",
+        "master key",
+        "encryption",
         "open files",
         "port",
         "tls",

@@ -10,6 +10,8 @@ import sys
 from holdfast import __version__
 from holdfast.access.accounts import ADMINISTRATOR
 from holdfast.app.config import Settings
+from holdfast.app.datadir import DataDirectory
+from holdfast.app.masters import keeps_own_key, seals
 
 
 def address(settings: Settings) -> tuple[str, str]:
@@ -40,5 +42,8 @@ def print_banner(settings: Settings, password: str | None) -> None:
     ]
     if settings.open:
         lines.append("Open: everyone who reaches this address may do everything.")
+    if seals(settings) and keeps_own_key(settings):
+        key = DataDirectory(settings.data).master_key
+        lines.append(f"Encrypted: {key} opens everything. Keep a copy of it elsewhere; without it nothing can be read.")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -44,7 +44,7 @@ def examine(settings: Settings, describe: Describe) -> list[Check]:
     wall, ticks = time.time(), time.monotonic()
     data = settings.data
     checks = list(_directory(settings, describe)) if _needs_directory(settings) else []
-    checks += _servers(settings)
+    checks += [*_servers(settings), *_keys(settings)]
     checks += [check_files(settings.uploads.streams), check_port(settings.listen, ours_may_run=True), *_tls(settings)]
     checks.append(check_clock(data, wall, ticks))
     return checks
@@ -82,6 +82,12 @@ def obstacles(settings: Settings) -> list[Check]:
     if _needs_directory(settings):
         checks = [check_writable(settings.data), check_file_system(settings.data), *checks]
     return [each for each in checks if each.verdict is Verdict.FAILED]
+
+
+def _keys(settings: Settings) -> Iterator[Check]:
+    from holdfast.app.doctor_keys import check_keys  # loads cryptography
+
+    yield from check_keys(settings)
 
 
 def _tls(settings: Settings) -> Iterator[Check]:

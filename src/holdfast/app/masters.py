@@ -11,7 +11,6 @@ from pathlib import Path
 
 from holdfast.access.errors import MasterKeyAway
 from holdfast.access.master import MasterKey, MasterKeyFile, MasterKeys, parse_master_keys
-from holdfast.access.master_vault import VaultMasterKey
 from holdfast.app.config import Settings
 from holdfast.app.config_kinds import Secret
 from holdfast.app.datadir import DataDirectory, DataDirectoryError
@@ -24,6 +23,8 @@ def open_master(settings: Settings, directory: DataDirectory) -> MasterKey:
     """
     encryption = settings.encryption
     if encryption.vault_url is not None:
+        from holdfast.access.master_vault import VaultMasterKey  # its HTTP client takes long to load
+
         token = _token(encryption.vault_token, encryption.vault_token_file)
         return VaultMasterKey(encryption.vault_url, encryption.vault_key, token)
     if encryption.key_file is not None:
@@ -39,6 +40,13 @@ def open_master(settings: Settings, directory: DataDirectory) -> MasterKey:
         )
     directory.read_master_keys()
     return MasterKeyFile(directory.master_key)
+
+
+def keeps_own_key(settings: Settings) -> bool:
+    """Whether the master key is DATA/master.key, which the first start makes."""
+    encryption = settings.encryption
+    given = (encryption.key_file, encryption.key, encryption.vault_url, settings.database.url)
+    return all(each is None for each in given)
 
 
 def seals(settings: Settings) -> bool:
