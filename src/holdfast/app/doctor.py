@@ -70,6 +70,10 @@ def _servers(settings: Settings) -> Iterator[Check]:
         from holdfast.app.doctor_database import check_postgres
 
         yield from check_postgres(settings)
+    if settings.storage.url is not None:
+        from holdfast.app.doctor_bucket import check_bucket
+
+        yield from check_bucket(settings)
 
 
 def _needs_directory(settings: Settings) -> bool:

@@ -13,7 +13,7 @@ No condition, no ETag and no version is ever sent or believed: not every store t
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -35,6 +35,8 @@ PAGE = 1000
 _CONTENT_TYPE = "application/octet-stream"
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
+_NO_OBJECT = frozenset({"BlobNotFound", "NoSuchKey", "NoSuchUpload", "NotFound"})
+_NO_BUCKET = frozenset({"ContainerNotFound", "NoSuchBucket"})
 _FULL = frozenset(
     {
         "AccountStorageQuotaExceeded",
@@ -96,11 +98,20 @@ class Bucket:
         with translated():
             return (await obstore.head_async(self._small, path))["size"]
 
-    async def put(self, path: str, data: bytes) -> None:
-        """Make the small object at `path`, in one request; one that is repeated writes the same again."""
+    async def modified(self, path: str) -> datetime:
+        """Return when the object at `path` was made, by the store's clock. Raises Absent."""
+        with translated():
+            return (await obstore.head_async(self._small, path))["last_modified"]
+
+    async def put(self, path: str, data: bytes) -> str | None:
+        """Make the small object at `path`, in one request; one that is repeated writes the same again.
+
+        Returns its version, if the store keeps versions.
+        """
         attributes = {"Content-Type": _CONTENT_TYPE}
         with translated(writing=True):
-            await obstore.put_async(self._small, path, data, attributes=attributes, use_multipart=False)
+            made = await obstore.put_async(self._small, path, data, attributes=attributes, use_multipart=False)
+        return made["version"]
 
     async def delete(self, path: str) -> None:
         """Remove the object at `path`. May raise Absent for one that is not there."""
@@ -185,19 +196,23 @@ def translated(*, writing: bool = False) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise Absent from error
+        code = _CODE.search(_said(error))
+        # Where an answer has a body, it says what is missing: it may be the bucket, or the user.
+        if code is None or code.group(1) in _NO_OBJECT:
+            raise Absent from error
+        raise _meaning(error, writing=writing) from error
     except (BaseError, OSError) as error:
         raise _meaning(error, writing=writing) from error
 
 
 def _meaning(error: Exception, *, writing: bool) -> Exception:
     """Give the meaning of what the library raised, without its path and without what it prints for debugging."""
-    said = str(error).partition("\n\nDebug source")[0]
+    said = _said(error)
     status = _STATUS.search(said)
     code = _CODE.search(said)
     if status and status.group(1) == "416":
         return PastEnd()
-    if status and status.group(1) == "404":
+    if code and code.group(1) in _NO_BUCKET:
         return not_there()
     why = " ".join(found.group(1) for found in (status, code) if found)
     if writing and ((code and code.group(1) in _FULL) or (status and status.group(1) == "507")):
@@ -205,6 +220,10 @@ def _meaning(error: Exception, *, writing: bool) -> Exception:
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return Unavailable(f"The bucket refuses the server's credentials ({why or 'no access'}).")
     return Unavailable(f"The bucket does not answer ({why or 'no connection, or none in time'}).")
+
+
+def _said(error: Exception) -> str:
+    return str(error).partition("\n\nDebug source")[0]
 
 
 def _client(address: BucketAddress, endpoint: str | None, patience: _Patience) -> "Client":
@@ -237,8 +256,7 @@ def _client(address: BucketAddress, endpoint: str | None, patience: _Patience) -
                     azure["account_name"] = address.account
                 return AzureStore(address.bucket, config=azure, client_options=options, retry_config=retry)
     except BaseError as error:
-        said = str(error).partition("\n\nDebug source")[0]
-        raise ValueError(f"the bucket cannot be used as it is configured: {said}") from error
+        raise ValueError(f"the bucket cannot be used as it is configured: {_said(error)}") from error
 
 
 def _s3(address: BucketAddress, endpoint: str | None) -> "S3Config":
