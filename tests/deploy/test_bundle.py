@@ -52,6 +52,9 @@ def test_a_bundle_beside_a_running_server(tmp_path: Path) -> None:
     assert database["rows"]["repositories"] == 1
     assert database["rows"]["tags"] == 1
     assert database["schema"]["pending"] == []
+    assert {each["kind"] for each in database["nodes"]["nodes"]} <= {"serve", "worker"}
+    assert database["nodes"]["mode"]["read_only"] in (0, False)
+    assert set(database["jobs"]) == {"pending", "failed"}
     assert json.loads(parts["settings.json"])["data"] == [str(server.data), "flag --data"]
     assert json.loads(parts["versions.json"])["libraries"]["apsw"] != "not installed"
     assert {each["name"] for each in json.loads(parts["doctor.json"])} >= {"fsync", "port"}

@@ -14,6 +14,8 @@ from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database, database_target
 from holdfast.db.figures import FIGURES, MOST
+from holdfast.db.mode import read_mode
+from holdfast.db.nodes import nodes
 from holdfast.db.port import Database
 from holdfast.db.schema import schema_standing
 from holdfast.jobs.model import JobState
@@ -73,4 +75,13 @@ async def _jobs(db: Database) -> dict[str, object]:
     }
 
 
-_PARTS: dict[str, Callable[[Database], Awaitable[object]]] = {"rows": _counts, "jobs": _jobs}
+async def _nodes(db: Database) -> dict[str, object]:
+    now = db.now()
+    found = await nodes(db)
+    return {
+        "nodes": [{**each._asdict(), "alive": each.alive(now)} for each in found],
+        "mode": (await read_mode(db))._asdict(),
+    }
+
+
+_PARTS: dict[str, Callable[[Database], Awaitable[object]]] = {"rows": _counts, "jobs": _jobs, "nodes": _nodes}
