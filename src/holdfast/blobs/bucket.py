@@ -10,6 +10,7 @@ was not answered in ten seconds is sent again once.
 No condition, no ETag and no version is ever sent or believed: not every store that speaks S3 keeps them.
 """
 
+import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from holdfast.blobs.errors import Full, Unavailable
-from holdfast.blobs.object_url import BucketAddress, check_endpoint
+from holdfast.blobs.object_url import BucketAddress, Scheme, check_endpoint
 
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
@@ -35,6 +36,15 @@ PAGE = 1000
 _CONTENT_TYPE = "application/octet-stream"
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
+_SIGNING: dict[Scheme, tuple[str, ...]] = {
+    "gs": (
+        "GOOGLE_SERVICE_ACCOUNT",
+        "GOOGLE_SERVICE_ACCOUNT_PATH",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ),
+    "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_MASTER_KEY"),
+}
 _NO_OBJECT = frozenset({"BlobNotFound", "NoSuchKey", "NoSuchUpload", "NotFound"})
 _NO_BUCKET = frozenset({"ContainerNotFound", "NoSuchBucket"})
 _FULL = frozenset(
@@ -85,7 +95,7 @@ class Bucket:
         self._public = self._small
         if public_endpoint is not None:
             self._public = _client(address, check_endpoint(public_endpoint), _SMALL)
-        self._signs = _signs(self._public)
+        self._signs = _signs(address.scheme)
 
     async def get(self, path: str) -> bytes:
         """Return the small object at `path`. Raises Absent."""
@@ -153,8 +163,11 @@ class Bucket:
         """Return a URL that holds for `seconds`; None where each one would have to be asked for over the network."""
         if not self._signs:
             return None
-        with translated():
+        try:
             return obstore.sign(self._public, "GET", path, timedelta(seconds=seconds))
+        except (BaseError, OSError):
+            # A credential that cannot sign, or a role that does not answer: clients are served without it.
+            return None
 
 
 def not_there() -> Unavailable:
@@ -274,13 +287,10 @@ def _s3(address: BucketAddress, endpoint: str | None) -> "S3Config":
     return config
 
 
-def _signs(client: "Client") -> bool:
-    """Tell whether `client` holds the key that signs; a role's signature is asked for over the network, each time."""
-    config = client.config
-    if isinstance(client, S3Store):
-        return True
-    names = {"service_account", "service_account_key", "application_credentials", "account_key"}
-    return any(str(name).removeprefix("google_").removeprefix("azure_storage_") in names for name in config)
+def _signs(scheme: Scheme) -> bool:
+    """Tell whether the library has a key that signs. A role in Google's or Microsoft's cloud has none: each signature
+    would be asked for over the network, while the event loop waits. The library reads these names itself."""
+    return scheme == "s3" or any(os.environ.get(name) for name in _SIGNING[scheme])
 
 
 def _certificates(path: str) -> bytes:

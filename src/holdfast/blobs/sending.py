@@ -195,11 +195,11 @@ class ObjectWriter:
         upload, job = self._upload, self._job
         if job is not None:
             await asyncio.wait([job])
-            self._failure = self._failure or job.exception()
-        failed, self._failure = self._failure, self._failure or Unavailable("This writer was left.")
+        broken = job is not None and job.exception() is not None
+        self._failure = self._failure or Unavailable("This writer was left.")
         if upload is None or self._finished:
             return
-        if self._sent >= PART and failed is None:
+        if self._sent >= PART and not broken:
             await asyncio.sleep(_UNDER_WAY)
         with suppress(Absent, BlobError):
             # What cannot be given back is for the bucket's own rule to remove.
