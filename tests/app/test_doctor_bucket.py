@@ -84,10 +84,10 @@ def test_the_whole_examination_contains_it(place: Bucket, tmp_path: Path) -> Non
     ("change", "advice"),
     [
         (lambda url: url.replace("bucket-", "no-bucket-"), "make the bucket"),
-        (lambda url: url.replace("127.0.0.1:", "127.0.0.1:1"), "correct storage.url"),
+        (lambda url: f"{url}&ca=none.pem", "correct it"),
         (lambda url: url.partition("&region")[0] + "&region=eu-west-9", "region="),
     ],
-    ids=["no such bucket", "no such port", "another region"],
+    ids=["no such bucket", "no such certificates", "another region"],
 )
 def test_a_wrong_address(place: Bucket, change: Callable[[str], str], advice: str) -> None:
     checks = examined(change(place.url))

@@ -56,6 +56,7 @@ def test_addresses(text: str, address: BucketAddress) -> None:
         "s3://bucket#part",
         "s3://bucket?secret_access_key=x",
         "s3://bucket?account=x",
+        "s3://bucket?AccountKey=x",
         "s3://bucket?region=eu&region=us",
         "s3://bucket?region=a/b",
         "s3://bucket?style=other",
@@ -73,6 +74,7 @@ def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_bucket_url(text)
     assert "secret@" not in str(refused.value)
+    assert str(refused.value).startswith(("does not ", "has ", "holds "))
 
 
 def test_where_names_lie() -> None:

@@ -5,12 +5,12 @@ may hold a password, so it is shown without one.
 """
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from holdfast.app.config_kinds import Kind, Secret, text_of
+from holdfast.blobs.object_url import parse_bucket_url
 
 _DATABASE_SCHEMES = ("postgresql", "postgres")
-_STORAGE_SCHEMES = ("s3", "gs", "az")
 
 
 def database_url() -> Kind:
@@ -51,25 +51,7 @@ def storage_url() -> Kind:
 
     def read(value: object) -> str:
         text = text_of(value)
-        try:
-            parts = urlsplit(text)
-            query = parse_qs(parts.query, strict_parsing=True) if parts.query else {}
-        except ValueError:
-            raise ValueError("is not a URL") from None
-        if parts.scheme not in _STORAGE_SCHEMES:
-            raise ValueError("does not begin with s3://, gs:// or az://")
-        if "@" in parts.netloc or "secret" in parts.query.lower() or "password" in parts.query.lower():
-            raise ValueError("holds a credential, which belongs into the cloud's usual environment variables")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,254}", parts.netloc):
-            raise ValueError("does not name a bucket")
-        if any(part in ("", ".", "..") for part in parts.path.strip("/").split("/") if parts.path.strip("/")):
-            raise ValueError("has an empty or dotted part in its prefix")
-        unknown = sorted(set(query) - {"endpoint", "region", "style", "account"})
-        if unknown or parts.fragment:
-            raise ValueError(f"has an option that is not known: {(unknown or ['#'])[0][:64]}")
-        for endpoint in query.get("endpoint", []):
-            if urlsplit(endpoint).scheme not in ("http", "https"):
-                raise ValueError("has an endpoint that does not begin with http:// or https://")
+        parse_bucket_url(text)
         return text
 
     return Kind("URL", "s3://BUCKET/PREFIX?endpoint=URL&region=NAME, gs://BUCKET/PREFIX or az://CONTAINER", read)

@@ -57,7 +57,7 @@ def check_bucket(settings: Settings) -> list[Check]:
     try:
         trial = Trial(settings)
     except ValueError as error:
-        return [failed("bucket", str(error), "correct storage.url; docs/how-to/object-storage.md shows its forms")]
+        return [failed("bucket", f"storage.url {error}", "correct it; docs/how-to/object-storage.md shows its forms")]
     return asyncio.run(trial.run())
 
 

@@ -269,7 +269,7 @@ def _client(address: BucketAddress, endpoint: str | None, patience: _Patience) -
                     azure["account_name"] = address.account
                 return AzureStore(address.bucket, config=azure, client_options=options, retry_config=retry)
     except BaseError as error:
-        raise ValueError(f"the bucket cannot be used as it is configured: {_said(error)}") from error
+        raise ValueError(f"cannot be used: {_said(error)}") from error
 
 
 def _s3(address: BucketAddress, endpoint: str | None) -> "S3Config":
@@ -297,4 +297,4 @@ def _certificates(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ValueError(f"the certificates of ca= cannot be read: {error.strerror}") from error
+        raise ValueError(f"has certificates (ca=) that cannot be read: {error.strerror}") from error

@@ -23,6 +23,7 @@ _PARAMETERS: dict[str, frozenset[str]] = {
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SECRET = re.compile(r"secret|password|(?:^|&)[^=&]*key")
 _PREFIX_MOST = 256
 
 
@@ -57,19 +58,21 @@ def is_bucket_url(text: str) -> bool:
 
 
 def parse_bucket_url(text: str) -> BucketAddress:
-    """Return what the address `text` says; raises ValueError with a sentence for who wrote it."""
+    """Return what the address `text` says; raises ValueError with the rest of a sentence that begins with its name."""
     scheme, found, rest = text.partition("://")
     if not found or scheme not in _PARAMETERS:
-        raise ValueError("the address of a bucket begins with s3://, gs:// or az://")
+        raise ValueError("does not begin with s3://, gs:// or az://")
     place, _, query = rest.partition("?")
-    if "@" in place or "#" in rest:
-        raise ValueError("the address of a bucket holds no credentials; they belong in the environment")
     bucket, _, prefix = place.partition("/")
-    prefix = prefix.strip("/")
+    if "@" in place or _SECRET.search(query.lower()):
+        raise ValueError("holds a credential, which belongs into the cloud's usual environment variables")
+    if "#" in rest:
+        raise ValueError("has a fragment (write # as %23)")
     if not _BUCKET.fullmatch(bucket):
-        raise ValueError("the address names no bucket, or one with letters that no bucket has")
+        raise ValueError("does not name a bucket")
+    prefix = prefix.strip("/")
     if len(prefix) > _PREFIX_MOST or (prefix and not all(map(_SEGMENT.fullmatch, prefix.split("/")))):
-        raise ValueError("the prefix in the bucket may hold letters, digits, and . _ - between its slashes")
+        raise ValueError("has an empty or dotted part in its prefix, or other letters there than A-Z a-z 0-9 . _ -")
     said = _parameters(scheme, query)
     return BucketAddress(
         scheme=cast("Scheme", scheme),
@@ -85,12 +88,15 @@ def parse_bucket_url(text: str) -> BucketAddress:
 
 def check_endpoint(text: str) -> str:
     """Return the endpoint `text` without a slash at its end; raises ValueError unless it is http(s)://HOST[...]."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an endpoint is written http://HOST[:PORT] or https://HOST[:PORT]")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("an endpoint holds no credentials; they belong in the environment")
-    _ = parts.port  # raises ValueError when it is none
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has an endpoint that is not a URL") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("has an endpoint that does not begin with http:// or https:// and a host")
+    if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+        raise ValueError("has an endpoint with more than host, port and path")
     return text.rstrip("/")
 
 
@@ -98,21 +104,20 @@ def _parameters(scheme: str, query: str) -> dict[str, str]:
     said: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in _PARAMETERS[scheme]:
-            allowed = ", ".join(sorted(_PARAMETERS[scheme]))
-            raise ValueError(f"{scheme}:// knows the parameters {allowed}, and no others; none is for credentials")
+            raise ValueError(f"has an option that is not known: {name[:64]}")
         if name in said:
-            raise ValueError(f"the parameter {name} is said twice")
+            raise ValueError(f"has the option {name} twice")
         said[name] = value
     return said
 
 
 def _word(name: str, value: str | None) -> str | None:
     if value is not None and not _WORD.fullmatch(value):
-        raise ValueError(f"the {name} holds letters that none has")
+        raise ValueError(f"has a {name} that is not a plain name")
     return value
 
 
 def _style(value: str | None) -> bool:
     if value not in (None, "path", "virtual"):
-        raise ValueError("style is path (https://HOST/BUCKET) or virtual (https://BUCKET.HOST)")
+        raise ValueError("has a style that is neither path (https://HOST/BUCKET) nor virtual (https://BUCKET.HOST)")
     return value == "virtual"
