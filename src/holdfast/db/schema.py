@@ -1,11 +1,13 @@
-"""The schema of either engine: `target` is the path of a SQLite file or the URL of a PostgreSQL database."""
+"""The schema of either engine: `target` is the path of a SQLite file or the URL of a PostgreSQL database.
+
+PostgreSQL's driver is loaded when it is named: an embedded registry starts without it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
 from holdfast.db.migrate import migrate, sqlite_standing
-from holdfast.db.postgres_schema import lay, migrate_postgres, standing_of
 from holdfast.db.steps import Standing
 
 _SCHEMES = ("postgresql://", "postgres://")
@@ -23,6 +25,8 @@ async def prepare_schema(target: str) -> list[str]:
     pending `TooOld` says what to run. Raises `TooNew`, `Unsafe`, `DatabaseError` too.
     """
     if is_postgres(target):
+        from holdfast.db.postgres_schema import lay
+
         return await lay(target)
     return await asyncio.to_thread(migrate, target)
 
@@ -30,6 +34,8 @@ async def prepare_schema(target: str) -> list[str]:
 async def migrate_up(target: str, *, contract: bool = False) -> list[str]:
     """What `holdfast migrate up` does: applies what is pending, contracting steps only with `contract`."""
     if is_postgres(target):
+        from holdfast.db.postgres_schema import migrate_postgres
+
         return await migrate_postgres(target, contract=contract)
     return await asyncio.to_thread(lambda: migrate(target, contract=contract))
 
@@ -37,5 +43,7 @@ async def migrate_up(target: str, *, contract: bool = False) -> list[str]:
 async def schema_standing(target: str) -> Standing | None:
     """Where the database stands for this program; None when it holds no registry. Raises `TooNew`, `DatabaseError`."""
     if is_postgres(target):
+        from holdfast.db.postgres_schema import standing_of
+
         return await standing_of(target)
     return await asyncio.to_thread(sqlite_standing, target)
