@@ -1,10 +1,13 @@
-"""Fixtures of the client tests: one server for the session, a private home for every client, and the matrix."""
+"""Fixtures of the client tests: one server for the session, a private home for every client, and the matrix.
+
+Every test runs on files; those of `_ON_ALL`, which push and pull in each client's own way, also on PostgreSQL and a
+bucket: encrypted, and in clear, where clients are redirected to the bucket.
+"""
 
 from __future__ import annotations
 
 import itertools
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,29 @@ from tests.clients.engines import Containerd, Engine, containerd_of, engine_of
 from tests.clients.matrix import PROPERTY, cells, table
 from tests.clients.programs import INSTALLED, SYSTEM, UNSTABLE, Client, Workshop, find, make_home
 from tests.clients.wire import Wire
-from tests.serving import Server, program, running_server
+from tests.faults.oracle import verify
+from tests.pairs import Pair, pairs, run_on
+from tests.serving import Server, running_server
+
+_ON_ALL = {
+    "test_skopeo": {"test_push", "test_pull", "test_copy_of_all_architectures"},
+    "test_crane": {"test_push_of_a_layout", "test_pull_gives_the_bytes", "test_validate_of_an_index"},
+    "test_docker": {"test_push", "test_pull", "test_second_push_mounts_the_layers"},
+    "test_containerd": {"test_push_of_an_index", "test_pull_of_every_platform"},
+    "test_podman_family": {"test_podman_push", "test_podman_pull_of_an_index"},
+    "test_oras": {"test_push_and_pull_of_files", "test_recursive_copy", "test_attach_and_discover", "test_blobs"},
+    "test_regctl": {"test_import_of_a_layout", "test_export", "test_copy_with_referrers", "test_blobs"},
+    "test_helm": {"test_push_and_pull"},
+    "test_cosign": {"test_sign_and_verify_a_bundle", "test_attest"},
+}
+_PAIRS = (Pair.EMBEDDED, Pair.SEALED_CLUSTER, Pair.CLUSTER)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `pair`."""
+    chosen = _ON_ALL.get(metafunc.module.__name__.rpartition(".")[2], set())
+    wanted = _PAIRS if metafunc.function.__name__ in chosen else _PAIRS[:1]
+    run_on(metafunc, pairs(*wanted))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,19 +65,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
     """Run one server with an admin for all client tests.
 
-    When they are done its log holds no 5xx and no stack, and `holdfast verify --deep` finds nothing.
+    When they are done its log holds no 5xx and no stack, clients were redirected to the bucket where it holds content
+    in clear, and `holdfast verify --deep` finds nothing.
     """
-    with running_server(tmp_path_factory.mktemp("server")) as running:
+    flags = ("--storage-redirect", "on") if pair.distant else ()
+    with running_server(tmp_path_factory.mktemp("server"), *flags, pair=pair) as running:
         yield running
-    log = running.log_text()
-    broken = [line for line in log.splitlines() if re.search(r'"status": ?5\d\d|Traceback', line)]
+    lines = running.log_text().splitlines()
+    broken = [line for line in lines if re.search(r'"status": ?5\d\d|Traceback', line)]
     assert not broken, "\n".join(broken[:20])
-    command = [str(program()), "verify", "--deep", "--data", str(running.data)]
-    verified = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    redirected = any(re.search(r'"status": ?307', line) for line in lines)
+    assert redirected == (pair is Pair.CLUSTER)
+    verify(running.data, "--deep", env=running.env)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -83,8 +84,13 @@ class Wire:
         return Blob(answer.headers["content-type"], answer.body)
 
     def blob(self, repository: str, digest: str) -> bytes:
-        """Give a blob's bytes."""
-        return self.expect(200, "GET", f"/v2/{repository}/blobs/{digest}").body
+        """Give a blob's bytes, from wherever the registry says."""
+        answer = self.ask("GET", f"/v2/{repository}/blobs/{digest}")
+        if answer.status == 307:
+            with urllib.request.urlopen(answer.headers["location"], timeout=60) as found:
+                return bytes(found.read())
+        assert answer.status == 200, f"{digest}: {answer.status} {answer.body[:1000]!r}"
+        return answer.body
 
     def has(self, repository: str, reference: str) -> bool:
         """Tell whether a manifest is there."""

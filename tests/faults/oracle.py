@@ -7,8 +7,9 @@ implies GET 200 with the right bytes; uploads whose bytes were acknowledged go o
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.faults.client import Answer, Caller, Ledger, Pushing, Session, digest_of
@@ -69,9 +70,10 @@ def _check_session(caller: Caller, session: Session) -> bool:
     return True
 
 
-def verify(data: Path, *flags: str) -> None:
-    """`holdfast verify` finds nothing wrong in the data directory, with or without a server on it."""
+def verify(data: Path, *flags: str, env: Mapping[str, str] | None = None) -> None:
+    """`holdfast verify` finds nothing wrong in a data directory (or where `env` says), whether a server runs or not."""
     command = [str(program()), "verify", "--json", "--data", str(data), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_SECONDS, check=False)
+    environment = {**os.environ, **(env or {})}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_SECONDS, check=False, env=environment)
     assert done.returncode == 0, f"verify: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     assert json.loads(done.stdout)["clean"] is True
