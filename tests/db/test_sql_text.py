@@ -84,6 +84,6 @@ def test_statements_are_made_in_stores_and_run_in_db(path: Path) -> None:
         if not isinstance(node, ast.Call):
             continue
         if isinstance(node.func, ast.Name) and node.func.id in ("Query", "Command"):
-            assert path.name == "store.py" or room == "db", f"line {node.lineno}"
+            assert path.stem.endswith("store") or room == "db", f"line {node.lineno}"
         if isinstance(node.func, ast.Attribute) and node.func.attr in EXECUTING:
             assert room == "db", f"line {node.lineno}"

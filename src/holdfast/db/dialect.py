@@ -27,12 +27,12 @@ class Prepared:
 class Numbered:
     """A statement in PostgreSQL's dialect: its text with `$1`, `$2` ..., and which parameter is which.
 
-    `now_at`: the place of the clock among them, None when the statement does not ask for it.
+    `now_at`: the place of the clock among them, None when the statement does not ask for it. `locks`: keep row locks.
     """
 
     __slots__ = ("lists", "make", "names", "now_at", "text")
 
-    def __init__(self, text: str, make: Callable[[Any], Any] | None) -> None:
+    def __init__(self, text: str, make: Callable[[Any], Any] | None, *, locks: bool = True) -> None:
         names: list[str] = []
 
         def number(found: re.Match[str]) -> str:
@@ -45,7 +45,7 @@ class Numbered:
             return f"${names.index(name) + 1}" + ("::bigint" if name == "now" else "")
 
         lists = set(_LIST.findall(text))
-        self.text = _PARAMETER.sub(number, text).strip()
+        self.text = _PARAMETER.sub(number, text if locks else _LOCK.sub("", text)).strip()
         self.names = tuple(names)
         self.lists = tuple(i for i, name in enumerate(names) if name in lists)
         self.now_at = names.index("now") if "now" in names else None

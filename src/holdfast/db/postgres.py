@@ -56,6 +56,7 @@ class PostgresDatabase:
             self._options.pool,
             self._options.statement_timeout,
         )
+        self._reads: dict[object, Numbered] = {}
         self._prepared: dict[object, Numbered] = {}
         self._running: set[asyncio.Task[Any]] = set()
         self._bells = Bells()
@@ -78,20 +79,20 @@ class PostgresDatabase:
 
     async def one(self, query: Query[Row], **parameters: Any) -> Row | None:
         """The first row of one autocommit read."""
-        prepared = self._prepared.get(query) or self.prepared(query)
+        prepared = self._reads.get(query) or self._read_only(query)
         rows = await self._read(prepared, parameters)
         return prepared.make(rows[0]) if rows and prepared.make else None
 
     async def all(self, query: Query[Row], **parameters: Any) -> list[Row]:
         """All rows of one autocommit read."""
-        prepared = self._prepared.get(query) or self.prepared(query)
+        prepared = self._reads.get(query) or self._read_only(query)
         rows = await self._read(prepared, parameters)
         return list(map(prepared.make, rows)) if prepared.make else []
 
     async def snapshot(self, work: Callable[[Reader], Awaitable[T]]) -> T:
         """Several reads in one snapshot; they may await nothing but their own statements."""
         link, _ = await self._begin(_SNAPSHOT)
-        return await self._carry_out(Session(self.prepared, link, self._clock()), work, "rollback")
+        return await self._carry_out(Session(self._read_only, link, self._clock()), work, "rollback")
 
     async def write(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
         """Run `work` in one transaction and wait until it is durable. The caller's cancellation does not undo it."""
@@ -141,12 +142,20 @@ class PostgresDatabase:
             await self._listener.close()
         await self._pool.close()
 
-    def prepared(self, statement: Query[Any] | Command) -> Numbered:
+    def _in_unit(self, statement: Query[Any] | Command) -> Numbered:
         """A statement in this engine's dialect."""
         found = self._prepared.get(statement)
         if found is None:
             found = Numbered(statement.text, row_maker(statement.row) if isinstance(statement, Query) else None)
             self._prepared[statement] = found
+        return found
+
+    def _read_only(self, statement: Query[Any] | Command) -> Numbered:
+        """The same, for a read that takes no locks: outside a unit they would be gone at once, and cost a write."""
+        found = self._reads.get(statement)
+        if found is None:
+            make = row_maker(statement.row) if isinstance(statement, Query) else None
+            found = self._reads[statement] = Numbered(statement.text, make, locks=False)
         return found
 
     # -- reads -----------------------------------------------------------------------------------------------------
@@ -215,7 +224,7 @@ class PostgresDatabase:
         link, tag = await self._begin(self._begin_always if always else self._begin_unit)
         if tag == _READ_ONLY and not always:
             raise ReadOnly(await self._why(link))
-        session = Session(self.prepared, link, self._clock())
+        session = Session(self._in_unit, link, self._clock())
         result = await self._carry_out(session, work, "commit")
         for channel in session.notified:
             self._bells.ring(channel)

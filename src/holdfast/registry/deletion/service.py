@@ -97,8 +97,9 @@ class Deletion:
         return _known(await advance(unit, permit.repository), permit)
 
     async def _bury(self, unit: Unit, permit: DeletePermit, place: Place, row: store.TargetRow, tags: int) -> None:
-        await unit.run(store.DROP_LEASES, repo_id=place.repo_id, content_id=row.content_id)
+        # The candidate first: a push of the same content locks it as well, so one of the two sees what the other did.
         await self._hold(unit, place, row.content_id)
+        await unit.run(store.DROP_LEASES, repo_id=place.repo_id, content_id=row.content_id)
         await unit.run(store.BURY_LINK, repo_id=place.repo_id, content_id=row.content_id, at=place.at)
         await unit.run(USAGE, path=permit.repository, bytes=-row.size, repositories=0, tags=-tags)
 

@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from holdfast.access.model import Permit, PullPermit
 from holdfast.access.standing import check_permit, prove
 from holdfast.blobs.errors import BlobError, Corrupt, Missing
-from holdfast.db.errors import DatabaseError
+from holdfast.db.errors import DatabaseError, ReadOnly
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
@@ -209,7 +209,10 @@ class Pull:
                 return True
             return await unit.one(store.LINKED, repo_id=repo_id, content_id=content_id) is not None
 
-        return await self._db.write(renew)
+        try:
+            return await self._db.write(renew)
+        except ReadOnly:
+            return True  # nothing is collected then
 
     async def _mark_damaged(self, permit: Permit, content_id: int, digest: Digest, key: str | None) -> None:
         async def mark(unit: Unit) -> None:

@@ -26,6 +26,7 @@ from holdfast.registry.push import store
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import (
     CANDIDATE,
+    HOLD_CONTENT,
     PUT_BODY,
     TAG_EVENT,
     USAGE,
@@ -128,6 +129,10 @@ class Push:
         content_id = await keep_content(unit, permit, Offer(parsed.digest, len(parsed.put.data), data, wrapped=wrapped))
         body = await unit.one(store.BODY, id=content_id)
         if body is not None and not body.present:
+            # Alone from here on: a compaction, or another push of it, may be moving its bytes at this moment.
+            await unit.one(HOLD_CONTENT, id=content_id)
+            body = await unit.one(store.BODY, id=content_id)
+        if body is not None and not body.present:
             await unit.run(PUT_BODY, id=content_id, bytes=data)
             await unit.run(store.INLINE, id=content_id, wrapped_key=wrapped)
             await doom_objects(unit, content_id, body.key, unit.now + self._settings.grace)
@@ -210,16 +215,19 @@ async def _link(unit: Unit, place: Place, content_id: int, parsed: _Parsed) -> b
     manifest = parsed.manifest
     row = await unit.one(store.LINK, repo_id=place.repo_id, content_id=content_id)
     subject = await _content_id(unit, manifest.subject.digest) if manifest.subject is not None else None
-    await unit.run(
-        store.NEW_LINK if row is None else store.SET_LINK,
-        repo_id=place.repo_id,
-        content_id=content_id,
-        kind=int(manifest.kind),
-        media_type=(row.media_type if row is not None else None) or manifest.media_type,
-        artifact_type=manifest.referrer_type,
-        subject=subject,
-        at=place.at,
-    )
+    link = {
+        "repo_id": place.repo_id,
+        "content_id": content_id,
+        "kind": int(manifest.kind),
+        "artifact_type": manifest.referrer_type,
+        "subject": subject,
+        "at": place.at,
+    }
+    if row is None and not await unit.run(store.NEW_LINK, media_type=manifest.media_type, **link):
+        # The same bytes were pushed as a blob at this moment: the link is there now, and its size is counted.
+        row = await unit.one(store.LINK, repo_id=place.repo_id, content_id=content_id)
+    if row is not None:
+        await unit.run(store.SET_LINK, media_type=row.media_type or manifest.media_type, **link)
     if subject is not None and await unit.one(store.HAS_LINK, repo_id=place.repo_id, content_id=subject) is not None:
         await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=content_id, keeper_id=subject)
     await unit.run(store.KEEP_WAITING_REFERRERS, repo_id=place.repo_id, subject=content_id)

@@ -60,11 +60,18 @@ PRESENT = Query(
     """,
     ContentId,
 )
-LINK = Query("select gone_at, media_type from link where repo_id = :repo_id and content_id = :content_id", LinkRow)
+# The lock is against pushes of the same bytes as a blob, which do not lock the repository.
+LINK = Query(
+    """
+    select gone_at, media_type from link where repo_id = :repo_id and content_id = :content_id for no key update
+    """,
+    LinkRow,
+)
 NEW_LINK = Command(
     """
     insert into link (repo_id, content_id, kind, media_type, artifact_type, subject, put_at)
     values (:repo_id, :content_id, :kind, :media_type, :artifact_type, :subject, :at)
+    on conflict (repo_id, content_id) do nothing
     """
 )
 SET_LINK = Command(

@@ -105,6 +105,7 @@ class Sessions:
 
     async def drop(self, unit: Unit, session: Session) -> None:
         """End the session wherever it stands: what it came to hold meanwhile goes."""
+        await unit.one(store.LOCK_UPLOAD, id=session.name)  # a chunk under way ends first: its object is seen below
         await unit.run(store.DOOM_SEGMENTS, id=session.name, due=unit.now)
         await unit.run(store.DROP_UPLOAD, id=session.name)
 
@@ -114,20 +115,27 @@ class Sessions:
 
         async def bury(unit: Unit) -> None:
             await check_permit(unit, permit)
-            await unit.run(store.DROP_EARLY, id=session.name)
+            # The row first, for it is the lock: what a chunk under way stores is seen afterwards.
             if not await unit.run(store.CANCEL_UPLOAD, id=session.name, expires=expires):
-                await unit.run(
-                    store.NEW_UPLOAD,
-                    id=session.name,
-                    repo_id=None,
-                    opener=NOBODY,
-                    received=CANCELLED,
-                    digest_so_far=None,
-                    hash_state=None,
-                    wrapped_key=None,
-                    expires=expires,
-                )
+                await self._stone(unit, session, expires)
+            await unit.run(store.DROP_EARLY, id=session.name)
             await unit.run(store.DOOM_SEGMENTS, id=session.name, due=unit.now)
             await unit.run(store.DROP_SEGMENTS, id=session.name)
 
         await self._db.write(bury)
+
+    async def _stone(self, unit: Unit, session: Session, expires: int) -> None:
+        """A row that says that the session was cancelled, where it had none; a first chunk may come at this moment."""
+        made = await unit.run(
+            store.NEW_UPLOAD,
+            id=session.name,
+            repo_id=None,
+            opener=NOBODY,
+            received=CANCELLED,
+            digest_so_far=None,
+            hash_state=None,
+            wrapped_key=None,
+            expires=expires,
+        )
+        if not made:
+            await unit.run(store.CANCEL_UPLOAD, id=session.name, expires=expires)

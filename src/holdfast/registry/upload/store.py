@@ -20,6 +20,12 @@ class UploadRow(NamedTuple):
     segmented: bool
 
 
+class StandingRow(NamedTuple):
+    """How many bytes a session holds."""
+
+    received: int
+
+
 class SegmentRow(NamedTuple):
     """One of the objects of a session, in order."""
 
@@ -54,6 +60,7 @@ UPLOAD = Query(
     """,
     UploadRow,
 )
+LOCK_UPLOAD = Query("select received from upload where id = :id for update", StandingRow)
 PUT_EARLY = Command(
     """
     insert into upload_body (upload_id, bytes) values (:id, :bytes)
