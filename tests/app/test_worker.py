@@ -188,7 +188,7 @@ def test_a_sweep_whose_store_is_away_waits_and_keeps_its_attempts(tmp_path: Path
             class Away:
                 staging = None
 
-                async def delete(self, key: str) -> None:
+                async def mark(self, name: str) -> None:
                     raise Unavailable
 
             broken = opened._replace(blobs=Away())  # type: ignore[arg-type]

@@ -17,18 +17,25 @@ from holdfast.jobs.model import Later, Priority
 from holdfast.jobs.run import Run, Task
 from holdfast.jobs.schedule import Schedule
 from holdfast.jobs.service import Jobs
+from holdfast.registry.compaction.service import Compaction
+from holdfast.registry.content import COMPACT
 from holdfast.registry.rotation.service import KIND as ROTATE_KEYS
 from holdfast.registry.rotation.service import Rotation
+from holdfast.registry.sweep.litter import Litter
 from holdfast.registry.sweep.service import Sweep
 from holdfast.telemetry.events import make_events
 
 SWEEP = "sweep"
+SWEEP_LITTER = "sweep-litter"
+COMPACT_MISSED = "compact-missed"
 FORGET_JOBS = "forget-jobs"
 
 _AWAY = (Unavailable, Full, Busy, ForeignStore, MasterKeyAway)
 
 SCHEDULES = (
     Schedule("sweep", "* * * * *", SWEEP),
+    Schedule("sweep-litter", "41 */6 * * *", SWEEP_LITTER, priority=Priority.LOW),
+    Schedule("compact-missed", "29 * * * *", COMPACT_MISSED, priority=Priority.LOW),
     Schedule("forget-jobs", "17 * * * *", FORGET_JOBS, priority=Priority.LOW),
 )
 
@@ -40,13 +47,35 @@ def tasks(settings: Settings, engines: Engines) -> Mapping[str, Task]:
     async def sweep(run: Run) -> None:
         await Sweep(run.db, engines.blobs, core).run()
 
+    async def sweep_litter(run: Run) -> None:
+        await Litter(run.db, engines.blobs, core, request=f"job-{run.job.id}").run(run.progress)
+
+    async def compact(run: Run) -> None:
+        content = int(run.job.data["content"])
+        await compaction.compact(run.db, content, run.progress, request=f"job-{run.job.id}")
+
+    async def compact_missed(run: Run) -> None:
+        after: int | None = (run.checkpoint or {}).get("after", 0)
+        while after is not None:
+            after = await compaction.missed(run.db, after)
+            if after is not None:
+                await run.save({"after": after})
+
     async def forget_jobs(run: Run) -> None:
         kept = settings.jobs.history // timedelta(microseconds=1)
         await Jobs(run.db).forget(run.db.now() - kept)
 
     events = make_events(settings.log.level, settings.log.format)
     rotation = Rotation(engines.db, engines.master, events)
-    known: dict[str, Task] = {SWEEP: sweep, FORGET_JOBS: forget_jobs, ROTATE_KEYS: rotation.run}
+    compaction = Compaction(engines.objects, core)
+    known: dict[str, Task] = {
+        SWEEP: sweep,
+        SWEEP_LITTER: sweep_litter,
+        COMPACT: compact,
+        COMPACT_MISSED: compact_missed,
+        FORGET_JOBS: forget_jobs,
+        ROTATE_KEYS: rotation.run,
+    }
     return {kind: _patient(task) for kind, task in known.items()}
 
 

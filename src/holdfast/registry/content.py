@@ -7,12 +7,16 @@ from typing import NamedTuple
 from holdfast.access.model import Permit
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Unit
+from holdfast.jobs.model import NewJob, Priority
+from holdfast.jobs.service import enqueue
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
 from holdfast.registry import store
 from holdfast.registry.errors import NoRoom
 from holdfast.registry.model import Segment, State
 from holdfast.registry.settings import RegistrySettings
+
+COMPACT = "compact"
 
 
 class Offer(NamedTuple):
@@ -97,6 +101,12 @@ async def _lay_bytes(unit: Unit, content_id: int, offer: Offer) -> None:
         for segment in offer.segments:
             await unit.run(store.NEW_SEGMENT, id=content_id, n=start, key=segment.key, size=segment.size)
             start += segment.size
+        await enqueue(unit, compaction_of(content_id))
+
+
+def compaction_of(content_id: int) -> NewJob:
+    """The job that makes content one object (compaction/service.py)."""
+    return NewJob(COMPACT, {"content": content_id}, dedupe=f"{COMPACT}:{content_id}", priority=Priority.LOW)
 
 
 async def doom_objects(unit: Unit, content_id: int, key: str | None, due: int) -> None:

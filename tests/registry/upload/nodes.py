@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -23,10 +24,11 @@ from holdfast.blobs.port import BlobStore, Staging
 from holdfast.db.migrate import migrate
 from holdfast.db.port import Database
 from holdfast.db.postgres import PostgresDatabase
-from holdfast.db.query import Query
+from holdfast.db.query import Command, Query
 from holdfast.db.sqlite import SqliteDatabase
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName
+from holdfast.registry.compaction.service import Compaction
 from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
 from holdfast.registry.settings import HOUR, RegistrySettings
@@ -57,10 +59,18 @@ class Key(NamedTuple):
     key: str
 
 
+class Data(NamedTuple):
+    """What a job is about."""
+
+    data: str
+
+
 KNOWN = Query(
     "select key from content where key is not null union select key from segment union select key from upload_segment",
     Key,
 )
+JOBS = Query("select data from job where kind = 'compact' order by id", Data)
+NO_JOBS = Command("delete from job")
 DOOMED = Query("select key from doomed", Key)
 
 
@@ -112,6 +122,11 @@ async def once(*data: bytes) -> AsyncIterator[bytes]:
         yield piece
 
 
+async def told(done: int, total: int) -> None:
+    """Takes note of progress."""
+    assert 0 <= done <= total
+
+
 class Clock:
     """Microseconds that pass when a test says so; it stands still otherwise."""
 
@@ -131,6 +146,7 @@ class Node:
         self.uploads = Upload(db, objects, settings, SessionSigner(bytes(32)))
         self.pulls = Pull(db, objects, settings)
         self.sweep = Sweep(db, objects.blobs, settings)
+        self.compaction = Compaction(objects, settings)
 
     async def start(self, algorithm: str = "sha256") -> str:
         return (await self.uploads.start(PUSH, algorithm)).token
@@ -145,6 +161,12 @@ class Node:
 
     async def status(self, token: str) -> int:
         return (await self.uploads.status(PUSH, token))[1]
+
+    async def compact(self) -> list[bool]:
+        """Run the jobs that wait for it; gives what each did."""
+        rows = await self.db.all(JOBS)
+        await self.db.write(lambda unit: unit.run(NO_JOBS))
+        return [await self.compaction.compact(self.db, json.loads(row.data)["content"], told) for row in rows]
 
     async def read(self, digest: Digest) -> bytes:
         """The blob as a client gets it."""

@@ -1,0 +1,1 @@
+"""Compaction: content that lies in several objects becomes one."""
