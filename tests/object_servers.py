@@ -24,6 +24,7 @@ from pathlib import Path
 from tests.backends import free_port, program, reachable, until
 from tests.buckets import REGION, Bucket, numbers
 from tests.ceph import RadosServer
+from tests.gcs import GoogleStandIn
 
 
 @dataclass
@@ -178,3 +179,18 @@ def azure_server() -> AzuriteServer:
     server = AzuriteServer()
     atexit.register(server.remove)
     return server.start()
+
+
+def google_bucket() -> Bucket:
+    """A fresh bucket of the stand-in for Google Cloud Storage, which keeps it in the S3 server."""
+    return google_server().bucket(bucket())
+
+
+@cache
+def google_server() -> GoogleStandIn:
+    """The stand-in of this test process."""
+    server = s3_server()
+    keys = server.environment["AWS_ACCESS_KEY_ID"], server.environment["AWS_SECRET_ACCESS_KEY"]
+    standin = GoogleStandIn(server.endpoint, keys)
+    atexit.register(standin.remove)
+    return standin

@@ -19,9 +19,9 @@ STAGING = ["local", "local without O_DIRECT", "memory"]
 """The backends that can append."""
 SEALED = ["sealed over local", "sealed over memory"]
 """The backends that encrypt."""
-BUCKETS = ["s3", "strict s3", "azure", "sealed over s3"]
+BUCKETS = ["s3", "strict s3", "azure", "google", "sealed over s3"]
 """The backends that ask a real object store."""
-PLAIN = BUCKETS[:3]
+PLAIN = BUCKETS[:4]
 """Those of them that keep what they are given."""
 BACKENDS = [*STAGING, "memory without staging", *SEALED, *BUCKETS]
 INSTALLATION = "0198-contract"
@@ -61,7 +61,11 @@ class Place:
 def make_place(backend: str, tmp_path: Path) -> Place:
     """Return the place of one of BACKENDS."""
     if backend in BUCKETS:
-        servers = {"strict s3": object_servers.strict_bucket, "azure": object_servers.azure_bucket}
+        servers = {
+            "strict s3": object_servers.strict_bucket,
+            "azure": object_servers.azure_bucket,
+            "google": object_servers.google_bucket,
+        }
         place = servers.get(backend, object_servers.bucket)()
         return Place(place.store if backend in PLAIN else lambda: SealedStore(place.store()))
     root = str(tmp_path / "blobs")

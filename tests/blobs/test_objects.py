@@ -16,7 +16,7 @@ import pytest
 from tests.blobs.places import INSTALLATION, KEY, OTHER, digest, listed, whole, write
 from tests.buckets import Bucket
 from tests.faults.proxy import CutAnswer, Proxy
-from tests.object_servers import azure_bucket, bucket, strict_bucket
+from tests.object_servers import azure_bucket, bucket, google_bucket, strict_bucket
 
 from holdfast.blobs import sending
 from holdfast.blobs.errors import BlobError, ForeignStore, Full, Missing, Unavailable
@@ -158,7 +158,7 @@ def fetch(url: str, **headers: str) -> tuple[int, bytes, str | None]:
         return answer.status, answer.read(), answer.headers["content-type"]
 
 
-@pytest.mark.parametrize("make", [bucket, strict_bucket, azure_bucket])
+@pytest.mark.parametrize("make", [bucket, strict_bucket, azure_bucket, google_bucket])
 def test_a_signed_url_gives_the_object(make: Callable[[], Bucket]) -> None:
     async def scenario(store: ObjectBlobs) -> None:
         await store.put(KEY, [DATA[:1000]], "sha256")
