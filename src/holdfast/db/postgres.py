@@ -54,7 +54,7 @@ class PostgresDatabase:
         self._pool = Pool(
             lambda: open_link(url, self._options, self._server_clock),
             self._options.pool,
-            self._options.statement_timeout,
+            self._options.patience,
         )
         self._reads: dict[object, Numbered] = {}
         self._prepared: dict[object, Numbered] = {}

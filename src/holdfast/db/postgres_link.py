@@ -44,11 +44,13 @@ _REASON = "select reason from mode where id = 1"
 @dataclass(frozen=True, slots=True)
 class PostgresOptions:
     """`pool`: connections of this process. `statement_timeout`: seconds. `prepared`: keep prepared statements and a
-    connection that listens; off behind PgBouncer in transaction mode."""
+    connection that listens; off behind PgBouncer in transaction mode. `patience`: seconds to wait for a connection of
+    the pool."""
 
     pool: int = 10
     statement_timeout: float = 5.0
     prepared: bool = True
+    patience: float = 5.0
 
 
 def begin_texts(options: PostgresOptions) -> tuple[str, str]:
