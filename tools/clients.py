@@ -3,12 +3,13 @@
 
 Promises: needs the standard library only; writes to `.tools/` and nowhere else, save for the Debian packages that root
 lets apt install (no service of theirs is started); a second run is a matter of seconds; a client that cannot be had is
-one line that says why and how to get it, never a failure (its tests skip with a reason). Three kinds:
+one line that says why and how to get it, never a failure (its tests skip with a reason). Four kinds:
 
 - `debian`: packages of this machine's own release, by apt, when root.
 - `sid`: packages of Debian's unstable suite that run on Debian 12 as they are, by a private apt state whose source is
   derived from this machine's own; unpacked under `.tools/sid`, nothing of the system touched.
 - `go`: `go install` at a pinned version into `.tools/bin`; without a Go on the machine, unstable's Go is unpacked too.
+- `npm`: `npm install` at a pinned version under `.tools/npm`, where the machine has an npm.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.clients_debian import install_debian, refresh_package_lists
 from tools.clients_go import find_go, install_go
 from tools.clients_machine import Client, Unavailable, advice, place, present, stamp
+from tools.clients_npm import install_npm
 from tools.clients_unstable import Unstable
 
 DEBIAN = tuple(
@@ -43,6 +45,9 @@ DEBIAN = tuple(
         ("pgbouncer", "pgbouncer"),
         ("haproxy", "haproxy"),
         ("caddy", "caddy"),
+        ("ceph-mon", "ceph-mon"),
+        ("ceph-osd", "ceph-osd"),
+        ("radosgw", "radosgw"),
     )
 )
 UNSTABLE = tuple(
@@ -70,6 +75,7 @@ GO = tuple(
         ("github.com/versity/versitygw/cmd/versitygw", "v1.7.0"),
     )
 )
+NPM = (Client("azurite", "npm", "azurite", "azurite-blob", "3.35.0"),)
 
 
 def say(client: Client, version: str, where: str) -> None:
@@ -103,9 +109,11 @@ def install_all() -> None:
         if client.kind == "debian":
             lists()
             return install_debian(client)
+        if client.kind == "npm":
+            return install_npm(client)
         return unstable.unpack(client.source) if client.kind == "sid" else install_go(client, go())
 
-    for client in (*DEBIAN, *UNSTABLE, *GO):
+    for client in (*DEBIAN, *UNSTABLE, *GO, *NPM):
         version, started = present(client), time.monotonic()
         if version is not None:
             say(client, version, f"{place(client)} (already here)")
@@ -122,7 +130,7 @@ def install_all() -> None:
 
 def list_all() -> None:
     """Print what is here and how to get the rest."""
-    for client in (*DEBIAN, *UNSTABLE, *GO):
+    for client in (*DEBIAN, *UNSTABLE, *GO, *NPM):
         version = present(client)
         say(client, version or "-", place(client) if version else f"not here; {advice(client)}")
 

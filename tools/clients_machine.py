@@ -113,6 +113,8 @@ def advice(client: Client) -> str:
         return f"as root: apt-get install --no-install-recommends {client.source}"
     if client.kind == "sid":
         return f"run `make tools` on Debian 12 or newer, or put {Path(client.program).name} on PATH"
+    if client.kind == "npm":
+        return f"with npm installed: npm install -g {client.source}@{client.version}"
     return f"with Go installed: go install {client.source}@{client.version}"
 
 
