@@ -11,10 +11,13 @@ import fcntl
 import os
 from pathlib import Path
 
+from holdfast.access.errors import MasterKeyAway, WrongMasterKey
 from holdfast.access.installation import known_installation
 from holdfast.app.build import registry_settings
 from holdfast.app.config import Settings
-from holdfast.app.datadir import DataDirectory
+from holdfast.app.datadir import DataDirectory, DataDirectoryError
+from holdfast.app.engines import open_objects
+from holdfast.app.masters import open_master, seals
 from holdfast.blobs.errors import BlobError
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.volume import MARKER
@@ -44,7 +47,7 @@ def run(settings: Settings, options: Options, report: Report) -> Outcome:
             asyncio.run(_verify(settings, directory, outcome, report))
     except Damaged as error:
         add_corruption(outcome, [str(error)])
-    except (DatabaseError, BlobError) as error:
+    except (DatabaseError, BlobError, WrongMasterKey, MasterKeyAway, DataDirectoryError) as error:
         raise CouldNotRun(str(error)) from error
     except OSError as error:
         raise CouldNotRun(f"{settings.data} cannot be used: {error.strerror}") from error
@@ -76,7 +79,8 @@ async def _verify(settings: Settings, directory: DataDirectory, outcome: Outcome
         installation = await known_installation(db)
         _require_marker(directory, installation)
         await blobs.open(installation or "")
-        await verify(Site(db, blobs, registry_settings(settings), "verify-" + RequestIds().next()), outcome, report)
+        objects = await open_objects(db, blobs, open_master(settings, directory), sealing=seals(settings))
+        await verify(Site(db, objects, registry_settings(settings), "verify-" + RequestIds().next()), outcome, report)
     finally:
         await blobs.close()
         await db.close()

@@ -120,13 +120,14 @@ class Objects:
 
         return await self.knowing(again)
 
+    async def sizes(self, stored: Stored) -> list[int | None]:
+        """How much content each object holds, None where it is missing. Raises `Corrupt`, `Unavailable`."""
+        store = await self._store(stored)
+        return [await store.size(segment.key) for segment in stored.segments]
+
     async def sizes_fit(self, stored: Stored) -> bool:
         """Whether every object is there and as long as its part."""
-        store = await self._store(stored)
-        for segment in stored.segments:
-            if await store.size(segment.key) != segment.size:
-                return False
-        return True
+        return await self.sizes(stored) == [segment.size for segment in stored.segments]
 
     async def read(self, stored: Stored, start: int, end: int) -> bytes:
         """Bytes `start` to `end` (at most 1 MiB). Raises `Missing`, `Corrupt`, `Unavailable`."""

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from holdfast.blobs.errors import Missing, Unavailable
-from holdfast.blobs.port import BLOCK, BlobStore
+from holdfast.blobs.errors import Corrupt, Missing, Unavailable
+from holdfast.blobs.port import BLOCK
 from holdfast.db.port import Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place
 from holdfast.oci.digest import ALGORITHMS, Digest
 from holdfast.oci.manifest import MAX_BYTES
-from holdfast.registry.model import State
+from holdfast.registry.model import Segment, State, Stored
 from holdfast.registry.store import DOOM
 from holdfast.registry.verify import rows, store
 from holdfast.registry.verify.inspection import PAGE, Inspection, affected
@@ -87,7 +87,8 @@ async def _bad_inlines(run: Inspection, page: list[rows.ContentRow]) -> list[int
     bad: list[int] = []
     for ids in _by_weight(list(rows.values())):
         for each in await run.db.all(store.INLINES, ids=ids):
-            if not _hashes(each.bytes, rows[each.content_id].digest) or len(each.bytes) != rows[each.content_id].size:
+            data = run.clear(each.bytes, each.wrapped_key, each.digest) or b""
+            if not _hashes(data, each.digest) or len(data) != rows[each.content_id].size:
                 bad.append(each.content_id)
         if run.options.deep:
             run.step(sum(rows[each].size for each in ids))
@@ -110,13 +111,14 @@ def _by_weight(rows: list[rows.ContentRow]) -> Iterator[list[int]]:
 
 async def _bad_objects(run: Inspection, page: list[rows.ContentRow]) -> dict[int, Seen]:
     """What the page's objects are like, of those that are not good."""
-    rows = [row for row in page if row.key is not None and row.inline is None and row.state == State.STORED]
+    rows = [row for row in page if _has_objects(row) and row.state == State.STORED]
     deep = run.options.deep
     at_once = _HASHED if deep else _LOOKED_UP
     bad: dict[int, Seen] = {}
     for first in range(0, len(rows), at_once):
         some = rows[first : first + at_once]
-        verdicts = await asyncio.gather(*(_judge(run.blobs, row, deep=deep) for row in some))
+        where = await _stored(run, some)
+        verdicts = await asyncio.gather(*(_judge(run, row, where[row.id], deep=deep) for row in some))
         for row, verdict in zip(some, verdicts, strict=True):
             if verdict is not Verdict.GOOD:
                 bad[row.id] = Seen(row.key or "", verdict)
@@ -126,16 +128,29 @@ async def _bad_objects(run: Inspection, page: list[rows.ContentRow]) -> dict[int
     return bad
 
 
-async def _judge(blobs: BlobStore, row: rows.ContentRow, *, deep: bool) -> Verdict:
-    """What the object of `row` is like. Raises `Unavailable` when the store as a whole does not answer."""
-    key = row.key or ""
+def _has_objects(row: rows.ContentRow) -> bool:
+    return row.inline is None and (row.key is not None or row.segmented)
+
+
+async def _stored(run: Inspection, rows: list[rows.ContentRow]) -> dict[int, Stored]:
+    """Where the bytes of `rows` lie, in one object each or in several."""
+    found = {row.id: (Segment(row.key, row.size),) for row in rows if row.key is not None}
+    for part in await run.db.all(store.SEGMENTS, ids=[row.id for row in rows if row.key is None]):
+        found[part.content_id] = (*found.get(part.content_id, ()), Segment(part.key, part.size))
+    return {row.id: Stored(found.get(row.id, ()), row.wrapped_key, row.digest) for row in rows}
+
+
+async def _judge(run: Inspection, row: rows.ContentRow, stored: Stored, *, deep: bool) -> Verdict:
+    """What the objects of `row` are like. Raises `Unavailable` when the store as a whole does not answer."""
     try:
-        size = await blobs.size(key)
+        sizes = await run.objects.sizes(stored)
+    except Corrupt:
+        return Verdict.CORRUPT
     except ValueError:  # what stands in the row is no key
         return Verdict.MISSING
-    if size is None:
+    if not sizes or None in sizes:
         return Verdict.MISSING
-    if size != row.size:
+    if sizes != [segment.size for segment in stored.segments] or stored.size != row.size:
         return Verdict.SHORT
     if not deep:
         return Verdict.GOOD
@@ -143,11 +158,13 @@ async def _judge(blobs: BlobStore, row: rows.ContentRow, *, deep: bool) -> Verdi
     if algorithm not in ALGORITHMS:
         return Verdict.CORRUPT
     try:
-        found = await blobs.digest(key, algorithm)
+        found = await run.objects.digest(stored, algorithm)
+    except Corrupt:
+        return Verdict.CORRUPT
     except Missing:
         return Verdict.MISSING
     except Unavailable:
-        await blobs.size(key)  # raises unless it is this object alone that cannot be read
+        await run.objects.sizes(stored)  # raises unless it is these objects alone that cannot be read
         return Verdict.CORRUPT
     return Verdict.GOOD if found == row.digest else Verdict.CORRUPT
 
@@ -168,13 +185,14 @@ class ContentSpot:
     @classmethod
     async def prepared(cls, run: Inspection, row: rows.ContentRow, seen: Seen | None) -> ContentSpot:
         """Look at the object again before its row is looked at again: a row is never older than its object."""
-        if row.key is None or row.inline is not None:
+        if not _has_objects(row):
             return cls(run, row.id, None)
+        stored = (await _stored(run, [row]))[row.id]
         rehash = run.options.repair and (row.state != State.STORED or row.manifest)
         if rehash or seen is not None:
-            seen = Seen(row.key, await _judge(run.blobs, row, deep=rehash or run.options.deep))
+            seen = Seen(row.key or "", await _judge(run, row, stored, deep=rehash or run.options.deep))
         if seen is not None and rehash and row.manifest and seen.verdict is Verdict.GOOD and row.size <= MAX_BYTES:
-            seen = seen._replace(data=await _read(run.blobs, row))
+            seen = seen._replace(data=await _read(run, stored))
         return cls(run, row.id, seen)
 
     async def lock(self, unit: Unit) -> None:
@@ -195,9 +213,8 @@ class ContentSpot:
         elif row.inline is not None:
             if not await self._inline_is_good(reader, row):
                 found.append((Damage.INLINE_CORRUPT, "its bytes in the database do not hash to the digest"))
-        elif row.key is None:
-            if not row.segmented:
-                found.append((Damage.INLINE_MISSING, "it has neither bytes in the database nor an object"))
+        elif row.key is None and not row.segmented:
+            found.append((Damage.INLINE_MISSING, "it has neither bytes in the database nor an object"))
         else:
             found += self._object_findings(row)
         if not found:
@@ -206,7 +223,7 @@ class ContentSpot:
         return [Finding(kind, None, row.digest, f"{reason}; {who}", Ids(0, self._id)) for kind, reason in found]
 
     def _object_findings(self, row: rows.ContentRow) -> list[tuple[Damage, str]]:
-        seen = self._seen if self._seen is not None and self._seen.key == row.key else None
+        seen = self._seen if self._seen is not None and self._seen.key == (row.key or "") else None
         if seen is not None and seen.verdict.value is not None:
             return [(seen.verdict.value, _REASONS[seen.verdict.value])]
         if row.manifest:
@@ -214,8 +231,10 @@ class ContentSpot:
         return []
 
     async def _inline_is_good(self, reader: Reader, row: rows.ContentRow) -> bool:
-        body = await reader.all(store.INLINES, ids=[row.id])
-        return bool(body) and len(body[0].bytes) == row.size and _hashes(body[0].bytes, row.digest)
+        for body in await reader.all(store.INLINES, ids=[row.id]):
+            data = self._run.clear(body.bytes, body.wrapped_key, body.digest) or b""
+            return len(data) == row.size and _hashes(data, row.digest)
+        return False
 
     async def mend(self, unit: Unit, finding: Finding) -> bool:
         """Mark what is damaged, unmark what is good again, take a manifest's bytes into the database."""
@@ -242,23 +261,26 @@ class ContentSpot:
         if row.inline is not None:
             return await self._inline_is_good(unit, row)
         seen = self._seen
-        return seen is not None and row.key == seen.key and seen.verdict is Verdict.GOOD
+        return seen is not None and (row.key or "") == seen.key and seen.verdict is Verdict.GOOD
 
     async def _take(self, unit: Unit, row: rows.ContentRow) -> bool:
-        """Move the bytes of a manifest from its object, which was read and hashed, into the database."""
+        """Move the bytes of a manifest from its object, which was read and hashed, into the database, encrypted as the
+        object was."""
         seen = self._seen
         if seen is None or seen.data is None or row.key != seen.key or not _hashes(seen.data, row.digest):
             return False
-        await unit.run(store.TAKE_BODY, id=self._id, bytes=seen.data)
+        seal = self._run.objects.again(row.wrapped_key, row.digest)
+        await unit.run(store.TAKE_BODY, id=self._id, bytes=seal.close(row.digest, seen.data))
         await unit.run(store.TAKE_INLINE, id=self._id)
         await unit.run(DOOM, key=seen.key, due=unit.now + self._run.settings.grace)
         return True
 
 
-async def _read(blobs: BlobStore, row: rows.ContentRow) -> bytes | None:
+async def _read(run: Inspection, stored: Stored) -> bytes | None:
     """The bytes of an object that may be a manifest; None when it went meanwhile."""
     try:
-        parts = [await blobs.read(row.key or "", at, min(at + BLOCK, row.size)) for at in range(0, row.size, BLOCK)]
+        ranges = [(at, min(at + BLOCK, stored.size)) for at in range(0, stored.size, BLOCK)]
+        parts = [await run.objects.read(stored, start, end) for start, end in ranges]
     except Missing:
         return None
     return b"".join(parts)

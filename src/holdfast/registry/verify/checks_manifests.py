@@ -38,7 +38,7 @@ class ManifestSpot:
 
     async def examine(self, reader: Reader) -> list[Finding]:
         """Everything that the manifest's bytes tell, compared with what the repository knows."""
-        row = await reader.one(store.MANIFEST, repo_id=self._repo_id, content_id=self._id)
+        row = await self._row(reader)
         if row is None or row.bytes is None or not _is_sound(row):
             return []  # content without good bytes is told of as content
         reading = read_manifest(row.bytes, row.media_type)
@@ -58,6 +58,11 @@ class ManifestSpot:
             reason = f"it keeps {len(extra)} that it does not name, {extra[0].digest or 'unknown content'} among them"
             found.append(self._finding(Damage.EDGE_EXTRA, row, reason))
         return found
+
+    async def _row(self, reader: Reader) -> rows.ManifestRow | None:
+        """The manifest, with its bytes in clear."""
+        row = await reader.one(store.MANIFEST, repo_id=self._repo_id, content_id=self._id)
+        return row._replace(bytes=self._run.clear(row.bytes, row.wrapped_key, row.digest)) if row is not None else None
 
     def _finding(self, damage: Damage, row: rows.ManifestRow, reason: str, other_id: int = 0) -> Finding:
         return Finding(damage, row.path, row.digest, reason, Ids(self._repo_id, self._id, other_id))
@@ -125,12 +130,13 @@ class ManifestSpot:
             known=[part.id for part in parts.values()],
             limit=_EXTRA,
         )
-        return [row for row in rows if not _refers_to(row, digest)]
+        clear = [row._replace(bytes=self._run.clear(row.bytes, row.wrapped_key, row.digest)) for row in rows]
+        return [row for row in clear if not _refers_to(row, digest)]
 
     async def mend(self, unit: Unit, finding: Finding) -> bool:
         """Repair one finding; what changes what can be pulled takes the repository's next place."""
         place = await standing(unit, self._repo_id)
-        row = await unit.one(store.MANIFEST, repo_id=self._repo_id, content_id=self._id)
+        row = await self._row(unit)
         if place is None or row is None or row.bytes is None:
             return False
         if finding.damage in _TAKES_A_PLACE:
@@ -170,7 +176,8 @@ class ManifestSpot:
         is_index = manifest.kind is Kind.INDEX
         if is_index and part.kind is None and await self._may_be_sparse(unit, finding.repository or ""):
             return False  # perhaps it never was here: what other repositories hold must not become visible in this one
-        return await show_part(unit, place, self._id, part, listed[part.digest].media_type if is_index else "")
+        media_type = listed[part.digest].media_type if is_index else ""
+        return await show_part(self._run, unit, place, self._id, part, media_type=media_type)
 
     async def _may_be_sparse(self, unit: Unit, path: str) -> bool:
         row = await effective_setting(unit, RepositoryName(path).prefixes(), SPARSE_INDEXES)

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from holdfast.blobs.port import BlobStore
+from holdfast.blobs.errors import Corrupt
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
+from holdfast.registry.objects import Objects
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.sweep.guard import Guard, Restored
 from holdfast.registry.sweep.litter import Litter
@@ -50,7 +51,7 @@ class Site(NamedTuple):
     """What is verified. `request` stands for the run in the journal."""
 
     db: Database
-    blobs: BlobStore
+    objects: Objects
     settings: RegistrySettings
     request: str
 
@@ -60,12 +61,13 @@ class Inspection:
 
     def __init__(self, site: Site, outcome: Outcome, report: Report) -> None:
         self.db = site.db
-        self.blobs = site.blobs
+        self.objects = site.objects
+        self.blobs = site.objects.blobs
         self.settings = site.settings
         self.request = site.request
         self.outcome = outcome
-        self.guard = Guard(site.db, site.blobs)
-        self.litter = Litter(site.db, site.blobs, site.settings, actor=ACTOR, request=site.request)
+        self.guard = Guard(site.db, self.blobs)
+        self.litter = Litter(site.db, self.blobs, site.settings, actor=ACTOR, request=site.request)
         self.restored = False
         self._may_delete: bool | None = None
         self._report = report
@@ -75,6 +77,15 @@ class Inspection:
     def options(self) -> Options:
         """How the run was asked to go about it."""
         return self.outcome.options
+
+    def clear(self, data: bytes | None, wrapped: bytes | None, digest: str | None) -> bytes | None:
+        """Inline bytes in clear; nothing when they do not open, which hashes to no digest. Raises `Unavailable`."""
+        if data is None or wrapped is None:
+            return data
+        try:
+            return self.objects.open(wrapped, digest or "", data)
+        except Corrupt:
+            return b""
 
     async def may_delete(self) -> bool:
         """Whether anything may be deleted from the store: not while the database is older than the store's guard."""

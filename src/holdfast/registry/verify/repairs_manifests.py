@@ -11,6 +11,7 @@ from holdfast.registry.model import State
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import CANDIDATE
 from holdfast.registry.verify import rows, store
+from holdfast.registry.verify.inspection import Inspection
 from holdfast.registry.verify.reading import Reading, read_manifest
 
 
@@ -40,7 +41,9 @@ async def _content_id(unit: Unit, digest: str) -> int:
     raise AssertionError(digest)
 
 
-async def show_part(unit: Unit, place: Place, keeper_id: int, part: rows.PartRow, media_type: str) -> bool:
+async def show_part(
+    run: Inspection, unit: Unit, place: Place, keeper_id: int, part: rows.PartRow, *, media_type: str
+) -> bool:
     """Make a part of a manifest visible again; False when its bytes are not there. `media_type`: as the manifest says.
 
     A link that was there is taken back as it was; a new one is a blob's, or a manifest's where an index lists one.
@@ -50,7 +53,8 @@ async def show_part(unit: Unit, place: Place, keeper_id: int, part: rows.PartRow
     reading = None
     if part.kind is None and media_type:
         body = await unit.one(store.BODY, id=part.id)
-        reading = read_manifest(body.bytes, media_type) if body is not None and body.bytes is not None else None
+        data = run.clear(body.bytes, body.wrapped_key, body.digest) if body is not None else None
+        reading = read_manifest(data, media_type) if data is not None else None
     if reading is not None:
         await write_link(unit, place, part.id, reading)
     else:

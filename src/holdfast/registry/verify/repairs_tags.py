@@ -20,6 +20,8 @@ async def mend_dangling(run: Inspection, unit: Unit, moment: Moment, row: rows.T
     """Make the tag's manifest visible again, or end the tag."""
     assert row.content_id is not None
     body = await unit.one(store.BODY, id=row.content_id)
+    if body is not None:
+        body = body._replace(bytes=run.clear(body.bytes, body.wrapped_key, body.digest))
     place = Place(*moment)
     if body is not None and await _revive(unit, place, row, body):
         await run.note(unit, place, finding)

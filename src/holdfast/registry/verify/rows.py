@@ -38,13 +38,24 @@ class ContentRow(NamedTuple):
     doomed: bool
     manifest: bool
     segmented: bool
+    wrapped_key: bytes | None
 
 
 class Inline(NamedTuple):
-    """The inline bytes of content."""
+    """The inline bytes of content, as they are kept."""
 
     content_id: int
+    digest: str
+    wrapped_key: bytes | None
     bytes: bytes
+
+
+class Part(NamedTuple):
+    """One of the objects of content that lies in several, in order."""
+
+    content_id: int
+    key: str
+    size: int
 
 
 class UserRow(NamedTuple):
@@ -117,6 +128,7 @@ class BodyRow(NamedTuple):
     digest: str
     size: int
     state: int
+    wrapped_key: bytes | None
     bytes: bytes | None
     media_type: str | None
 
@@ -145,6 +157,7 @@ class ManifestRow(NamedTuple):
     path: str
     digest: str
     state: int
+    wrapped_key: bytes | None
     bytes: bytes | None
     kind: int
     media_type: str | None
@@ -173,6 +186,7 @@ class KeptRow(NamedTuple):
     digest: str | None
     kind: int | None
     media_type: str | None
+    wrapped_key: bytes | None
     bytes: bytes | None
 
 

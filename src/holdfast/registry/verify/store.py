@@ -20,6 +20,7 @@ from holdfast.registry.verify.rows import (
     LinkRow,
     ManifestRow,
     Named,
+    Part,
     PartRow,
     PlaceRow,
     RepositoryRow,
@@ -40,12 +41,20 @@ _CONTENT = """
       case when c.key is not null and b.content_id is null and exists (
         select 1 from link l where l.content_id = c.id and l.kind > 0 and l.gone_at is null
       ) then 1 else 0 end as manifest,
-      case when exists (select 1 from segment s where s.content_id = c.id) then 1 else 0 end as segmented
+      case when exists (select 1 from segment s where s.content_id = c.id) then 1 else 0 end as segmented,
+      c.wrapped_key
     from content c left join body b on b.content_id = c.id
 """
 CONTENTS = Query(_CONTENT + " where c.id > :after order by c.id limit :limit", ContentRow)
 CONTENT = Query(_CONTENT + " where c.id = :id", ContentRow)
-INLINES = Query("select content_id, bytes from body where content_id = any(:ids)", Inline)
+INLINES = Query(
+    """
+    select b.content_id, c.digest, c.wrapped_key, b.bytes
+    from body b join content c on c.id = b.content_id where b.content_id = any(:ids)
+    """,
+    Inline,
+)
+SEGMENTS = Query("select content_id, key, size from segment where content_id = any(:ids) order by content_id, n", Part)
 CONTENT_TOTAL = Query("select count(*) as total from content", Total)
 CONTENT_BYTES = Query("select cast(coalesce(sum(size), 0) as bigint) as total from content where state = 0", Total)
 USERS = Query(
@@ -144,7 +153,7 @@ PLACE_TAG = Command("update tag set seq = :seq where repo_id = :repo_id and name
 DROP_TAG = Command("delete from tag where repo_id = :repo_id and name = :name")
 BODY = Query(
     """
-    select c.digest, c.size, c.state, b.bytes,
+    select c.digest, c.size, c.state, c.wrapped_key, b.bytes,
       (select l.media_type from link l where l.content_id = c.id and l.media_type is not null limit 1) as media_type
     from content c left join body b on b.content_id = c.id where c.id = :id for key share of c
     """,
@@ -155,7 +164,8 @@ BODY = Query(
 
 MANIFEST = Query(
     """
-    select r.path, c.digest, c.state, b.bytes, l.kind, l.media_type, l.artifact_type, l.subject, l.put_at,
+    select r.path, c.digest, c.state, c.wrapped_key, b.bytes,
+      l.kind, l.media_type, l.artifact_type, l.subject, l.put_at,
       case when exists (select 1 from tag t where t.repo_id = l.repo_id and t.content_id = l.content_id)
         then 1 else 0 end as tagged,
       case when exists (select 1 from edge e where e.repo_id = l.repo_id and e.keeper_id = l.content_id)
@@ -181,7 +191,8 @@ PARTS = Query(
 )
 KEPT_OTHERWISE = Query(
     """
-    select e.kept_id as id, c.digest, l.kind, l.media_type, case when l.kind > 0 then b.bytes end as bytes
+    select e.kept_id as id, c.digest, l.kind, l.media_type,
+      c.wrapped_key, case when l.kind > 0 then b.bytes end as bytes
     from edge e
     left join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
     left join content c on c.id = e.kept_id
