@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
+from email.utils import parsedate_to_datetime
 
 from holdfast.app.config import Settings
 from holdfast.app.proxies import Proxies
@@ -20,6 +22,7 @@ SECONDS = 300
 """How long a signed URL holds."""
 _EVERY = 60.0
 _PATIENCE = 5.0
+_SKEW = 60.0
 _READ = 4096
 
 
@@ -60,9 +63,12 @@ class Redirects:
 async def is_missing_object(url: str) -> bool:
     """Whether the signed `url` of an object that does not exist is answered as a bucket answers it.
 
-    404, or 403 where the credential may not list the bucket; a signature that does not hold is 403 too, and no answer.
+    404, or 403 where the credential may not list the bucket. A signature that does not hold is 403 too, and no answer:
+    nor is one that has expired already, because this node's clock and the bucket's differ.
     """
     import aiohttp
+
+    began = time.time()  # the clock that signs
 
     try:
         timeout = aiohttp.ClientTimeout(total=_PATIENCE)
@@ -71,6 +77,15 @@ async def is_missing_object(url: str) -> bool:
             session.get(url, allow_redirects=False) as answer,
         ):
             body = await answer.content.read(_READ)
-            return answer.status == 404 or (answer.status == 403 and b"AccessDenied" in body)
+            denied = answer.status == 403 and b"AccessDenied" in body
+            return answer.status == 404 or (denied and _agree(answer.headers.get("date", ""), began))
     except (aiohttp.ClientError, TimeoutError, OSError):
+        return False
+
+
+def _agree(date: str, now: float) -> bool:
+    """Whether an answer of this `date` came from a clock that says about `now` (Unix seconds)."""
+    try:
+        return abs(parsedate_to_datetime(date).timestamp() - now) < _SKEW
+    except ValueError:
         return False
