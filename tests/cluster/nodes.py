@@ -98,7 +98,7 @@ def running_cluster(
     """Run `count` open nodes with these flags, and a worker; `env` is added to what all of them know."""
     place.mkdir(parents=True, exist_ok=True)
     known = {**place_of(pair, place), **(env or {})}
-    nodes = []
+    nodes: list[Server] = []
     for number in range(count):
         logs = place / f"node{number}"
         logs.mkdir()

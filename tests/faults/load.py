@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from tests.faults.client import Caller, Interrupted, Ledger, Pushing, Refused, Wrong, content, digest_of, manifest_of
 from tests.serving import pause
@@ -142,10 +142,12 @@ class Pusher(threading.Thread):
 
 
 @contextlib.contextmanager
-def pushers(port: int, count: int, *, seed: int, strict: bool = False) -> Iterator[list[Pusher]]:
-    """Run `count` pushers while the block runs; afterwards they have ended and had no trouble."""
+def pushers(port: int | Sequence[int], count: int, *, seed: int, strict: bool = False) -> Iterator[list[Pusher]]:
+    """Run `count` pushers while the block runs, at one port or each at the next of several; afterwards they have ended
+    and had no trouble."""
     stopped = threading.Event()
-    threads = [Pusher(port, number, stopped, seed=seed, strict=strict) for number in range(count)]
+    ports = [port] if isinstance(port, int) else port
+    threads = [Pusher(ports[at % len(ports)], at, stopped, seed=seed, strict=strict) for at in range(count)]
     try:
         for thread in threads:
             thread.start()

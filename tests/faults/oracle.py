@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def check(port: int, ledgers: Iterable[Ledger]) -> int:
 
 
 def _check_address(caller: Caller, address: str, may: set[str | None]) -> int:
-    head, got = caller.ask("HEAD", address), caller.ask("GET", address)
+    head, got = caller.ask("HEAD", address), _followed(caller.ask("GET", address))
     found = _outcome(address, got)
     assert head.status == got.status, f"{address}: HEAD {head.status}, GET {got.status}"
     assert found in may, f"{address} shows {found}, acknowledged or possible: {may}"
@@ -43,6 +44,14 @@ def _check_address(caller: Caller, address: str, may: set[str | None]) -> int:
         assert head.headers["docker-content-digest"] == found, address
         assert int(head.headers["content-length"]) == len(got.body), address
     return len(may) == 1
+
+
+def _followed(got: Answer) -> Answer:
+    """The answer; that of the bucket where the registry sent the client there."""
+    if got.status != 307:
+        return got
+    with urllib.request.urlopen(got.headers["location"], timeout=60) as found:
+        return Answer(200, got.headers, found.read())
 
 
 def _outcome(address: str, got: Answer) -> str | None:
@@ -65,7 +74,7 @@ def _check_session(caller: Caller, session: Session) -> bool:
     stands = last + 1 if last else 0
     assert stands in {session.told, session.asked}, f"{stands} bytes, acknowledged {session.told}"
     address = Pushing(caller, Ledger()).finish(session, stands)
-    got = caller.ask("GET", address)
+    got = _followed(caller.ask("GET", address))
     assert (got.status, got.body == session.data) == (200, True), f"{address} after a resume at {stands}"
     return True
 
