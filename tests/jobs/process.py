@@ -1,7 +1,7 @@
 """A worker process for tests: `python -m tests.jobs.process PLACE NAME LEASE`, ended by SIGTERM or SIGKILL.
 
-PLACE is the path of a SQLite file or the URL of a PostgreSQL database. Its tasks leave marks that the database takes only
-once; `steps` tells of every step on standard output.
+PLACE is the path of a SQLite file or the URL of a PostgreSQL database. Its tasks leave marks that the database takes
+only once; `steps` tells of every step on standard output.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ async def renew(unit: Unit, jobs: Sequence[Job], lease: int) -> list[Fence]:
 async def end(unit: Unit, job: Job, state: JobState, error: str | None = None) -> bool:
     """The run's job has ended so; False when the run was superseded and nothing was written."""
     changed = await unit.run(store.END, id=job.id, fence=job.fence, state=int(state), error=error)
-    await unit.notify(CHANNEL)  # one of an equal key may wait for this
+    if job.dedupe is not None:
+        await unit.notify(CHANNEL)  # one of an equal key may wait for this
     return changed > 0
 
 
@@ -127,5 +128,6 @@ async def _back(unit: Unit, job: Job, *, run_at: int, attempts: int, deferrals: 
     await unit.run(
         store.BACK, id=job.id, fence=job.fence, run_at=run_at, attempts=attempts, deferrals=deferrals, error=error
     )
-    await unit.notify(CHANNEL)
+    if run_at <= unit.now or job.dedupe is not None:
+        await unit.notify(CHANNEL)
     return True

@@ -89,6 +89,8 @@ class Worker:
         self._registered = False
         self._stopping = False
         self._away = False
+        self._more = False  # whether the last claim took all that it asked for
+        self._called = True  # whether somebody called, or it is time to look
         self._wake = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -117,6 +119,7 @@ class Worker:
                 await self._db.wait(CHANNEL, self._look)
             except DatabaseError:
                 await asyncio.sleep(self._look)
+            self._called = True
             self._wake.set()
 
     # -- taking -------------------------------------------------------------------------------------------------------
@@ -137,13 +140,19 @@ class Worker:
         if self._schedules and not self._registered:
             await self._db.write(lambda unit: register(unit, self._schedules), always=True)
             self._registered = True
+        # While there is more than there are slots, jobs are taken a few at a time, as slots become free.
+        if self._more and (free := self._slots - len(self._active)) >= max(1, self._slots // 4):
+            self._more = await self._claim(free) == free
+        if self._more and not self._called:
+            return
+        self._called = False
         agenda = await self._db.one(store.AGENDA, schedules=self._names)
         assert agenda is not None
         now = self._db.now()
         fired = agenda.schedule is not None and agenda.schedule <= now and await self._fire()
         due = any(at is not None and at <= now for at in (agenda.high, agenda.normal, agenda.low, agenda.lost))
-        if (due or fired) and len(self._active) < self._slots:
-            await self._claim(self._slots - len(self._active))
+        if (due or fired) and (free := self._slots - len(self._active)) > 0:
+            self._more = await self._claim(free) == free
         if self._active:
             rows = await self._db.all(store.WATCH, ids=[each.job.id for each in self._active.values()])
             self._heed(rows)
@@ -154,7 +163,8 @@ class Worker:
         except ReadOnly:  # it stays due, and fires once when writes are allowed again
             return False
 
-    async def _claim(self, limit: int) -> None:
+    async def _claim(self, limit: int) -> int:
+        """Take at most `limit` jobs and begin them; returns how many it were."""
         began = asyncio.get_running_loop().time()
         lease = round(self._lease * claims.SECOND)
 
@@ -169,6 +179,7 @@ class Worker:
             if job.id in claimed.lost:
                 self._events.warning("job taken over", job=job.id, kind=job.kind, attempt=job.attempts)
             self._begin(job, began)
+        return len(claimed.jobs)
 
     def _begin(self, job: Job, began: float) -> None:
         active = _Active(Run(self._db, job, lambda: self._stopping))
