@@ -244,3 +244,26 @@ def test_hostile_values_stay_short_and_on_their_line() -> None:
     (problem,) = problems({"workers": "\x1b[2J\n" + "9" * 100_000})
     assert len(problem.reason) < 200
     assert problem.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://vault.example.com", True),
+        ("http://127.0.0.1:8200", True),
+        ("http://localhost:8200", True),
+        ("http://[::1]:8200", True),
+        ("http://vault.example.com", False),
+        ("http://127.0.0.1.example.com", False),
+    ],
+)
+def test_a_token_for_vault_does_not_cross_a_network_in_clear(url: str, allowed: bool) -> None:
+    environment = {"HOLDFAST_ENCRYPTION_VAULT_TOKEN": "hvs.0123456789"}
+    given: dict[str, object] = {"encryption.vault_url": url}
+    if allowed:
+        load(given, environment, None)
+    else:
+        (problem,) = problems(given, environment)
+        assert problem.subject == "encryption.vault_url"
+        assert "in clear" in problem.reason
+        load({**given, "allow_http": True}, environment, None)

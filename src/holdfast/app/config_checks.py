@@ -6,6 +6,7 @@ report can say where each of them came from. A check that involves a setting whi
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from holdfast.app.config_record import Settings
 
@@ -20,6 +21,7 @@ class Clash:
 
 
 Check = Callable[[Settings], Iterator[Clash]]
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def _tls_pair(settings: Settings) -> Iterator[Clash]:
@@ -103,6 +105,16 @@ def _one_vault_token(settings: Settings) -> Iterator[Clash]:
         )
 
 
+def _vault_in_clear(settings: Settings) -> Iterator[Clash]:
+    url = urlsplit(settings.encryption.vault_url or "")
+    if url.scheme == "http" and url.hostname not in _LOOPBACK and not settings.allow_http:
+        yield Clash(
+            ("encryption.vault_url",),
+            "would send the token and the keys across the network in clear",
+            "https://, or --allow-http if that is really meant",
+        )
+
+
 # Each with the settings it needs: when one of those did not parse, the check has nothing sound to say.
 CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (_tls_pair, frozenset({"tls_cert", "tls_key"})),
@@ -119,6 +131,7 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
         _one_vault_token,
         frozenset({"encryption.vault_token", "encryption.vault_token_file", "encryption.vault_url"}),
     ),
+    (_vault_in_clear, frozenset({"encryption.vault_url", "allow_http"})),
 )
 
 

@@ -103,6 +103,11 @@ class Objects:
             await self._envelope.reload()
             return await work()
 
+    @property
+    def generation(self) -> int:
+        """The content key that encrypts what is stored now; 0 when there is none."""
+        return self._envelope.generation if self._envelope is not None else 0
+
     async def renew_keys(self) -> None:
         """Read the keys anew: another node may have made new ones. Raises `Unavailable`, `DatabaseError`."""
         if self._envelope is not None:

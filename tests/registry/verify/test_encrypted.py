@@ -97,6 +97,21 @@ def test_damage_in_an_object_or_a_segment_is_found(server: Server, which: int) -
     assert damages(verify(server, status=1)) == {"object-missing"}
 
 
+def test_what_an_older_content_key_encrypts_is_counted(server: Server, tables: Tables) -> None:
+    (before,) = tables.sql("select wrapped_key from content order by id limit 1")
+    command = [str(program()), "rotate-keys", "--data", str(server.data)]
+    subprocess.run(command, env={**os.environ, **server.env}, capture_output=True, timeout=60, check=True)
+    assert verify(server)["notes"] == []
+    tables.sql("update content set wrapped_key = ? where id = (select min(id) from content)", before)
+    said = verify(server, "--deep")
+    assert said["clean"] is True
+    assert said["notes"] == [
+        "1 pieces of content are encrypted by older content keys (`holdfast rotate-keys --status`)"
+    ]
+    with Caller(server.port) as caller:
+        assert caller.ask("GET", f"/v2/{REPO}/manifests/v1").status == 200
+
+
 def test_without_the_key_nothing_is_judged(server: Server) -> None:
     key = server.data / "master.key"
     right = key.read_text()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from holdfast.blobs.envelope import floor_of
 from holdfast.blobs.errors import Corrupt, Missing, Unavailable
 from holdfast.blobs.port import BLOCK
 from holdfast.db.port import Reader, Unit
@@ -59,19 +60,25 @@ async def check_content(run: Inspection, known: KnownKeys) -> None:
     deep = run.options.deep
     total = await run.db.one(store.CONTENT_BYTES if deep else store.CONTENT_TOTAL)
     run.begin("content", total.total if total is not None else 0, "B" if deep else "")
-    after = 0
+    after = older = 0
+    newest = floor_of(run.objects.generation)
     while page := await run.db.all(store.CONTENTS, after=after, limit=PAGE):
         after = page[-1].id
         run.outcome.checked["content"] += len(page)
         for row in page:
             if row.key is not None:
                 known.add(row.key)
+            older += row.wrapped_key is not None and row.wrapped_key < newest
         suspects: dict[int, Seen | None] = {row.id: None for row in page if _suspicious(row)}
         suspects.update(dict.fromkeys(await _bad_inlines(run, page)))
         suspects.update(await _bad_objects(run, page))
         await run.settle([await ContentSpot.prepared(run, row, suspects[row.id]) for row in page if row.id in suspects])
         if not deep:
             run.step(len(page))
+    if older:
+        run.outcome.notes.append(
+            f"{older} pieces of content are encrypted by older content keys (`holdfast rotate-keys --status`)"
+        )
 
 
 def _suspicious(row: rows.ContentRow) -> bool:
