@@ -40,7 +40,10 @@ def test_a_mark_is_no_object_and_not_the_marker(place: Place) -> None:
         await write(store, KEY, b"data")
         await store.set_mark("guard", "text")
         assert await listed(store) == [KEY]
-        for name in ("store", "", "Guard", "../guard", "a/b", "a.new"):
+        assert await store.mark("store") == INSTALLATION
+        with pytest.raises(ValueError, match="malformed"):
+            await store.set_mark("store", "another")
+        for name in ("", "Guard", "../guard", "a/b", "a.new"):
             with pytest.raises(ValueError, match="malformed"):
                 await store.mark(name)
             with pytest.raises(ValueError, match="malformed"):
@@ -51,6 +54,20 @@ def test_a_mark_is_no_object_and_not_the_marker(place: Place) -> None:
         assert await store.mark("guard") == "text"
 
     place.run(scenario)
+
+
+def test_the_marker_can_be_read_before_the_store_is_opened(place: Place) -> None:
+    async def main() -> None:
+        store = place.store()
+        try:
+            with pytest.raises(Unavailable):
+                await store.mark("store")
+            await store.open(INSTALLATION)
+            assert await store.mark("store") == INSTALLATION
+        finally:
+            await store.close()
+
+    asyncio.run(main())
 
 
 def test_a_closed_store_takes_no_mark(place: Place) -> None:

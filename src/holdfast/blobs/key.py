@@ -51,9 +51,9 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def check_mark(name: str) -> str:
-    """Return the name of a mark beside the store's marker if it is well formed, else raise ValueError."""
-    if not _MARK.fullmatch(name) or name == "store":
+def check_mark(name: str, *, to_set: bool = False) -> str:
+    """Return the name of a mark if it is well formed, else raise ValueError. The marker itself is not one `to_set`."""
+    if not _MARK.fullmatch(name) or (to_set and name == "store"):
         raise ValueError("malformed name of a mark")
     return name
 

@@ -137,7 +137,7 @@ class LocalBlobs:
 
     async def set_mark(self, name: str, text: str) -> None:
         """Set a mark. See port.BlobStore."""
-        check_mark(name)
+        check_mark(name, to_set=True)
         check_mark_text(text)
         await self._threads.run(lambda: self._shelf.set_mark(name, text))
 

@@ -225,12 +225,16 @@ class MemoryBlobs:
 
     async def mark(self, name: str) -> str | None:
         """Return a mark. See port.BlobStore."""
-        return self._marks.get(check_mark(name))
+        if check_mark(name) != "store":
+            return self._marks.get(name)
+        if self._marker is None:
+            raise Unavailable("The blob store is not there.")
+        return self._marker
 
     async def set_mark(self, name: str, text: str) -> None:
         """Set a mark. See port.BlobStore."""
         self.check_writable()
-        self._marks[check_mark(name)] = check_mark_text(text)
+        self._marks[check_mark(name, to_set=True)] = check_mark_text(text)
 
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""

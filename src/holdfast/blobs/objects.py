@@ -267,7 +267,7 @@ class ObjectBlobs:
 
     async def set_mark(self, name: str, text: str) -> None:
         """Set a mark. See port.BlobStore."""
-        path = self._mark(name)
+        path = self._mark(check_mark(name, to_set=True))
         check_mark_text(text)
         self._check_writable()
         try:

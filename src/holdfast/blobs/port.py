@@ -238,14 +238,16 @@ class BlobStore(Blobs, Protocol):
         ...
 
     async def mark(self, name: str) -> str | None:
-        """Return what stands in the store beside its marker under `name` (1 to 32 of a-z, not "store"), None if nothing
-        does. Raises Unavailable."""
+        """Return what stands in the store beside its marker under `name` (1 to 32 of a-z), None if nothing does.
+
+        `store` is the marker itself: where there is none, the store is not there. Raises Unavailable.
+        """
         ...
 
     async def set_mark(self, name: str, text: str) -> None:
         """Let `text` (1 to 128 printable characters, no space) stand there from now on, durably and never by half.
 
-        Raises Full, Unavailable: then either may stand there.
+        Not for the marker itself (ValueError). Raises Full, Unavailable: then either may stand there.
         """
         ...
 
