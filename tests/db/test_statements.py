@@ -16,10 +16,26 @@ from holdfast.db.query import Query
 from holdfast.db.session import connect
 
 ALL = constants()
-NUMBERS = {"after", "cap", "content_id", "due", "id", "limit", "now", "repo_id", "seq", "size", "state"}
+NUMBERS = {
+    "after",
+    "attempts_max",
+    "cap",
+    "content_id",
+    "due",
+    "id",
+    "limit",
+    "now",
+    "priority",
+    "repo_id",
+    "run_at",
+    "seq",
+    "size",
+    "state",
+}
 BLOBS = {"wrapped_key"}
 HOT = (
     "holdfast.access.store",
+    "holdfast.jobs.store",
     "holdfast.journal.store",
     "holdfast.registry.store",
     "holdfast.registry.pull.store",

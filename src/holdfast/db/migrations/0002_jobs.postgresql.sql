@@ -34,7 +34,7 @@ create table job (
   error text
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 create index job_due on job (priority, run_at, id) where state = 0;
-create index job_leased on job (lease_until) where state = 1;
+create index job_leased on job (state, lease_until) where state = 1;
 create unique index job_waiting_once on job (dedupe) where state = 0 and dedupe is not null;
 create unique index job_running_once on job (dedupe) where state = 1 and dedupe is not null;
 create index job_ended on job (ended_at, id) where state >= 2;

@@ -33,7 +33,7 @@ create table job (
   error text
 ) strict;
 create index job_due on job (priority, run_at, id) where state = 0;
-create index job_leased on job (lease_until) where state = 1;
+create index job_leased on job (state, lease_until) where state = 1;
 create unique index job_waiting_once on job (dedupe) where state = 0 and dedupe is not null;
 create unique index job_running_once on job (dedupe) where state = 1 and dedupe is not null;
 create index job_ended on job (ended_at, id) where state >= 2;
