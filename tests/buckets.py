@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -11,6 +13,7 @@ from unittest.mock import patch
 from holdfast.blobs.objects import ObjectBlobs, open_object_store
 
 REGION = "us-east-1"
+INSTALLATION = "0198-contract"
 numbers = itertools.count()
 """Names of buckets are numbered over all servers of the test process."""
 
@@ -28,6 +31,19 @@ class Bucket:
         """A store in it, not yet opened."""
         with patch.dict(os.environ, self.environment):
             return open_object_store(self.url, public_endpoint=public_endpoint)
+
+    def run(self, scenario: Callable[[ObjectBlobs], Awaitable[None]]) -> None:
+        """Run `scenario` on an open store in it."""
+
+        async def main() -> None:
+            store = self.store()
+            await store.open(INSTALLATION)
+            try:
+                await scenario(store)
+            finally:
+                await store.close()
+
+        asyncio.run(main())
 
     def at(self, endpoint: str) -> Bucket:
         """The same bucket reached through another address, as through a proxy."""

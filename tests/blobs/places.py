@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests import object_servers
+from tests import buckets, object_servers
 from tests.blobs.sealing import SealedStore
 
 from holdfast.blobs.files import Files
@@ -24,7 +24,7 @@ BUCKETS = ["s3", "strict s3", "azure", "google", "sealed over s3"]
 PLAIN = BUCKETS[:4]
 """Those of them that keep what they are given."""
 BACKENDS = [*STAGING, "memory without staging", *SEALED, *BUCKETS]
-INSTALLATION = "0198-contract"
+INSTALLATION = buckets.INSTALLATION
 KEY = new_key(1_700_000_000_000_000)
 OTHER = new_key(1_700_000_000_000_001)
 LONG = bytes(range(251)) * 21_000

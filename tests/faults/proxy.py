@@ -50,7 +50,10 @@ class CutRequest:
 
 @dataclass(frozen=True, slots=True)
 class CutAnswer:
-    """The server does its work; the connection is reset when this many bytes of the answer have been passed on."""
+    """The server does its work; the connection ends when this many bytes of the answer have been passed on.
+
+    It is reset when there are none, else closed: a reset would take back what the client has not read yet.
+    """
 
     after: int = 0
 
@@ -282,6 +285,10 @@ def _answer(head: bytes, body: Iterator[bytes], client: socket.socket, fault: Fa
         left -= len(data[:left])
         if not left:
             break
+    if fault.after:
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(_PIECE):
+            pass
     return False
 
 

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 from holdfast.app.config import Settings
 from holdfast.app.doctor_check import Check, Verdict, failed, ok, skipped, warning
 from holdfast.app.masters import seals
-from holdfast.blobs.bucket import Absent, Bucket
+from holdfast.blobs.bucket import Bucket
+from holdfast.blobs.bucket_errors import Absent
 from holdfast.blobs.errors import BlobError, Missing
 from holdfast.blobs.key import new_key
 from holdfast.blobs.object_url import BucketAddress, parse_bucket_url

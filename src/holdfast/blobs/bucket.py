@@ -11,7 +11,6 @@ No condition, no ETag and no version is ever sent or believed: not every store t
 """
 
 import os
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -23,7 +22,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from holdfast.blobs.errors import Full, Unavailable
+from holdfast.blobs.bucket_errors import Absent, BrokeOff, is_missing_object, meaning, plain
 from holdfast.blobs.object_url import BucketAddress, Scheme, check_endpoint
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 _CONTENT_TYPE = "application/octet-stream"
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
 _SIGNING: dict[Scheme, tuple[str, ...]] = {
     "gs": (
         "GOOGLE_SERVICE_ACCOUNT",
@@ -45,22 +42,6 @@ _SIGNING: dict[Scheme, tuple[str, ...]] = {
     ),
     "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_MASTER_KEY"),
 }
-_NO_OBJECT = frozenset({"BlobNotFound", "NoSuchKey", "NoSuchUpload", "NotFound"})
-_NO_BUCKET = frozenset({"ContainerNotFound", "NoSuchBucket"})
-_FULL = frozenset(
-    {
-        "AccountStorageQuotaExceeded",
-        "EntityTooLarge",
-        "InsufficientCapacity",
-        "InsufficientStorage",
-        "QuotaExceeded",
-        "StorageFull",
-        "StorageQuotaExceeded",
-        "UserQuotaExceeded",
-        "XMinioAdminBucketQuotaExceeded",
-        "XMinioStorageFull",
-    }
-)
 
 
 class _Patience(NamedTuple):
@@ -73,14 +54,6 @@ class _Patience(NamedTuple):
 
 _SMALL = _Patience(read=1, whole=30, again=2)
 _STREAMS = _Patience(read=10, whole=3600, again=15)
-
-
-class Absent(Exception):
-    """The store said 404: to whom that is news finds out what is missing."""
-
-
-class PastEnd(Exception):
-    """The store said 416: the object ends before the range begins."""
 
 
 class Bucket:
@@ -136,13 +109,15 @@ class Bucket:
     async def stream(self, path: str, start: int, end: int, piece: int) -> AsyncGenerator[bytes, None]:
         """Yield bytes `start` to `end` (more than none), or fewer where the object ends, in pieces of about `piece`.
 
-        Raises Absent, PastEnd.
+        Raises Absent, PastEnd, BrokeOff.
         """
         with translated():
             found = await obstore.get_async(self._streams, path, options={"range": (start, end)})
-            stream = found.stream(min_chunk_size=piece)
-            async for data in stream:
+        try:
+            async for data in found.stream(min_chunk_size=piece):
                 yield bytes(data)
+        except (BaseError, OSError) as error:
+            raise BrokeOff from error
 
     async def pages(self, prefix: str) -> AsyncIterator[list[str]]:
         """Yield the paths below `prefix` (whole segments), at most PAGE at once."""
@@ -168,11 +143,6 @@ class Bucket:
         except (BaseError, OSError):
             # A credential that cannot sign, or a role that does not answer: clients are served without it.
             return None
-
-
-def not_there() -> Unavailable:
-    """Give the error for a store that is not there."""
-    return Unavailable("The blob store is not there: no such bucket, or not the one that was marked.")
 
 
 class PartedUpload:
@@ -209,34 +179,12 @@ def translated(*, writing: bool = False) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        code = _CODE.search(_said(error))
-        # Where an answer has a body, it says what is missing: it may be the bucket, or the user.
-        if code is None or code.group(1) in _NO_OBJECT:
+        if is_missing_object(plain(error)):
             raise Absent from error
-        raise _meaning(error, writing=writing) from error
+        raise meaning(plain(error), refused=False, writing=writing) from error
     except (BaseError, OSError) as error:
-        raise _meaning(error, writing=writing) from error
-
-
-def _meaning(error: Exception, *, writing: bool) -> Exception:
-    """Give the meaning of what the library raised, without its path and without what it prints for debugging."""
-    said = _said(error)
-    status = _STATUS.search(said)
-    code = _CODE.search(said)
-    if status and status.group(1) == "416":
-        return PastEnd()
-    if code and code.group(1) in _NO_BUCKET:
-        return not_there()
-    why = " ".join(found.group(1) for found in (status, code) if found)
-    if writing and ((code and code.group(1) in _FULL) or (status and status.group(1) == "507")):
-        return Full(f"The bucket takes no more ({why}).")
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        return Unavailable(f"The bucket refuses the server's credentials ({why or 'no access'}).")
-    return Unavailable(f"The bucket does not answer ({why or 'no connection, or none in time'}).")
-
-
-def _said(error: Exception) -> str:
-    return str(error).partition("\n\nDebug source")[0]
+        refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+        raise meaning(plain(error), refused=refused, writing=writing) from error
 
 
 def _client(address: BucketAddress, endpoint: str | None, patience: _Patience) -> "Client":
@@ -269,7 +217,7 @@ def _client(address: BucketAddress, endpoint: str | None, patience: _Patience) -
                     azure["account_name"] = address.account
                 return AzureStore(address.bucket, config=azure, client_options=options, retry_config=retry)
     except BaseError as error:
-        raise ValueError(f"cannot be used: {_said(error)}") from error
+        raise ValueError(f"cannot be used: {plain(error)}") from error
 
 
 def _s3(address: BucketAddress, endpoint: str | None) -> "S3Config":

@@ -22,7 +22,8 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
-from holdfast.blobs.bucket import Absent, Bucket, PastEnd, not_there
+from holdfast.blobs.bucket import Bucket
+from holdfast.blobs.bucket_errors import Absent, BrokeOff, PastEnd, not_there
 from holdfast.blobs.errors import BlobError, ForeignStore, Missing, Unavailable
 from holdfast.blobs.key import check_installation, check_key, check_mark, check_mark_text, is_key
 from holdfast.blobs.object_url import parse_bucket_url
@@ -173,13 +174,14 @@ class ObjectBlobs:
     async def chunks(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """Yield a range of an object. See port.BlobStore.
 
-        A stream that breaks off is taken up again where it broke: an object never changes.
+        A stream that breaks off is taken up again where it broke: an object never changes. One that never began is not:
+        it has been asked for more than once already.
         """
         path = self._path(key)
         check_range(start, end)
         if start == end:
             await self._known_size(path)
-        in_vain = 0
+        begun, in_vain = start, 0
         with self._pieces:
             while start < end:
                 before = start
@@ -188,9 +190,9 @@ class ObjectBlobs:
                         async for piece in pieces:
                             yield piece
                             start += len(piece)
-                except Unavailable:
+                except Unavailable as error:
                     in_vain = 0 if start > before else in_vain + 1
-                    if in_vain >= _ATTEMPTS:
+                    if in_vain >= _ATTEMPTS or (start == begun and not isinstance(error, BrokeOff)):
                         raise
 
     async def _pieces_of(self, path: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
@@ -212,7 +214,7 @@ class ObjectBlobs:
         if start < end:
             if await self._known_size(path) < end:
                 raise _shorter()
-            raise Unavailable("The bucket broke off.")
+            raise BrokeOff
 
     async def size(self, key: str) -> int | None:
         """Return an object's size. See port.BlobStore."""

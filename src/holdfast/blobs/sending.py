@@ -12,7 +12,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from holdfast.blobs.bucket import Absent, Bucket, PartedUpload, not_there
+from holdfast.blobs.bucket import Bucket, PartedUpload
+from holdfast.blobs.bucket_errors import Absent, not_there
 from holdfast.blobs.errors import BlobError, Full, Unavailable
 from holdfast.blobs.port import BLOCK, Received
 from holdfast.blobs.running_hash import RunningHash
