@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from tests.registry.house import SETTINGS, House, Place
 
+from holdfast.access.errors import WrongMasterKey
 from holdfast.access.keyring import ContentKeys
-from holdfast.access.master import MasterKeys
+from holdfast.access.master import MasterKey, MasterKeys
 from holdfast.blobs.envelope import Envelope
 from holdfast.jobs.model import Job, JobState, NewJob
 from holdfast.jobs.run import Run
@@ -45,17 +46,23 @@ class Told:
 class SealedHouse(House):
     """A house whose content is encrypted. Made by `opened`."""
 
-    master: MasterKeys
+    master: MasterKey
     events: Told
 
     @classmethod
-    async def opened(cls, place: Place, masters: Sequence[bytes] = (ONE,)) -> SealedHouse:
-        """A node that starts now, with these master keys."""
+    async def opened(
+        cls, place: Place, masters: Sequence[bytes] = (ONE,), *, master: MasterKey | None = None
+    ) -> SealedHouse:
+        """A node that starts now, with these master keys, or another `master`."""
         house = cls(place.target, place.blobs, SETTINGS, place.clock)
-        house.master, house.events = MasterKeys(masters), Told()
+        house.master, house.events = master or MasterKeys(masters), Told()
         keys = ContentKeys(house.db, house.master)
-        await keys.make_first()
-        envelope = Envelope(await keys.load(), keys.load_again)
+        try:
+            await keys.make_first()
+            envelope = Envelope(await keys.load(), keys.load_again)
+        except WrongMasterKey:
+            await house.close()
+            raise
         house.objects = objects = Objects(place.blobs, envelope, sealing=True)
         house.pulls = Pull(house.db, objects, SETTINGS)
         house.pushes = Push(house.db, objects, SETTINGS)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from tests.access.vault import TOKEN, vault
 from tests.registry.house import MANIFEST, Place, image, pieces
 from tests.registry.rotation.sealed_house import DAY, ONE, TWO, SealedHouse, with_houses
 
 from holdfast.access.errors import WrongMasterKey
 from holdfast.access.master import MasterKeys
+from holdfast.access.master_vault import VaultMasterKey
 from holdfast.db.port import Database, Unit
 from holdfast.jobs.model import JobState, Later, Superseded
 from holdfast.jobs.run import Run
@@ -107,6 +109,25 @@ def test_the_old_master_key_is_needed_no_more(tmp_path: Path) -> None:
         await new.close()
         with pytest.raises(WrongMasterKey):
             await SealedHouse.opened(place, [ONE])
+
+    with_houses(place, scenario)
+
+
+def test_a_new_version_of_a_key_in_vault_wraps_everything(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+
+    async def scenario() -> None:
+        async with vault() as stand_in:
+            master = VaultMasterKey(stand_in.url, "holdfast", lambda: TOKEN)
+            house = await SealedHouse.opened(place, master=master)
+            stored = await fill(house)
+            stand_in.rotate()
+            assert (await house.work(rotation(await master.mark()))).state is JobState.DONE
+            wrapped = house.sql("select wrapped from secret")
+            assert all(bytes(each).startswith(b"vault:v2:") for each in wrapped)
+            assert "rewrap" in stand_in.asked
+            await check(house, stored)
+            await house.close()
 
     with_houses(place, scenario)
 
