@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from holdfast.db.driving import Driven
 from holdfast.db.errors import DatabaseError, ReadOnly, StatementFailed, Unavailable
 from holdfast.db.port import Reader, Unit
 from holdfast.db.postgres_errors import AGAIN, DRIVER, Again, lost, translate
-from holdfast.db.postgres_link import CLOCK, UNDER_WAY, Link, PostgresOptions, begin_texts, open_link
+from holdfast.db.postgres_link import CLOCK, SLACK, UNDER_WAY, Link, PostgresOptions, begin_texts, open_link
 from holdfast.db.postgres_listen import Announcer, Listener
 from holdfast.db.postgres_pool import Pool
 from holdfast.db.postgres_session import Session, bind
@@ -33,6 +34,7 @@ T = TypeVar("T")
 ATTEMPTS = 6
 _PAUSE = 0.005
 _MEASURE_EVERY = 5.0
+_WATCH_EVERY = 0.5
 _LOOK_EVERY = 0.02
 _READ_ONLY = "SELECT 1"
 """The tag of a beginning that found the row of the read-only mode set."""
@@ -164,7 +166,8 @@ class PostgresDatabase:
         link = self._pool.idle() or await self._take()
         try:
             values = bind(prepared, parameters, self._clock)
-            rows = await link.fetch(prepared, values)
+            link.since = time.monotonic()
+            rows = await link.fetch(prepared.text, *values)
         except DRIVER as error:
             if not self._failed(link, error):
                 raise translate(error) from error
@@ -180,7 +183,8 @@ class PostgresDatabase:
         """Once more, over a connection that nobody used before."""
         link = await self._take(fresh=True)
         try:
-            rows = await link.fetch(prepared, values)
+            link.since = time.monotonic()
+            rows = await link.fetch(prepared.text, *values)
         except DRIVER as error:
             self._failed(link, error)
             raise translate(error) from error
@@ -192,12 +196,10 @@ class PostgresDatabase:
 
     def _failed(self, link: Link, error: BaseException) -> bool:
         """Put the connection of a failed read where it belongs; True when the read may be asked once more."""
-        if isinstance(error, AGAIN):
-            link.forget_statements()
-        elif lost(error) or link.closed:
+        if lost(error) or link.closed:
             self._pool.drop(link)
             return True
-        elif isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError):
             self._pool.drop(link)
             return False
         self._pool.give(link)
@@ -255,9 +257,7 @@ class PostgresDatabase:
         except asyncio.CancelledError:
             self._pool.drop(link)
             raise
-        except BaseException as error:
-            if isinstance(error, Again):
-                link.forget_statements()
+        except BaseException:
             await self._abandon(link)
             raise
         try:
@@ -306,9 +306,11 @@ class PostgresDatabase:
     async def _keep(self) -> None:
         """Follow the server's clock, and close connections that nobody needs."""
         while True:
-            await asyncio.sleep(_MEASURE_EVERY)
+            await asyncio.sleep(_WATCH_EVERY)
+            if self._options.prepared:
+                self._pool.watch(self._options.statement_timeout + SLACK)
             self._pool.trim()
-            if ticks() - self._server_clock.measured < _MEASURE_EVERY * 1_000_000 / 2:
+            if ticks() - self._server_clock.measured < _MEASURE_EVERY * 1_000_000:
                 continue
             with suppress(DatabaseError):
                 before = ticks()

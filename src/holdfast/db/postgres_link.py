@@ -6,20 +6,22 @@ transaction to another connection; a server that may lose acknowledged commits, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from holdfast.db.dialect import Numbered
 from holdfast.db.errors import Unavailable, Unsafe
 from holdfast.db.postgres_errors import DRIVER, translate
 from holdfast.db.server_clock import ServerClock, ticks
 
 _CONNECT_PATIENCE = 2.0
 _GOODBYE = 1.0
-_SLACK = 2.0
+SLACK = 2.0
+"""Seconds that a server may take longer than its own bound before its connection is given up."""
+_STATEMENTS = 1000
 _IDLE_IN_UNIT = 10_000
 """Milliseconds after which the server ends a unit whose process went silent, so that its locks come free."""
 _APPLICATION = "holdfast"
@@ -63,54 +65,43 @@ def begin_texts(options: PostgresOptions) -> tuple[str, str]:
 
 
 class Link:
-    """A connection and the statements that are prepared on it."""
+    """A connection. `fetch`: the driver's own call, which keeps prepared statements by their text.
 
-    __slots__ = ("_connection", "_prepared", "_statements", "idle_since")
+    `since`: when the statement under way began, by the loop's clock; 0 while there is none.
+    """
 
-    def __init__(self, connection: asyncpg.Connection, options: PostgresOptions) -> None:
+    __slots__ = ("_connection", "fetch", "idle_since", "since")
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
-        self._prepared = options.prepared
-        self._statements: dict[Numbered, Any] = {}
-        self.idle_since = 0
+        self.fetch: Callable[..., Awaitable[list[Any]]] = connection.fetch
+        self.idle_since = 0.0
+        self.since = 0.0
 
     @property
     def closed(self) -> bool:
         """Whether the connection is known to be of no use any more."""
         return bool(self._connection.is_closed())
 
-    async def fetch(self, statement: Numbered, values: Sequence[Any]) -> list[Any]:
-        """Run a statement that returns rows."""
-        if not self._prepared:
-            return await self._connection.fetch(statement.text, *values)  # type: ignore[no-any-return]
-        known = self._statements.get(statement) or await self._prepare(statement)
-        return await known.fetch(*values)  # type: ignore[no-any-return]
-
-    async def run(self, statement: Numbered, values: Sequence[Any]) -> int:
+    async def run(self, text: str, *values: object) -> int:
         """Run a statement and count the rows that it changed."""
-        if not self._prepared:
-            tag = await self._connection.execute(statement.text, *values)
-        else:
-            known = self._statements.get(statement) or await self._prepare(statement)
-            await known.fetch(*values)
-            tag = known.get_statusmsg()
+        tag: str = await self._connection.execute(text, *values)
         return int(tag.rpartition(" ")[2])
 
     async def simple(self, text: str) -> str:
         """Run constant SQL without parameters in one round trip; returns the tag of its last command."""
+        self.since = time.monotonic()
         return await self._connection.execute(text)  # type: ignore[no-any-return]
 
     async def reason(self) -> str:
         """Why the installation is read-only."""
+        self.since = time.monotonic()
         return str(await self._connection.fetchval(_REASON) or "")
 
     async def announce(self, channels: Sequence[str], token: str) -> None:
         """Notify these channels (lower-case words). Their commit needs no disk: what is lost was a hint."""
         notes = "; ".join(f"notify {channel}, '{token}'" for channel in channels)
-        await self._connection.execute(f"begin; set local synchronous_commit = off; {notes}; commit")
-
-    def forget_statements(self) -> None:
-        """Prepare every statement anew: the schema moved."""
-        self._statements.clear()
+        await self.simple(f"begin; set local synchronous_commit = off; {notes}; commit")
 
     async def close(self) -> None:
         """Say good-bye and close; never raises, never takes long."""
@@ -122,11 +113,6 @@ class Link:
     def terminate(self) -> None:
         """Close at once, without a word to the server."""
         self._connection.terminate()
-
-    async def _prepare(self, statement: Numbered) -> Any:
-        known = await self._connection.prepare(statement.text)
-        self._statements[statement] = known
-        return known
 
 
 async def open_connection(
@@ -146,9 +132,10 @@ async def open_connection(
     return await asyncpg.connect(
         url,
         timeout=_CONNECT_PATIENCE,
-        # The server's own bound comes first; this one is for a server that does not answer at all.
-        command_timeout=options.statement_timeout + (_SLACK if options.prepared else 0.0),
-        statement_cache_size=0,
+        # With prepared statements the server keeps the bound, and the pool watches for one that does not answer at all.
+        command_timeout=None if options.prepared else options.statement_timeout,
+        statement_cache_size=_STATEMENTS if options.prepared else 0,
+        max_cached_statement_lifetime=0,
         server_settings=server_settings,
         target_session_attrs="primary" if several and not standby and "target_session_attrs" not in url else None,
     )
@@ -162,7 +149,7 @@ async def open_link(url: str, options: PostgresOptions, clock: ServerClock) -> L
         raise translate(error) from error
     try:
         before = ticks()
-        greeting = await connection.fetchrow(_GREETING)
+        greeting = await connection.fetchrow(_GREETING, timeout=_CONNECT_PATIENCE)
         check_server(*greeting[1:])
         clock.note(greeting[0], before, ticks())
     except BaseException as error:
@@ -170,7 +157,7 @@ async def open_link(url: str, options: PostgresOptions, clock: ServerClock) -> L
         if isinstance(error, DRIVER):
             raise translate(error) from error
         raise
-    return Link(connection, options)
+    return Link(connection)
 
 
 def check_server(standby: bool, fsync: str, full_page_writes: str, synchronous_commit: str) -> None:

@@ -19,6 +19,7 @@ from holdfast.db.postgres_pool import Pool
 
 _SHORTEST, _LONGEST = 0.05, 2.0
 _LONGEST_SILENCE = 15.0
+_ANSWER = 5.0
 
 
 class Announcer:
@@ -109,14 +110,15 @@ class Listener:
         while not connection.is_closed():
             self._changed.clear()
             for channel in sorted(self._channels - heard):
-                await connection.add_listener(channel, self._ring)
+                async with asyncio.timeout(_ANSWER):
+                    await connection.add_listener(channel, self._ring)
                 heard.add(channel)
                 self._bells.ring(channel)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LONGEST_SILENCE):
                     await self._changed.wait()
                 continue
-            await connection.execute("select 1")  # a network that lost the connection does not say so
+            await connection.execute("select 1", timeout=_ANSWER)  # a network that lost the connection does not say so
 
     def _ring(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         if payload != self._bells.token:

@@ -8,15 +8,15 @@ is used again without a restart.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from holdfast.db.errors import Unavailable
 from holdfast.db.postgres_link import Link
-from holdfast.db.server_clock import ticks
 
-IDLE_LIMIT = 300_000_000
-"""Microseconds that an unused connection is kept."""
+IDLE_LIMIT = 300.0
+"""Seconds that an unused connection is kept."""
 
 
 class Pool:
@@ -27,6 +27,7 @@ class Pool:
         self._size = size
         self._patience = patience
         self._idle: list[Link] = []
+        self._busy: set[Link] = set()
         self._open = 0
         self._waiting: deque[asyncio.Future[Link | None]] = deque()
         self._closed = False
@@ -36,6 +37,7 @@ class Pool:
         while self._idle:
             link = self._idle.pop()
             if not link.closed:
+                self._busy.add(link)
                 return link
             self._open -= 1
         return None
@@ -55,15 +57,17 @@ class Pool:
 
     def give(self, link: Link) -> None:
         """Put a connection back that is outside a transaction."""
-        if self._closed or link.closed:
+        if self._closed:
             self.drop(link)
             return
+        link.since = 0.0
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(link)
                 return
-        link.idle_since = ticks()
+        self._busy.discard(link)
+        link.idle_since = time.monotonic()
         self._idle.append(link)
 
     def drop(self, link: Link) -> None:
@@ -73,9 +77,16 @@ class Pool:
 
     def trim(self) -> None:
         """Close what nobody used for long; the least used ones lie at the bottom."""
-        oldest = ticks() - IDLE_LIMIT
+        oldest = time.monotonic() - IDLE_LIMIT
         while self._idle and (self._idle[0].closed or self._idle[0].idle_since < oldest):
             self._let_go(self._idle.pop(0))
+
+    def watch(self, longest: float) -> None:
+        """Break the connections whose statement has had no answer for `longest` seconds."""
+        oldest = time.monotonic() - longest
+        for link in self._busy:
+            if 0.0 < link.since < oldest:
+                link.terminate()
 
     async def close(self) -> None:
         """Close every connection that is not in use; the others when they are given back."""
@@ -89,6 +100,7 @@ class Pool:
             await self._idle.pop().close()
 
     def _let_go(self, link: Link) -> None:
+        self._busy.discard(link)
         link.terminate()
         self._open -= 1
 
@@ -125,7 +137,9 @@ class Pool:
     async def _make(self) -> Link:
         """Connect, in a place that is counted already."""
         try:
-            return await self._connect()
+            link = await self._connect()
         except BaseException:
             self._pass_on(None)
             raise
+        self._busy.add(link)
+        return link

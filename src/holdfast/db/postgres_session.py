@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -49,17 +50,17 @@ class Session:
         """Wake who waits for `channel`, once this is committed."""
         self.notified.append(check_channel(channel))
 
-    async def _execute(
-        self, execute: Callable[[Numbered, list[Any]], Awaitable[T]], prepared: Numbered, parameters: dict[str, Any]
-    ) -> T:
+    async def _execute(self, execute: Callable[..., Awaitable[T]], prepared: Numbered, parameters: dict[str, Any]) -> T:
         values = bind(prepared, parameters, self._moment)
         self.busy = True
+        self.link.since = time.monotonic()
         try:
-            return await execute(prepared, values)
+            return await execute(prepared.text, *values)
         except DRIVER as error:
             raise translate(error) from error
         finally:
             self.busy = False
+            self.link.since = 0.0
 
     def _moment(self) -> int:
         return self.now
