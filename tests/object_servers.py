@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -29,15 +28,16 @@ from tests.gcs import GoogleStandIn
 
 @dataclass
 class VersityServer:
-    """versitygw over files: an S3 server."""
+    """versitygw over files: an S3 server. With `tls`, a certificate and its key, it speaks HTTPS."""
 
+    tls: tuple[Path, Path] | None = None
     port: int = field(default_factory=free_port)
     directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="holdfast-s3-")))
     _process: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,6 +46,8 @@ class VersityServer:
     def start(self) -> VersityServer:
         """Start, and wait until it answers."""
         command = [program("versitygw"), "--port", f"127.0.0.1:{self.port}", "--region", REGION, "--keep-alive"]
+        if self.tls is not None:
+            command += ["--cert", str(self.tls[0]), "--key", str(self.tls[1])]
         command += ["--quiet", "--noacl", "--health", "/health", "posix", str(self.data)]
         self.data.mkdir(exist_ok=True)
         keys = {"ROOT_ACCESS_KEY": "tests", "ROOT_SECRET_KEY": "tests-secret"}
@@ -61,11 +63,7 @@ class VersityServer:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self.directory / "log").read_text()[-2000:]
-        try:
-            with urllib.request.urlopen(f"{self.endpoint}/health", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        return reachable(self.port)
 
     def stop(self) -> None:
         """End it, as a crash does; what it holds stays."""
