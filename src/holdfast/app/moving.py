@@ -34,7 +34,7 @@ from holdfast.app.moving_places import (
 )
 from holdfast.blobs.envelope import Envelope
 from holdfast.blobs.errors import BlobError
-from holdfast.db.errors import DatabaseError
+from holdfast.db.errors import DatabaseError, StatementFailed
 from holdfast.db.schema import is_postgres, migrate_up, prepare_schema, schema_standing
 from holdfast.db.transfer import Tables
 from holdfast.db.transfer_postgres import open_postgres_tables
@@ -130,7 +130,7 @@ def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run(cancellable())
     except BlobError as error:
         raise MoveError(error.reason) from error
-    except (DatabaseError, WrongMasterKey, MasterKeyAway, DataDirectoryError) as error:
+    except (DatabaseError, StatementFailed, WrongMasterKey, MasterKeyAway, DataDirectoryError) as error:
         raise MoveError(str(error)) from error
     except OSError as error:
         raise MoveError(f"a file cannot be used: {error.strerror}") from error

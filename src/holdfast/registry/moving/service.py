@@ -162,6 +162,8 @@ class Move:
                     await write_mode(unit, FILLING, f"{ACTOR} from {self._old.place}")
 
             await self._new.db.write(begin, always=True)
+        elif self._moves_objects:
+            await self._clear_away()
         if self._moves_rows:
             await self._new.tables.part_references()
 
@@ -169,6 +171,20 @@ class Move:
         for table in (await self._new.tables.describe()).values():
             if table.name not in STAYING | _OWN | _LAID and await self._new.tables.count(table):
                 raise MoveError(f"the new database is not empty: it has rows in {table.name}. Give an empty one")
+
+    async def _clear_away(self) -> None:
+        """Remove what a run that was killed had brought into the new store and not remembered: it is copied again, if
+        it is still wanted. Nobody else writes there yet."""
+        self._begin("looking at what an earlier run has left", 0)
+        blobs = self._new.objects.blobs
+        async for keys in blobs.keys():
+            remembered = {row.key for row in await self._new.db.all(store.REMEMBERED, keys=keys)}
+            for key in keys:
+                if key not in remembered:
+                    await blobs.delete(key)
+        if blobs.staging is not None:
+            for name in await blobs.staging.staged():
+                await blobs.staging.drop(name)
 
     async def _mend(self) -> bool:
         """Let the old house take writes, if it was a mover that stopped them; tells whether it was."""
@@ -206,6 +222,7 @@ class Move:
 
     async def _close_old(self) -> None:
         """The old house takes no more writes when this returns."""
+        self._begin("closing the old house", 0)
         if not self._moves_rows:
             # Whoever waits for all transactions to end would wait for the claim, which is one.
             await self._new.tables.unclaim()

@@ -59,6 +59,12 @@ class StagedRow(NamedTuple):
     made: int
 
 
+class Key(NamedTuple):
+    """The key of an object."""
+
+    key: str
+
+
 class Amount(NamedTuple):
     """A number of things, and their bytes."""
 
@@ -130,6 +136,13 @@ UPLOADED = Query(
     order by s.upload_id, s.n limit :limit
     """,
     UploadSegmentRow,
+)
+REMEMBERED = Query(
+    """
+    select key from moving_object where key = any(:keys)
+    union select key from moving_upload where key = any(:keys)
+    """,
+    Key,
 )
 COPIED = Command("insert into moving_object (key) values (:key) on conflict (key) do nothing")
 FORGET_COPIED = Command("delete from moving_object")
