@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.app import config_stores
-from holdfast.app.config import Secret, load
+from holdfast.app.config import ConfigError, Secret, load
 
 
 def test_short_names_are_flags_and_variables() -> None:
@@ -37,6 +37,27 @@ def test_the_password_of_a_database_is_not_shown() -> None:
 def test_a_database_that_is_none(url: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         config_stores.database_url().read(url)
+
+
+@pytest.mark.parametrize("path", ["/holdfast-files/", "/a/b.c/", "/_x/"])
+def test_places_at_a_proxy(path: str) -> None:
+    assert config_stores.location().read(path) == path
+
+
+@pytest.mark.parametrize(
+    "path", ["files/", "/files", "/", "//x/", "/../", "/a b/", "/v2/files/", "/x/\r\ny/", "https://x/"]
+)
+def test_places_that_are_none(path: str) -> None:
+    with pytest.raises(ValueError):
+        config_stores.location().read(path)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"trusted_proxies": "127.0.0.1", "storage.url": "s3://bucket"}], ids=["no proxy", "no files"]
+)
+def test_a_place_at_a_proxy_needs_files_and_a_proxy(more: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"storage\.accel"):
+        load({"storage.accel": "/files/", **more}, {})
 
 
 @pytest.mark.parametrize("url", ["s3://bucket", "gs://bucket/a/b/", "az://container/x?account=me"])

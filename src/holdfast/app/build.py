@@ -14,10 +14,12 @@ from holdfast.access.service import Access
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
+from holdfast.app.handing import Handing
 from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
 from holdfast.app.redirects import Redirects
+from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database
 from holdfast.db.schema import prepare_schema
@@ -116,8 +118,10 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     access = Access(db, open_to_all=settings.open)
     proxies = Proxies(settings.trusted_proxies)
     redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
+    accel = settings.storage.accel
+    handed = Handing(accel, blobs.place, proxies) if accel is not None and isinstance(blobs, LocalBlobs) else None
     handlers = Handlers(
-        PullHandlers(Pull(db, objects, core), public=settings.open, redirected=redirects),
+        PullHandlers(Pull(db, objects, core), public=settings.open, redirected=redirects, handed=handed),
         PushHandlers(
             Upload(db, objects, core, SessionSigner(key)),
             Mount(db, blobs, core),

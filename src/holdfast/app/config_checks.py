@@ -115,6 +115,17 @@ def _vault_in_clear(settings: Settings) -> Iterator[Clash]:
         )
 
 
+def _accel_needs_files_and_proxy(settings: Settings) -> Iterator[Clash]:
+    if settings.storage.accel is None:
+        return
+    if settings.storage.url is not None:
+        yield Clash(("storage.accel", "storage.url"), "is set, but there are no files: a bucket is", "one of them")
+    if not settings.trusted_proxies:
+        yield Clash(
+            ("storage.accel", "trusted_proxies"), "is set, but no proxy is trusted", "trusted_proxies with its address"
+        )
+
+
 # Each with the settings it needs: when one of those did not parse, the check has nothing sound to say.
 CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (_tls_pair, frozenset({"tls_cert", "tls_key"})),
@@ -127,6 +138,7 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (_public_scheme, frozenset({"public_url", "tls_cert"})),
     (_one_admin_password, frozenset({"admin_password", "admin_password_file"})),
     (_one_master_key, frozenset({"encryption.key_file", "encryption.key", "encryption.vault_url"})),
+    (_accel_needs_files_and_proxy, frozenset({"storage.accel", "storage.url", "trusted_proxies"})),
     (
         _one_vault_token,
         frozenset({"encryption.vault_token", "encryption.vault_token_file", "encryption.vault_url"}),

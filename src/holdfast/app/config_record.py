@@ -98,6 +98,9 @@ class Storage:
     redirect_not_for: Annotated[
         tuple[Network, ...], About(addresses.networks(), "Clients that cannot reach the bucket: they get a stream.")
     ] = ()
+    accel: Annotated[
+        str | None, About(stores.location(), "Where nginx has the files of large blobs, to send them by itself.")
+    ] = None
     reserve: Annotated[int, About(kinds.size(), "Free space below which uploads are answered 507.")] = 512 * 2**20
     inline: Annotated[int, About(kinds.size(2**20), "Blobs up to this size are kept in the database.")] = 16 * 2**10
 

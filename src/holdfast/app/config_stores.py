@@ -57,6 +57,20 @@ def storage_url() -> Kind:
     return Kind("URL", "s3://BUCKET/PREFIX?endpoint=URL&region=NAME, gs://BUCKET/PREFIX or az://CONTAINER", read)
 
 
+def location() -> Kind:
+    """A path in a proxy's configuration, such as `/holdfast-files/`."""
+
+    def read(value: object) -> str:
+        text = text_of(value)
+        if not re.fullmatch(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}/){1,8}", text):
+            raise ValueError("is not a path that begins and ends with /")
+        if text.startswith("/v2/"):
+            raise ValueError("lies where clients ask")
+        return text
+
+    return Kind("PATH", "a path that begins and ends with /, such as /holdfast-files/", read)
+
+
 def word() -> Kind:
     """A name of letters, digits, dots, dashes and underscores."""
 

@@ -79,6 +79,10 @@ class LocalBlobs:
         check_key(key)
         check_seconds(seconds)
 
+    def place(self, key: str) -> str:
+        """Return where the file of object `key` lies below `ROOT/objects`, for another program that reads it."""
+        return self._volume.place(check_key(key))
+
     async def publish(self, name: str, key: str) -> None:
         """Make a staged upload an object. See port.Staging."""
         check_name(name)

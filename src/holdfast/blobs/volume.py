@@ -52,7 +52,12 @@ class Volume:
 
     def object(self, key: str) -> str:
         """Return the path of object `key` (checked by the caller)."""
-        return f"{self.objects}/{key[-2:]}/{key}"
+        return f"{self.objects}/{self.place(key)}"
+
+    @staticmethod
+    def place(key: str) -> str:
+        """Return where object `key` lies below the directory of objects (checked by the caller)."""
+        return f"{key[-2:]}/{key}"
 
     # -- opening ------------------------------------------------------------------------------------------------
 

@@ -20,15 +20,20 @@ _FOREVER = b"max-age=31536000, immutable"
 
 
 Redirected = Callable[[Scope, int], bool]
+Handed = Callable[[Scope], Callable[[str], str] | None]
 
 
 class PullHandlers:
     """The handlers of a pull. `public`: whether anonymous clients may pull, so that shared caches may keep answers.
-    `redirected`: whether the client of a scope gets a blob of this size from the store itself, if that can be."""
+    `redirected`: whether the client of a scope gets a blob of this size from the store itself, if that can be.
+    `handed`: for the scope of a proxy that sends files by itself, what it calls the object of a key; else None."""
 
-    def __init__(self, pull: Pull, *, public: bool, redirected: Redirected | None = None) -> None:
+    def __init__(
+        self, pull: Pull, *, public: bool, redirected: Redirected | None = None, handed: Handed | None = None
+    ) -> None:
         self._pull = pull
         self._redirected = redirected
+        self._handed = handed
         self._cache = (b"cache-control", (b"public, " if public else b"private, ") + _FOREVER)
 
     async def manifest(self, request: Request, permit: PullPermit, reference: str) -> AnyAnswer:
@@ -75,6 +80,7 @@ class PullHandlers:
 
     async def _body(self, request: Request, permit: PullPermit, blob: StoredBlob, headers: Headers) -> AnyAnswer:
         status, start, end = 200, 0, blob.size
+        whole = headers
         if b"range" in request.headers:
             try:
                 span = parse_range(request.text(b"range"), blob.size)
@@ -82,10 +88,16 @@ class PullHandlers:
                 raise Unsatisfiable(error, blob.size) from error
             if span is not None:
                 status, (start, end) = 206, span
-                headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, blob.size)))
+                content_range = b"bytes %d-%d/%d" % (start, end - 1, blob.size)
+                headers = [*whole, (b"content-range", content_range)]
         length = end - start
         if length <= _IN_ONE_BODY:
             return Answer(status, headers, await self._pull.read(permit, blob, start, end))
+        name = self._handed(request.scope) if self._handed is not None else None
+        key = await self._pull.place(blob) if name is not None else None
+        if name is not None and key is not None:
+            # The proxy sends the file in place of this body, and takes from it what the client's Range asks for.
+            return Answer(200, [*whole, (b"x-accel-redirect", name(key).encode())])
         return StreamAnswer(status, headers, await self._pull.stream(permit, blob, start, end), length)
 
 

@@ -144,6 +144,17 @@ class Pull:
                 return None
         return url
 
+    async def place(self, blob: StoredBlob) -> str | None:
+        """The key of the one object that holds all of the blob in clear, after a look whether it is there; else None,
+        also where something is wrong with it: `stream` finds out what."""
+        stored = blob.stored
+        if stored is None or stored.key is None or stored.wrapped is not None:
+            return None
+        try:
+            return stored.key if await self._objects.sizes_fit(stored) else None
+        except BlobError:
+            return None
+
     async def _pieces(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes of a blob; when its objects are replaced meanwhile, the rest comes from those that replaced them.
 
