@@ -1,4 +1,4 @@
-"""`holdfast verify`: the invariant checker over a data directory, beside a running server or without one.
+"""`holdfast verify`: the invariant checker over an installation, beside its running servers or without them.
 
 Promises: it never makes a registry, a schema or a store's marker where there is none, and never works on a store that
 belongs to another database: what is missing there would look like damage, and what is there like litter.
@@ -13,18 +13,20 @@ from pathlib import Path
 
 from holdfast.access.errors import MasterKeyAway, WrongMasterKey
 from holdfast.access.installation import known_installation
+from holdfast.access.keyring import ContentKeys
 from holdfast.app.build import registry_settings
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory, DataDirectoryError
-from holdfast.app.engines import open_objects
-from holdfast.app.masters import open_master, seals
-from holdfast.blobs.errors import BlobError
-from holdfast.blobs.local import LocalBlobs
-from holdfast.blobs.volume import MARKER
+from holdfast.app.engines import database, database_target, make_blobs
+from holdfast.app.masters import open_master
+from holdfast.blobs.envelope import Envelope
+from holdfast.blobs.errors import BlobError, Unavailable
+from holdfast.blobs.port import BlobStore
 from holdfast.db.errors import Damaged, DatabaseError
 from holdfast.db.integrity import examine
 from holdfast.db.migrate import migrate
-from holdfast.db.sqlite import SqliteDatabase
+from holdfast.db.schema import is_postgres, schema_standing
+from holdfast.registry.objects import Objects
 from holdfast.registry.verify.inspection import Site
 from holdfast.registry.verify.model import WALKED_REFERENCES, Options, Outcome, Progress, Report
 from holdfast.registry.verify.service import add_corruption, verify
@@ -36,22 +38,36 @@ class CouldNotRun(Exception):
 
 
 def run(settings: Settings, options: Options, report: Report) -> Outcome:
-    """Verify the data directory of `settings`, calling `report` as it goes on. Raises `CouldNotRun`."""
+    """Verify the installation of `settings`, calling `report` as it goes on. Raises `CouldNotRun`."""
     directory = DataDirectory(settings.data)
     outcome = Outcome(options)
     try:
-        if not Path(directory.database).exists():
-            raise CouldNotRun(f"there is no registry in {settings.data}: name its directory with --data")
-        migrate(directory.database)
-        if _database_is_sound(directory, outcome, report):
+        if _rows_are_sound(settings, directory, outcome, report):
             asyncio.run(_verify(settings, directory, outcome, report))
     except Damaged as error:
         add_corruption(outcome, [str(error)])
-    except (DatabaseError, BlobError, WrongMasterKey, MasterKeyAway, DataDirectoryError) as error:
+    except (DatabaseError, BlobError, WrongMasterKey, MasterKeyAway, DataDirectoryError, ValueError) as error:
         raise CouldNotRun(str(error)) from error
     except OSError as error:
         raise CouldNotRun(f"{settings.data} cannot be used: {error.strerror}") from error
     return outcome
+
+
+def _rows_are_sound(settings: Settings, directory: DataDirectory, outcome: Outcome, report: Report) -> bool:
+    """Whether the rows can be relied on at all, as far as that can be seen without reading them."""
+    target = database_target(settings, directory)
+    if is_postgres(target):
+        standing = asyncio.run(schema_standing(target))
+        if standing is None:
+            raise CouldNotRun("the database holds no registry yet: start `holdfast serve` with it first")
+        if standing.expanding:
+            raise CouldNotRun("the database lacks steps of this program: run `holdfast migrate up` first")
+        outcome.notes.append("the files of PostgreSQL were not examined: that is for pg_amcheck")
+        return True
+    if not Path(target).exists():
+        raise CouldNotRun(f"there is no registry in {settings.data}: name its directory with --data")
+    migrate(target)
+    return _database_is_sound(directory, outcome, report)
 
 
 def _database_is_sound(directory: DataDirectory, outcome: Outcome, report: Report) -> bool:
@@ -73,34 +89,33 @@ def _database_is_sound(directory: DataDirectory, outcome: Outcome, report: Repor
 
 
 async def _verify(settings: Settings, directory: DataDirectory, outcome: Outcome, report: Report) -> None:
-    db = SqliteDatabase(directory.database)
-    blobs = LocalBlobs(directory.store)
-    try:
+    async with database(settings) as db:
         installation = await known_installation(db)
-        _require_marker(directory, installation)
-        await blobs.open(installation or "")
-        objects = await open_objects(db, blobs, open_master(settings, directory), sealing=seals(settings))
-        await verify(Site(db, objects, registry_settings(settings), "verify-" + RequestIds().next()), outcome, report)
-    finally:
-        await blobs.close()
-        await db.close()
+        blobs = make_blobs(settings, directory)
+        try:
+            await _require_marker(blobs, installation)
+            await blobs.open(installation or "")
+            keys = ContentKeys(db, open_master(settings, directory))
+            found = await keys.load()
+            objects = Objects(blobs, Envelope(found, keys.load_again) if found else None)
+            site = Site(db, objects, registry_settings(settings), "verify-" + RequestIds().next())
+            await verify(site, outcome, report)
+        finally:
+            await blobs.close()
 
 
-def _require_marker(directory: DataDirectory, installation: str | None) -> None:
+async def _require_marker(blobs: BlobStore, installation: str | None) -> None:
     """Raise unless the store says that it belongs to this database. Opening a store without a marker would mark it."""
     try:
-        marked = (Path(directory.store) / MARKER).read_text(errors="replace").strip()
-    except FileNotFoundError:
+        marked = await blobs.mark("store")
+    except Unavailable as error:
         raise CouldNotRun(
-            f"{directory.store} carries no marker ({MARKER}): it is not mounted, or not this registry's store. "
+            f"the blob store carries no marker: it is not mounted, not reachable, or not this registry's. {error} "
             "Nothing was looked at; mount it, or put it back from your backup"
-        ) from None
-    except OSError as error:
-        raise CouldNotRun(f"the marker of {directory.store} cannot be read: {error.strerror}") from error
+        ) from error
     if installation is None or marked != installation:
         raise CouldNotRun(
-            f"{directory.store} belongs to another registry than the database beside it: put together what belongs "
-            "together"
+            "the blob store belongs to another registry than the database: put together what belongs together"
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from holdfast.app.config import Loaded
-from holdfast.cli.settings_flags import settings_flags
+from holdfast.cli.settings_flags import DATABASE_FLAGS, settings_flags
 
 if TYPE_CHECKING:
     from holdfast.registry.verify.model import Outcome, Progress
@@ -25,24 +25,35 @@ Examples:
   holdfast verify --data /srv/registry --deep      read and hash every object too
   holdfast verify --data /srv/registry --repair    mend what can be mended
   holdfast verify --json                           for a program
+  holdfast verify --database postgresql://db.example.com/holdfast --storage s3://bucket/holdfast
 \b
 Ends with status 0 when nothing is wrong (any more), 1 when damage is left, 2 when it could not run.
 """
 
 
 @click.command(epilog=_EXAMPLES)
-@settings_flags("data", "window", "lease", "collect.grace", "uploads.expire", "manifests.sparse_indexes")
+@settings_flags(
+    *DATABASE_FLAGS,
+    "storage.url",
+    "encryption.key_file",
+    "encryption.vault_url",
+    "encryption.vault_key",
+    "encryption.vault_token_file",
+    "window",
+    "lease",
+    "collect.grace",
+    "uploads.expire",
+    "manifests.sparse_indexes",
+)
 @click.option("--deep", is_flag=True, help="Read and hash every object, compare every index of the database.")
 @click.option("--repair", is_flag=True, help="Mend what can be mended; without it nothing is changed.")
-@click.option(
-    "--force", is_flag=True, help="With --repair: delete litter above 5 % too. With --adopt: always."
-)
+@click.option("--force", is_flag=True, help="With --repair: delete litter above 5 % too. With --adopt: always.")
 @click.option("--adopt", is_flag=True, help="Let sweeping go on with a database that was restored from an older copy.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def verify(loaded: Loaded, *, deep: bool, repair: bool, force: bool, adopt: bool, as_json: bool) -> None:
     """Check that every tag resolves, every byte hashes, every part is there, and nothing is left over.
 
-    Works on the data directory itself, whether the server runs or not. Give it the settings that the server has.
+    Works on database and store themselves, whether servers run or not. Give it the settings that they have.
     """
     from holdfast.app.verify import CouldNotRun, run
     from holdfast.registry.verify.model import Options

@@ -20,7 +20,7 @@ from holdfast.journal.service import Place
 from holdfast.oci.digest import ALGORITHMS, Digest
 from holdfast.oci.manifest import MAX_BYTES
 from holdfast.registry.model import Segment, State, Stored
-from holdfast.registry.store import DOOM
+from holdfast.registry.store import DOOM, HOLD_CONTENT
 from holdfast.registry.verify import rows, store
 from holdfast.registry.verify.inspection import PAGE, Inspection, affected
 from holdfast.registry.verify.keys import KnownKeys
@@ -204,7 +204,7 @@ class ContentSpot:
 
     async def lock(self, unit: Unit) -> None:
         """Lock the content."""
-        await unit.one(store.BODY, id=self._id)
+        await unit.one(HOLD_CONTENT, id=self._id)
 
     async def examine(self, reader: Reader) -> list[Finding]:
         """What is wrong with the row and its bytes."""
@@ -213,7 +213,7 @@ class ContentSpot:
             return []
         found: list[tuple[Damage, str]] = []
         if row.doomed:
-            found.append((Damage.DOOMED_REFERENCED, f"its object {row.key} is on the list of those to delete"))
+            found.append((Damage.DOOMED_REFERENCED, "an object of it is on the list of those to delete"))
         if row.state != State.STORED:
             if row.served:
                 found.append((Damage.CONTENT_DAMAGED, "it is marked: its bytes were not what its digest says"))
@@ -250,7 +250,7 @@ class ContentSpot:
             return False
         place = Place(0, 0, unit.now)
         if finding.damage is Damage.DOOMED_REFERENCED:
-            await unit.run(store.FORGET_DOOMED, keys=[row.key])
+            await unit.run(store.UNDOOM, id=self._id)
             await self._run.note(unit, place, finding)
         elif finding.damage is Damage.CONTENT_DAMAGED:
             if not await self._is_good_again(unit, row):

@@ -27,6 +27,7 @@ class Damage(StrEnum):
     INLINE_MISSING = "inline-missing"
     INLINE_CORRUPT = "inline-corrupt"
     CONTENT_DAMAGED = "content-damaged"
+    UPLOAD_BROKEN = "upload-broken"
     REPOSITORY_BEHIND = "repository-behind"
     TAG_DANGLING = "tag-dangling"
     TAG_HISTORY = "tag-history"
@@ -54,6 +55,7 @@ REPAIRS: Final[Mapping[Damage, str]] = MappingProxyType(
         Damage.INLINE_MISSING: "takes the bytes from the object if there is a good one, else " + _MARKS,
         Damage.INLINE_CORRUPT: _MARKS,
         Damage.CONTENT_DAMAGED: "takes the mark away if the bytes hash again; else push what needs it again",
+        Damage.UPLOAD_BROKEN: "ends the upload: whoever sends it begins anew",
         Damage.REPOSITORY_BEHIND: "moves the repository's sequence and time to its last event",
         Damage.TAG_DANGLING: "makes the manifest visible again if its bytes are good, else ends the tag with an event",
         Damage.TAG_HISTORY: "appends the event that is missing, or takes a lost tag from its last event",

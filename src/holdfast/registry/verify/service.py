@@ -13,6 +13,7 @@ from holdfast.registry.verify.checks_links import check_edges, check_links
 from holdfast.registry.verify.checks_litter import check_objects, check_staged
 from holdfast.registry.verify.checks_repositories import check_repositories
 from holdfast.registry.verify.checks_tags import check_tags
+from holdfast.registry.verify.checks_uploads import check_uploads
 from holdfast.registry.verify.inspection import Inspection, Site
 from holdfast.registry.verify.keys import KnownKeys
 from holdfast.registry.verify.model import Damage, Finding, Outcome, Report
@@ -28,6 +29,7 @@ async def verify(site: Site, outcome: Outcome, report: Report) -> None:
     known = KnownKeys()
     try:
         await check_content(run, known)
+        await check_uploads(run)
         await check_repositories(run)
         await check_tags(run)
         await check_edges(run)

@@ -37,7 +37,9 @@ _CONTENT = """
     select c.id, c.digest, c.size, c.key, c.state, length(b.bytes) as inline,
       case when c.state <> 0
         and exists (select 1 from link l where l.content_id = c.id and l.gone_at is null) then 1 else 0 end as served,
-      case when exists (select 1 from doomed d where d.key = c.key) then 1 else 0 end as doomed,
+      case when exists (select 1 from doomed d where d.key = c.key)
+        or exists (select 1 from segment s join doomed d on d.key = s.key where s.content_id = c.id)
+      then 1 else 0 end as doomed,
       case when c.key is not null and b.content_id is null and exists (
         select 1 from link l where l.content_id = c.id and l.kind > 0 and l.gone_at is null
       ) then 1 else 0 end as manifest,
@@ -79,6 +81,13 @@ MARK_DAMAGED = Command("update content set state = 1 where id = :id and state = 
 UNMARK = Command("update content set state = 0 where id = :id and state <> 0")
 TAKE_BODY = Command("insert into body (content_id, bytes) values (:id, :bytes) on conflict (content_id) do nothing")
 TAKE_INLINE = Command("update content set key = null where id = :id")
+UNDOOM = Command(
+    """
+    delete from doomed where key in (
+      select c.key from content c where c.id = :id union select s.key from segment s where s.content_id = :id
+    )
+    """
+)
 FORGET_DOOMED = Command("delete from doomed where key = any(:keys)")
 
 # -- repositories ---------------------------------------------------------------------------------------------------
