@@ -94,7 +94,7 @@ class PullHandlers:
         if length <= _IN_ONE_BODY:
             return Answer(status, headers, await self._pull.read(permit, blob, start, end))
         name = self._handed(request.scope) if self._handed is not None else None
-        key = await self._pull.place(blob) if name is not None else None
+        key = await self._pull.place(permit, blob) if name is not None else None
         if name is not None and key is not None:
             # The proxy sends the file in place of this body, and takes from it what the client's Range asks for.
             return Answer(200, [*whole, (b"x-accel-redirect", name(key).encode())])

@@ -144,7 +144,7 @@ class Pull:
                 return None
         return url
 
-    async def place(self, blob: StoredBlob) -> str | None:
+    async def place(self, permit: PullPermit, blob: StoredBlob) -> str | None:
         """The key of the one object that holds all of the blob in clear, after a look whether it is there; else None,
         also where something is wrong with it: `stream` finds out what."""
         stored = blob.stored
