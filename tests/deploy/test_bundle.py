@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from tests.backends import laid_database_url
 from tests.cli.program import holdfast
 from tests.clients import images
 from tests.clients.wire import Wire
@@ -153,3 +154,18 @@ def test_a_secret_in_its_other_forms(tmp_path: Path) -> None:
 
 def _settings(place: Path) -> Settings:
     return load({"data": str(place)}, {}).settings
+
+
+def test_a_bundle_of_a_cluster(tmp_path: Path) -> None:
+    url = laid_database_url()
+    (tmp_path / "key").write_text(MASTER + "\n")
+    environment = {"HOLDFAST_DATABASE": url, "HOLDFAST_ENCRYPTION_KEY_FILE": str(tmp_path / "key")}
+    listen = f"127.0.0.1:{free_port()}"
+    words = ("doctor", "--listen", listen, "--bundle", "b.tar.gz")
+    holdfast(tmp_path, *words, status=0, **environment)
+    parts = unpacked(tmp_path / "b.tar.gz")
+    database = json.loads(parts["database.json"])
+    assert database["rows"]["repositories"] == 0
+    assert database["schema"]["pending"] == []
+    assert database["nodes"]["nodes"] == []
+    assert MASTER not in "".join(parts.values())
