@@ -35,6 +35,9 @@ class SealedStore(SealedBlobs):
     async def set_mark(self, name: str, text: str) -> None:
         await self.store.set_mark(name, text)
 
+    async def clear(self, before: int) -> int:
+        return await self.store.clear(before)
+
     def free(self) -> int:
         return self.store.free()
 

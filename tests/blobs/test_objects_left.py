@@ -5,14 +5,18 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 
 import pytest
 from tests.blobs.places import INSTALLATION, KEY, OTHER, digest, listed, write
-from tests.object_servers import bucket
+from tests.buckets import Bucket
+from tests.object_servers import azure_bucket, bucket, google_bucket, strict_bucket
 
-from holdfast.blobs import sending
+from holdfast.blobs import broken_uploads, sending
+from holdfast.blobs.broken_uploads import BrokenUploads
 from holdfast.blobs.errors import Full
-from holdfast.blobs.key import new_key
+from holdfast.blobs.key import issued_at, new_key
+from holdfast.blobs.object_url import parse_bucket_url
 from holdfast.blobs.objects import ObjectBlobs
 from holdfast.blobs.port import BLOCK
 from holdfast.blobs.sending import LARGEST, MEMORY, PART, PARTS_MOST, parts_for
@@ -99,9 +103,10 @@ asyncio.run(main())
 """
 
 
-def test_of_a_killed_process_nothing_shows() -> None:
-    """Its parts stay, and no store that the library knows lists them: a rule of the bucket removes them."""
-    place = bucket()
+@pytest.mark.parametrize("make", [bucket, strict_bucket])
+def test_of_a_killed_process_nothing_shows_and_its_parts_are_cleared(make: Callable[[], Bucket]) -> None:
+    place = make()
+    at = issued_at(KEY)
 
     async def scenario(store: ObjectBlobs) -> None:
         with subprocess.Popen(
@@ -113,13 +118,53 @@ def test_of_a_killed_process_nothing_shows() -> None:
             assert process.stdout is not None
             assert await asyncio.to_thread(process.stdout.readline) == b"written\n"
             process.kill()
-        assert place.parts() != []
+        assert place.directory is None or place.parts() != []
         assert (await listed(store), await store.size(KEY)) == ([], None)
+        await store.put(OTHER, [b"whole"], "sha256")
+        assert await store.clear(at) == 0
+        for _ in range(1_000):
+            # The server may still be at the last part that it was sent.
+            if await store.clear(at + 1):
+                break
+        assert await store.clear(at + 1) == 0
+        assert place.directory is None or place.parts() == []
+        assert await listed(store) == [OTHER]
 
     place.run(scenario)
 
 
-# -- bounds ---------------------------------------------------------------------------------------------------------
+def test_of_many_killed_processes_all_parts_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a page of them, begun one by one as the library does."""
+    place = bucket()
+    beside = Bucket(place.url.replace("some/where", "some/where-else"), place.environment, place.directory)
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
+    broken = BrokenUploads(parse_bucket_url(place.url))
+    for n in range(7):
+        for path in (f"some/where/objects/{new_key(n)}", f"some/where-else/objects/{new_key(n)}"):
+            assert broken._ask("POST", path, {"uploads": ""})[0] == 200
+    assert broken._ask("POST", "some/where/objects/of-somebody-else", {"uploads": ""})[0] == 200
+    monkeypatch.setattr(broken_uploads, "PAGE", 3)
+
+    async def scenario(store: ObjectBlobs) -> None:
+        assert await store.clear(5) == 5
+        assert await store.clear(100) == 2
+
+    place.run(scenario)
+    assert len([*broken.under("some/where/objects/")]) == 1
+
+    async def neighbour(store: ObjectBlobs) -> None:
+        assert await store.clear(100) == 7
+
+    beside.run(neighbour)
+
+
+@pytest.mark.parametrize("make", [azure_bucket, google_bucket])
+def test_elsewhere_a_rule_of_the_bucket_clears(make: Callable[[], Bucket]) -> None:
+    async def scenario(store: ObjectBlobs) -> None:
+        assert await store.clear(1 << 55) == 0
+
+    make().run(scenario)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +200,8 @@ def test_an_object_of_unknown_size_has_a_limit(monkeypatch: pytest.MonkeyPatch) 
 
 WEIGHED = """
 import asyncio, os, sys, threading
-from holdfast.blobs.key import new_key
+from holdfast.blobs.key import issued_at, new_key
+from holdfast.blobs.object_url import parse_bucket_url
 from holdfast.blobs.objects import open_object_store
 
 def resident():
@@ -208,7 +254,8 @@ def test_an_upload_holds_at_most_48_mebibytes() -> None:
 ENDED = textwrap.dedent(
     """
     import asyncio, os, sys
-    from holdfast.blobs.key import new_key
+    from holdfast.blobs.key import issued_at, new_key
+from holdfast.blobs.object_url import parse_bucket_url
     from holdfast.blobs.objects import open_object_store
     async def main():
         store = open_object_store(sys.argv[1])

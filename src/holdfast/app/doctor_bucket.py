@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from holdfast.app.config import Settings
 from holdfast.app.doctor_check import Check, Verdict, failed, ok, skipped, warning
 from holdfast.app.masters import seals
+from holdfast.blobs.broken_uploads import BrokenUploads
 from holdfast.blobs.bucket import Bucket
 from holdfast.blobs.bucket_errors import Absent
 from holdfast.blobs.errors import BlobError, Missing
@@ -72,7 +73,7 @@ class Trial:
         own = replace(self._address, prefix=self._address.path(f"doctor-{secrets.token_hex(8)}"))
         self._bucket = Bucket(own, settings.storage.public_endpoint)
         self._own = own
-        self._store = ObjectBlobs(self._bucket, own.path(MARKER), own.path(OBJECTS))
+        self._store = ObjectBlobs(self._bucket, own)
         self._keys: list[str] = []
 
     async def run(self) -> list[Check]:
@@ -95,7 +96,7 @@ class Trial:
                     found.append(failed(name, error.reason, advice_for(error)))
                 if found[-1].verdict is Verdict.FAILED and name == steps[0][0]:
                     return found
-            found.append(_leftovers(self._address))
+            found.append(await self._leftovers())
         finally:
             await self._clean()
         return found
@@ -206,6 +207,12 @@ class Trial:
             return warning(name, "the bucket keeps versions of what is deleted", advice)
         return ok(name, "what is deleted is gone at once")
 
+    async def _leftovers(self) -> Check:
+        try:
+            return await asyncio.to_thread(_leftovers, self._address)
+        except BlobError as error:
+            return failed("bucket: parts of broken uploads", error.reason, advice_for(error))
+
     def _key(self) -> str:
         self._keys.append(new_key(time.time_ns() // 1000))
         return self._keys[-1]
@@ -229,12 +236,21 @@ def advice_for(error: BlobError) -> str:
 
 
 def _leftovers(address: BucketAddress) -> Check:
-    """Parts of uploads that were cut off cannot be seen through the library; only a rule of the bucket removes them."""
-    name, seen = "bucket: parts of broken uploads", "cannot be looked at from here"
+    """Parts of uploads whose process died: who removes them."""
+    name, broken = "bucket: parts of broken uploads", BrokenUploads(address)
     if address.scheme == "az":
-        return skipped(name, seen, "nothing: Azure removes blocks that became no blob after a week")
-    advice = "give the bucket a lifecycle rule that aborts incomplete multipart uploads after 2 days"
-    return skipped(name, seen, f"{advice} (docs/how-to/object-storage.md)")
+        return ok(name, "Azure removes blocks that became no blob after a week")
+    advice = "give the bucket a rule that aborts incomplete multipart uploads (docs/how-to/object-storage.md)"
+    if not broken.visible:
+        return skipped(name, "cannot be looked at with these credentials", advice)
+    rule = broken.has_rule()
+    if rule:
+        return ok(name, "a rule of the bucket removes them")
+    begun = sum(1 for _ in broken.under(f"{address.path(OBJECTS)}/"))
+    seen = f"{begun} unfinished uploads, running ones among them; the registry removes them after a day"
+    if rule is None:
+        return ok(name, seen)
+    return warning(name, f"{seen}; the bucket has no rule of its own", advice)
 
 
 def _fetch(url: str, ca_file: str | None) -> tuple[int, bytes]:

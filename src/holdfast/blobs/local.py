@@ -145,6 +145,10 @@ class LocalBlobs:
         check_mark_text(text)
         await self._threads.run(lambda: self._shelf.set_mark(name, text))
 
+    async def clear(self, before: int) -> int:
+        """Return 0: what a writer leaves is a staged upload. See port.BlobStore."""
+        return 0
+
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""
         self._volume.check_writable()

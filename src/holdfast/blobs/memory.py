@@ -236,6 +236,10 @@ class MemoryBlobs:
         self.check_writable()
         self._marks[check_mark(name, to_set=True)] = check_mark_text(text)
 
+    async def clear(self, before: int) -> int:
+        """Return 0: what a writer leaves is a staged upload. See port.BlobStore."""
+        return 0
+
     def free(self) -> int:
         """Return the bytes that may still be written. See port.BlobStore."""
         self.check_writable()

@@ -10,8 +10,8 @@ It has no staging: nothing can be appended to in a bucket. It may be shared by a
 answered as a missing object is. Whoever would report one missing looks for the marker first: without it, or with that
 of another installation, the store is `Unavailable`.
 
-What an upload leaves behind when its process dies (parts that became no object) cannot be seen through the library;
-a rule of the bucket removes it (docs/how-to/object-storage.md).
+What an upload leaves behind when its process dies, parts that became no object, is removed by `clear` where it can be
+seen (broken_uploads.py), and by a rule of the bucket everywhere (docs/how-to/object-storage.md).
 
 The library's threads outlive a call. A process that has used one of these stores closes it, flushes its streams, and
 ends by `os._exit`: an interpreter that is taken down under such a thread aborts.
@@ -21,12 +21,14 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from itertools import islice
 
+from holdfast.blobs.broken_uploads import BrokenUploads
 from holdfast.blobs.bucket import Bucket
 from holdfast.blobs.bucket_errors import Absent, BrokeOff, PastEnd, not_there
 from holdfast.blobs.errors import BlobError, ForeignStore, Missing, Unavailable
-from holdfast.blobs.key import check_installation, check_key, check_mark, check_mark_text, is_key
-from holdfast.blobs.object_url import parse_bucket_url
+from holdfast.blobs.key import check_installation, check_key, check_mark, check_mark_text, is_key, issued_at
+from holdfast.blobs.object_url import BucketAddress, parse_bucket_url
 from holdfast.blobs.pieces import Pieces
 from holdfast.blobs.port import BLOCK, Received, check_range, check_seconds
 from holdfast.blobs.running_hash import RunningHash, check_algorithm
@@ -39,6 +41,7 @@ UNLIMITED = 1 << 62
 _HASHED_BESIDE = 64 << 10
 _FETCHED = 512 << 10
 """Bytes that a stream gathers at the least before it shows them; what it then shows is mostly below BLOCK, so whole."""
+_CLEARED_MOST = 100_000
 _ATTEMPTS = 3
 _SETTLING = 0.05
 
@@ -50,16 +53,17 @@ def open_object_store(url: str, *, public_endpoint: str | None = None) -> "Objec
     configured it. To be made in the process that uses it: the library's threads do not survive a fork.
     """
     address = parse_bucket_url(url)
-    return ObjectBlobs(Bucket(address, public_endpoint), address.path(MARKER), address.path(OBJECTS))
+    return ObjectBlobs(Bucket(address, public_endpoint), address)
 
 
 class ObjectBlobs:
-    """Blobs as objects of `bucket` below `root`, with the marker at `marker`."""
+    """Blobs as objects of `bucket`, which is at `address`."""
 
-    def __init__(self, bucket: Bucket, marker: str, root: str) -> None:
+    def __init__(self, bucket: Bucket, address: BucketAddress) -> None:
         self._bucket = bucket
-        self._marker = marker
-        self._root = root
+        self._marker = address.path(MARKER)
+        self._root = address.path(OBJECTS)
+        self._broken = BrokenUploads(address)
         self._threads = Threads(os.cpu_count() or 1)
         self._pieces = Pieces(BLOCK)
         self._installation: str | None = None
@@ -276,6 +280,24 @@ class ObjectBlobs:
             await self._bucket.put(path, f"{text}\n".encode())
         except Absent:
             raise not_there() from None
+
+    async def clear(self, before: int) -> int:
+        """Give up uploads in parts that nobody finished. See port.BlobStore."""
+        self._check_writable()
+        if not self._broken.visible:
+            return 0
+        await self._check_there()
+        return await self._threads.run(lambda: self._clear(before))
+
+    def _clear(self, before: int) -> int:
+        def old(path: str) -> bool:
+            key = path.removeprefix(f"{self._root}/")
+            return is_key(key) and issued_at(key) < before
+
+        # A list that is cut while it is read skips what follows, in some stores.
+        listed = islice(self._broken.under(f"{self._root}/"), _CLEARED_MOST)
+        found = [upload for upload in listed if old(upload.path)]
+        return sum(map(self._broken.remove, found))
 
     def free(self) -> int:
         """Return a very large number: nobody knows how much a bucket takes. See port.BlobStore."""

@@ -251,6 +251,12 @@ class BlobStore(Blobs, Protocol):
         """
         ...
 
+    async def clear(self, before: int) -> int:
+        """Remove what writers of keys issued before `before` (microseconds) left behind and no key shows: parts of
+        uploads that nobody finished. Returns of how many; 0 where nothing can be left, or nothing be seen. Raises
+        Unavailable."""
+        ...
+
     def free(self) -> int:
         """Return the bytes that may still be written.
 

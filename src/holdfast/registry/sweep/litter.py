@@ -93,7 +93,10 @@ class Litter:
             await report(total)
         if many(litter, total):
             raise TooMuch(litter, total)
-        return Cleared(total, litter, await self._delete_all(held))
+        deleted = await self._delete_all(held)
+        # What no list shows: parts of uploads whose process died.
+        await self._blobs.clear(oldest)
+        return Cleared(total, litter, deleted)
 
     async def _delete_all(self, keys: Sequence[str]) -> int:
         deleted = 0
