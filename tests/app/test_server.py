@@ -88,8 +88,8 @@ def test_a_reset_is_felt_by_every_worker_at_its_next_request(tmp_path: Path) -> 
 
 def test_workers_stay_in_the_group_and_a_stop_ends_them_all(tmp_path: Path) -> None:
     with running_server(tmp_path, "--open", "--workers", "2") as server:
+        until(lambda: len(members(server.pid)) == 4, "the supervisor, two workers, and the job worker")
         group = members(server.pid)
-        assert len(group) == 4, "the supervisor, two workers, and the job worker"
         assert {os.getsid(pid) for pid in group} == {server.pid}
         assert server.stop() == 0
         assert members(server.group) == set()
@@ -98,7 +98,7 @@ def test_workers_stay_in_the_group_and_a_stop_ends_them_all(tmp_path: Path) -> N
 
 def test_workers_die_with_a_supervisor_that_is_killed_and_the_port_is_free(tmp_path: Path) -> None:
     with running_server(tmp_path, "--open", "--workers", "2") as server:
-        assert len(members(server.pid)) == 4
+        until(lambda: len(members(server.pid)) == 4, "the supervisor, two workers, and the job worker")
         server.kill9(children=False)
         until(lambda: members(server.group) == set(), "the workers outlive their supervisor")
 

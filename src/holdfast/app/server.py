@@ -32,8 +32,9 @@ from holdfast.app.certificates import Certificates
 from holdfast.app.config import Settings
 from holdfast.app.datadir import BEAT, DataDirectory
 from holdfast.app.engines import needs_directory
+from holdfast.app.foreseen import FORESEEN
 from holdfast.app.forked import ChildFailed, in_child
-from holdfast.app.worker import FORESEEN, WorkerChild
+from holdfast.app.worker_child import WorkerChild
 from holdfast.db.nodes import Tree, this_tree
 
 _BACKLOG = 4096
