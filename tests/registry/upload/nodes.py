@@ -79,7 +79,7 @@ class Counted:
 
     def __init__(self, inner: BlobStore, *, appends: bool) -> None:
         self.inner = inner
-        self._appends = appends
+        self.appends = appends
         self.read_bytes = self.read_calls = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -87,7 +87,7 @@ class Counted:
 
     @property
     def staging(self) -> Staging | None:
-        return self.inner.staging if self._appends else None
+        return self.inner.staging if self.appends else None
 
     async def read(self, key: str, start: int, end: int) -> bytes:
         self.read_calls += 1

@@ -464,6 +464,22 @@ def test_nothing_that_is_stored_shows_what_was_sent(tmp_path: Path) -> None:
     run(tmp_path, "memory sealed", scenario)
 
 
+def test_a_session_whose_bytes_stayed_in_another_store_is_gone(tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        before = await cluster.node()
+        token = await before.start()
+        await before.append(token, A)
+        cluster.blobs.appends = False
+        after = await cluster.node()
+        for work in (after.append(token, B), after.finish(token, Digest.of(A)), after.finish(token, DIGEST, B + C)):
+            with pytest.raises(UploadUnknown, match="are gone"):
+                await work
+        assert await cluster.keys() == set()
+        await after.uploads.cancel(PUSH, token)
+
+    run(tmp_path, "staged memory", scenario)
+
+
 @pytest.mark.parametrize("first", [b"early", A], ids=["in the database", "in the store"])
 def test_a_node_without_the_keys_takes_and_gives_nothing(tmp_path: Path, first: bytes) -> None:
     async def scenario(cluster: Cluster) -> None:

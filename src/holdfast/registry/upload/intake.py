@@ -59,11 +59,16 @@ def storage(received: int = 0) -> Iterator[None]:
     except Busy as error:
         raise UploadOutOfOrder("another chunk of this upload is being written", received) from error
     except Lost as error:
-        raise UploadUnknown("the bytes of this upload are gone: start a new one with POST") from error
+        raise gone() from error
     except Full as error:
         raise NoRoom("the disk is full") from error
     except BlobError as error:
         raise ContentUnavailable("the blob store does not answer") from error
+
+
+def gone() -> RegistryError:
+    """What to tell a session whose bytes are not where they were."""
+    return UploadUnknown("the bytes of this upload are gone: start a new one with POST")
 
 
 def overtaken(received: int) -> RegistryError:

@@ -35,6 +35,7 @@ from holdfast.registry.upload.intake import (
     Chunk,
     check_length,
     check_start,
+    gone,
     mismatch,
     overtaken,
     roomy,
@@ -183,6 +184,8 @@ class Upload:
         if staging is not None and not (row is not None and row.segmented):
             was = row.received if row is not None else 0
             return stage(staging, session, coming, lambda: self._sessions.unmoved(session, was)), None
+        if coming.start and (row is None or not row.segmented):
+            raise gone()  # they were staged in another store
         seal = await self._seal(session, row) if coming.start else self._objects.fresh()
         return add_object(self._objects, seal, session, coming, self._db.now()), seal.wrapped(session.name)
 
@@ -221,7 +224,8 @@ class Upload:
         rows = await self._db.all(store.SEGMENTS, id=session.name)
         segments = tuple(Segment(each.key, each.size) for each in rows)
         if sum(segment.size for segment in segments) != row.received:
-            raise overtaken(await self._sessions.standing(session))
+            now = await self._sessions.standing(session)
+            raise overtaken(now) if now != row.received else gone()
         async with add_object(self._objects, seal, session, coming, self._db.now()) as taken:
             found, fresh = row.digest_so_far, None
             if taken is not None and taken.segment is not None:
