@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 from tests.backends import database_url, laid_database_url, sql
 from tests.faults import oracle
@@ -13,6 +14,9 @@ from tests.faults.client import Caller, Ledger, Pushing
 from tests.moving.homes import House, cluster, files, holdfast, master_key, move, served
 from tests.moving.test_move import push_image
 from tests.serving import free_port
+
+from holdfast.app.datadir import DataDirectory
+from holdfast.db.migrate import migrate, migrations
 
 OTHER = "another installation"
 
@@ -138,6 +142,46 @@ def test_an_interrupted_house_cannot_be_served(old: House, tmp_path: Path) -> No
     said = holdfast(new, "serve", "--listen", f"127.0.0.1:{free_port()}", status=1)
     assert said == ""
     assert "it is being filled by" in holdfast(new, "read-only", "status")
+
+
+# -- older versions ---------------------------------------------------------------------------------------------------
+
+
+def of_the_first_version(root: Path) -> House:
+    """What the first version of the program has left: its schema, an installation, a repository, a store."""
+    house = files(root)
+    house.data.mkdir(parents=True)
+    migrate(str(house.data / "holdfast.db"), migrations()[:1])
+    connection = apsw.Connection(str(house.data / "holdfast.db"))
+    connection.execute("insert into installation values (1, 'the-first', 1)")
+    connection.execute("insert into repository (path, born, last_at) values ('team/old', 1, 1)")
+    connection.close()
+    master_key(house.data / "master.key")
+    return house
+
+
+def test_an_installation_of_the_first_version_moves(tmp_path: Path) -> None:
+    old = of_the_first_version(tmp_path / "old")
+    new = without_key(cluster(tmp_path / "new", master_key(tmp_path / "key")))
+    assert move(old, new)["tables"]["repository"] == 1
+    url = new.there[1]
+    assert sql(url, "select path from repository") == [("team/old",)]
+    assert sql(url, "select uuid from installation") == [("the-first",)]
+
+
+@pytest.mark.parametrize("migrated", [False, True], ids=["not migrated", "migrated"])
+def test_a_server_of_the_first_version_is_refused(migrated: bool, tmp_path: Path) -> None:
+    """It knows no read-only mode, so it would go on writing."""
+    old = of_the_first_version(tmp_path / "old")
+    if migrated:
+        migrate(str(old.data / "holdfast.db"))
+    directory = DataDirectory(old.data)
+    directory.lock()
+    try:
+        error = move(old, files(tmp_path / "new"), status=1)["error"]
+    finally:
+        directory.leave()
+    assert "is of an older version" in error
 
 
 # -- damage -----------------------------------------------------------------------------------------------------------

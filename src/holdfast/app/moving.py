@@ -35,6 +35,7 @@ from holdfast.app.moving_places import (
 from holdfast.blobs.envelope import Envelope
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError, StatementFailed
+from holdfast.db.nodes import nodes
 from holdfast.db.schema import is_postgres, migrate_up, prepare_schema, schema_standing
 from holdfast.db.transfer import Tables
 from holdfast.db.transfer_postgres import open_postgres_tables
@@ -143,6 +144,7 @@ def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 async def _houses(old: Settings, new: Settings, to: Destination) -> AsyncIterator[tuple[House, House]]:
     """Both houses, opened; the new one has its schema, its directory and a key that opens what will be in it."""
     async with _house(old) as old_house:
+        await _refuse_unknown_server(old, old_house)
         directory = DataDirectory(new.data)
         own_files = new.data.resolve() != old.data.resolve() and (new.database.url is None or new.storage.url is None)
         async with AsyncExitStack() as stack:
@@ -201,6 +203,18 @@ async def _require_schema(settings: Settings, directory: DataDirectory) -> None:
             "the server that runs on the old database is of an older version: start it again with this one first"
         )
     await migrate_up(target)
+
+
+async def _refuse_unknown_server(settings: Settings, house: House) -> None:
+    """Raise `MoveError` when a server runs that gives no sign of life: it is of a version that knows no read-only mode,
+    and would go on writing."""
+    if settings.database.url is not None or not _is_served(DataDirectory(settings.data)):
+        return
+    now = house.db.now()
+    if not any(node.alive(now) for node in await nodes(house.db)):
+        raise MoveError(
+            "the server that runs on the old database is of an older version: start it again with this one first"
+        )
 
 
 def _is_served(directory: DataDirectory) -> bool:

@@ -118,10 +118,10 @@ def next_commands(old: Settings, new: Settings) -> list[str]:
 def litter(old: Settings, new: Settings) -> list[str]:
     """What a move that was given up has left in the new house."""
     left = []
-    if not same_database(old, new):
-        left.append(
-            f"the database {shown_database(new.database.url.reveal()) if new.database.url else _database_of(new)}"
-        )
-    if not same_storage(old, new):
-        left.append(f"the objects in {_storage_of(new).partition('?')[0]}")
+    if new.data.resolve() != old.data.resolve() and (new.database.url is None or new.storage.url is None):
+        left.append(f"the directory {new.data}")
+    if new.database.url is not None and not same_database(old, new):
+        left.append(f"what is in the database {shown_database(new.database.url.reveal())}")
+    if new.storage.url is not None and not same_storage(old, new):
+        left.append(f"everything below {new.storage.url.partition('?')[0]}")
     return left

@@ -72,8 +72,11 @@ class Tables(Protocol):
         """The first rows with keys above `after` and not above `upto` (None: from the first, to the last)."""
         ...
 
-    async def replace(self, table: Table, after: Values | None, upto: Values | None, rows: Sequence[Values]) -> None:
-        """Make `rows` all that there is with keys above `after` and not above `upto`, in one transaction."""
+    async def replace(
+        self, table: Table, after: Values | None, upto: Values | None, rows: Sequence[Values], *, empty: bool = False
+    ) -> None:
+        """Make `rows` all that there is with keys above `after` and not above `upto`, in one transaction. `empty`:
+        nothing is there yet."""
         ...
 
     async def count(self, table: Table) -> int:
@@ -155,6 +158,12 @@ class Transfer:
                 raise DatabaseError(f"the two databases differ in the key of the table {name}")
         return [table for name, table in sorted(ours.items()) if name not in self._without]
 
+    async def rows(self) -> int:
+        """How many rows there are: as the last pass saw them, before the first one by counting."""
+        if not self._counts:
+            return sum([await self._source.count(table) for table in await self.tables()])
+        return sum(self._counts.values())
+
     async def bring(self, report: Report = lambda _table, _rows: None) -> Passed:
         """One pass over all tables."""
         seen = brought = 0
@@ -219,7 +228,7 @@ class Transfer:
             return 0
         if not empty and await self._digest_there(table, span) == digest:
             return 0
-        await self._target.replace(table, *span, rows)
+        await self._target.replace(table, *span, rows, empty=empty)
         if await self._digest_there(table, span) != digest:
             raise Unavailable(f"rows of the table {table.name} do not read back as they were written")
         return max(1, len(rows))

@@ -19,6 +19,8 @@ LOCK = 0x486F6C644D6F7665
 """The key of the claim."""
 _STATEMENT = 3600.0
 _AT_ONCE = 32
+_BY_INDEX = "set local enable_seqscan = off"
+"""What a page is found by. A table that was filled a moment ago has no statistics: it would be read whole for each."""
 _COLUMNS = """
 select c.relname, a.attname, format_type(a.atttypid, a.atttypmod) = 'bytea', array_position(i.indkey::int2[], a.attnum)
 from pg_class c
@@ -76,7 +78,7 @@ class PostgresTables:
         where, values = _span(table, after, upto)
         key = ", ".join(table.key_columns)
         text = f'select {", ".join(table.columns)} from "{table.name}"{where} order by {key}'  # noqa: S608
-        async with self._transaction():
+        async with self._transaction(_BY_INDEX):
             if not table.wide:
                 found = await self._connection.fetch(f"{text} limit {bounds.rows}", *values)
                 return Page(list(map(tuple, found)), len(found) == bounds.rows)
@@ -91,11 +93,14 @@ class PostgresTables:
                         return Page(rows, more=True)
             return Page(rows, len(rows) == bounds.rows)
 
-    async def replace(self, table: Table, after: Values | None, upto: Values | None, rows: Sequence[Values]) -> None:
+    async def replace(
+        self, table: Table, after: Values | None, upto: Values | None, rows: Sequence[Values], *, empty: bool = False
+    ) -> None:
         """Rewrite a page. See transfer.Tables."""
         where, values = _span(table, after, upto)
-        async with self._transaction():
-            await self._connection.execute(f'delete from "{table.name}"{where}', *values)  # noqa: S608
+        async with self._transaction(_BY_INDEX):
+            if not empty:
+                await self._connection.execute(f'delete from "{table.name}"{where}', *values)  # noqa: S608
             if rows:
                 await self._connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
 
@@ -164,9 +169,11 @@ class PostgresTables:
         await self.unclaim()
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
+    async def _transaction(self, first: str | None = None) -> AsyncIterator[None]:
         try:
             async with self._connection.transaction():
+                if first is not None:
+                    await self._connection.execute(first)
                 yield
         except DRIVER as error:
             raise translate(error) from error

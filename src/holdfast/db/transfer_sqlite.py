@@ -62,12 +62,15 @@ class SqliteTables:
                     return Page(rows, more=True)
             return Page(rows, len(rows) == bounds.rows)
 
-    async def replace(self, table: Table, after: Values | None, upto: Values | None, rows: Sequence[Values]) -> None:
+    async def replace(
+        self, table: Table, after: Values | None, upto: Values | None, rows: Sequence[Values], *, empty: bool = False
+    ) -> None:
         """Rewrite a page. See transfer.Tables."""
         where, values = _span(table, after, upto)
         places = ", ".join("?" * len(table.columns))
         with _translated(), self._transaction() as cursor:
-            cursor.execute(f'delete from "{table.name}"{where}', values)  # noqa: S608
+            if not empty:
+                cursor.execute(f'delete from "{table.name}"{where}', values)  # noqa: S608
             names = ", ".join(table.columns)
             cursor.executemany(f'insert into "{table.name}" ({names}) values ({places})', rows)  # noqa: S608
 

@@ -202,8 +202,7 @@ class Move:
         brought = made = copied = 0
         bytes_before = self._copying.bytes + self._staged.bytes
         if self._moves_rows:
-            rows = sum([await self._old.tables.count(table) for table in await self._transfer.tables()])
-            self._begin("rows", rows)
+            self._begin("rows", await self._transfer.rows())
             brought = (await self._transfer.bring(lambda _table, seen: self._step(seen))).brought
         if self._moves_objects:
             remaining = await self._new.db.one(store.REMAINING)
