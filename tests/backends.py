@@ -232,10 +232,15 @@ class PgBouncer:
         """The way through this to the database at `direct`."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{direct.rpartition('/')[2]}"
 
-    def remove(self) -> None:
+    def end(self) -> None:
+        """End it, as a crash does; `start` starts it again on the same port."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(SECONDS)
+            self._process = None
+
+    def remove(self) -> None:
+        self.end()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -101,6 +101,8 @@ class Caller:
         answer = self.ask(method, path, body, **headers)
         if answer.status in statuses:
             return answer
+        if answer.status == 503 and "x-request-id" in answer.headers and "retry-after" not in answer.headers:
+            raise Wrong(f"{method} {path}: 503 without Retry-After")
         if answer.status in OUTAGES:
             raise Refused(answer.status)
         raise Wrong(f"{method} {path}: {answer.status} {answer.body[:500]!r}")
