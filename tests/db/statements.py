@@ -30,10 +30,15 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(found.name)
 
 
+def _imported_from(module: ModuleType) -> bool:
+    """Sorts last who can only have imported a statement."""
+    return not (module.__name__.endswith("store") or module.__name__.startswith("holdfast.db."))
+
+
 def constants() -> list[Constant]:
-    """Every statement once, where it is defined (stores come before those who import from them)."""
+    """Every statement once, where it is defined (stores and db come before those who import from them)."""
     seen: dict[int, Constant] = {}
-    for module in sorted(modules(), key=lambda each: not each.__name__.endswith("store")):
+    for module in sorted(modules(), key=_imported_from):
         for name, value in vars(module).items():
             if isinstance(value, Query | Command):
                 seen.setdefault(id(value), Constant(module.__name__, name, value))

@@ -24,6 +24,7 @@ NUMBERS = {
     "due",
     "id",
     "limit",
+    "most",
     "now",
     "priority",
     "repo_id",
