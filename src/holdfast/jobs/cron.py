@@ -15,8 +15,8 @@ from typing import NamedTuple
 _NAMES_OF_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: n for n, name in enumerate(_NAMES_OF_MONTHS, 1)}
 _DAYS = {"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
-_YEARS = 9
-"""A 29th of February may be eight years away (1896 to 1904)."""
+_YEARS = 41
+"""The longest wait that there is: from one 29th of February on a given day of the week to the next, over 2100."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
