@@ -6,21 +6,28 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tests.registry.upload.nodes import PLACES, PULL, PUSH, SETTINGS, Cluster, Node, once, run
 
-from holdfast.blobs.errors import Missing, Unavailable
-from holdfast.db.query import Command
+from holdfast.blobs.errors import Unavailable
+from holdfast.db.query import Command, Query
 from holdfast.jobs.model import Later
 from holdfast.oci.digest import Digest
 from holdfast.registry.compaction.service import AT_ONCE, Broken
 from holdfast.registry.sweep.litter import Litter
 from holdfast.registry.upload.intake import Chunk
 
+
+class Row(NamedTuple):
+    digest: str
+
+
 PARTS = [bytes([65 + number]) * (70_000 + number) for number in range(5)]
 WHOLE = b"".join(PARTS)
 DIGEST = Digest.of(WHOLE)
+DAMAGED = Query("select digest from content where state = 1", Row)
 DAMAGE = Command("update content set state = 1 where digest = :digest")
 ROW = 1
 
@@ -186,34 +193,29 @@ def test_old_objects_that_are_gone_already_are_asked_for_in_the_new_one(tmp_path
     run(tmp_path, "memory", scenario)
 
 
-def test_bytes_that_do_not_hash_are_marked_and_replace_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["missing", "short", "changed"])
+def test_a_segment_that_is_lost_or_damaged_marks_the_content(tmp_path: Path, place: str, damage: str) -> None:
     async def scenario(cluster: Cluster) -> None:
         node = await cluster.node()
         await upload(node)
         old = sorted(await cluster.known(node))
-        size = await cluster.blobs.size(old[2])
+        size = await cluster.blobs.inner.size(old[2])
+        assert size is not None
+        data = await cluster.blobs.inner.read(old[2], 0, size)
         await cluster.blobs.delete(old[2])
-        await cluster.blobs.put(old[2], [bytes(size)], "sha256")
+        if damage != "missing":
+            changed = data[:-1] if damage == "short" else bytes([data[0] ^ 1]) + data[1:]
+            await cluster.blobs.put(old[2], [changed], "sha256")
+        there = await cluster.keys()
         with pytest.raises(Broken, match="push it again"):
             await compacted(node)
-        assert await cluster.keys() == await cluster.known(node) == set(old)
-        await upload(node)
-        assert await node.compact() == [True]
-        assert await node.read(DIGEST) == WHOLE
-
-    run(tmp_path, "memory", scenario)
-
-
-def test_a_segment_that_is_missing_fails_the_job_and_changes_nothing(tmp_path: Path, place: str) -> None:
-    async def scenario(cluster: Cluster) -> None:
-        node = await cluster.node()
-        await upload(node)
-        old = sorted(await cluster.known(node))
-        await cluster.blobs.delete(old[2])
-        with pytest.raises(Missing):
-            await compacted(node)
         assert await cluster.known(node) == set(old)
-        assert await cluster.keys() == set(old) - {old[2]}
+        assert await cluster.keys() == there
+        assert await node.db.all(DAMAGED) == [(str(DIGEST),)]
+        assert await compacted(node) is False, "there is nothing to do until it is pushed again"
+        await upload(node)
+        assert await compacted(node) is True
+        assert await node.read(DIGEST) == WHOLE
 
     run(tmp_path, place, scenario)
 

@@ -36,7 +36,7 @@ Report = Callable[[int, int], Awaitable[None]]
 
 
 class Broken(Exception):
-    """The objects of content do not give its bytes."""
+    """The objects of content do not give its bytes; it is marked as damaged, and the next push of it heals it."""
 
 
 class _Content(NamedTuple):
@@ -58,7 +58,7 @@ class Compaction:
         """Make the content one object; False when there is nothing to join (any more). `report` is told the bytes that
         were copied, and all of them; `request` stands in the journal.
 
-        Raises `Later` while enough others are under way, `Broken`, `Missing`, `Corrupt`, `DatabaseError`, `BlobError`.
+        Raises `Later` while enough others are under way, `Broken` (it is marked), `DatabaseError`, `BlobError`.
         """
         if self._under_way >= AT_ONCE:
             raise Later("enough content is being compacted")
@@ -68,10 +68,13 @@ class Compaction:
             while found is not None:
                 try:
                     return await self._join(db, found, report, request)
-                except Missing:
+                except Missing as error:
                     again = await self._found(db, content_id)
                     if again == found:
-                        raise
+                        await self._mark(db, found, request)
+                        raise Broken(
+                            f"an object of {found.stored.binding} is lost: push it again"
+                        ) from error
                     found = again
             return False
         finally:
@@ -119,7 +122,7 @@ class Compaction:
             if good and await db.write(lambda unit: self._switch(unit, content, key)):
                 return True
             if not good:
-                await db.write(lambda unit: self._mark(unit, content, request))
+                await self._mark(db, content, request)
         except _NOTHING_STORED:
             await self._objects.blobs.delete(key)
             raise
@@ -139,18 +142,22 @@ class Compaction:
         await unit.run(store.TAKE_KEY, id=content.id, key=key)
         return True
 
-    async def _mark(self, unit: Unit, content: _Content, request: str) -> None:
+    async def _mark(self, db: Database, content: _Content, request: str) -> None:
         """Mark content whose bytes are not those of its digest: it is not served, and the next push of it heals it."""
-        if await self._unchanged(unit, content):
-            await unit.run(store.MARK_DAMAGED, id=content.id)
-            await record(
-                unit,
-                ChangeKind.CONTENT_DAMAGED,
-                Place(0, 0, unit.now),
-                actor="system",
-                request=request,
-                data={"digest": content.stored.binding},
-            )
+
+        async def mark(unit: Unit) -> None:
+            if await self._unchanged(unit, content):
+                await unit.run(store.MARK_DAMAGED, id=content.id)
+                await record(
+                    unit,
+                    ChangeKind.CONTENT_DAMAGED,
+                    Place(0, 0, unit.now),
+                    actor="system",
+                    request=request,
+                    data={"digest": content.stored.binding},
+                )
+
+        await db.write(mark)
 
     async def _unchanged(self, unit: Unit, content: _Content) -> bool:
         """Whether the content consists of what was read; nobody changes that before the unit ends."""
