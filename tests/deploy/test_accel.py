@@ -28,9 +28,7 @@ def location(server: Server) -> str:
     found = re.search(r"^    #location .*?^    #}\n", text, re.MULTILINE | re.DOTALL)
     assert found is not None
     plain = re.sub(r"^    #", "    ", found[0], flags=re.MULTILINE)
-    return replaced(
-        plain, {"/var/lib/holdfast/store/objects/": f"{server.data}/store/objects/", "    aio threads;\n": ""}
-    )
+    return replaced(plain, {"/var/lib/holdfast/store/objects/": f"{server.data}/store/objects/"})
 
 
 @dataclass(frozen=True, slots=True)
