@@ -197,6 +197,30 @@ def test_nodes_that_move_it_at_the_same_time_do_not_alarm_each_other(tmp_path: P
     run(tmp_path, place, scenario)
 
 
+def test_a_first_move_between_two_looks_is_no_restore(tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        node = await cluster.node()
+        guard = Guard(node.db, node.objects.blobs)
+
+        class Slow:
+            """A store whose first answer is overtaken by a move."""
+
+            asked = 0
+
+            async def mark(self, name: str) -> str | None:
+                self.asked += 1
+                found = await cluster.blobs.mark(name)
+                if self.asked == 1:
+                    await guard.move()
+                return found
+
+        slow = Slow()
+        assert await Guard(node.db, slow).check() == await cluster.blobs.mark(MARK)  # type: ignore[arg-type]
+        assert slow.asked == 2
+
+    run(tmp_path, "memory", scenario)
+
+
 def test_the_texts_that_are_remembered_stay_few(tmp_path: Path) -> None:
     async def scenario(cluster: Cluster) -> None:
         node = await cluster.node()

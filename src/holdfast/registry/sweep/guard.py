@@ -25,6 +25,8 @@ MARK = "guard"
 EVERY = 600 * SECOND
 """Microseconds after which the guard moves also when nothing is deleted."""
 _KEPT = 100
+_LOOKS = 2
+"""Between the look at the mark and the one at its row others may have moved it for the first time."""
 
 
 class Restored(Exception):
@@ -46,12 +48,13 @@ class Guard:
 
     async def check(self) -> str | None:
         """What the mark says, None before the guard was ever set. Raises `Restored`, `DatabaseError`, `BlobError`."""
-        mark = await self._blobs.mark(MARK)  # the mark first: its row was written before it
-        known = await self._db.one(store.GUARD, nonce=mark or "")
-        assert known is not None
-        if not (known.known if mark is not None else not known.settled):
-            raise Restored
-        return mark
+        for _ in range(_LOOKS):
+            mark = await self._blobs.mark(MARK)  # the mark first: its row was written before it
+            known = await self._db.one(store.GUARD, nonce=mark or "")
+            assert known is not None
+            if known.known if mark is not None else not known.settled:
+                return mark
+        raise Restored
 
     async def move(self) -> None:
         """To be called before objects are deleted. Raises what `check` raises."""
