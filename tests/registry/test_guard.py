@@ -209,7 +209,7 @@ def test_a_first_move_between_two_looks_is_no_restore(tmp_path: Path) -> None:
 
             async def mark(self, name: str) -> str | None:
                 self.asked += 1
-                found = await cluster.blobs.mark(name)
+                found: str | None = await cluster.blobs.mark(name)
                 if self.asked == 1:
                     await guard.move()
                 return found
