@@ -63,7 +63,7 @@ class VaultMasterKey:
         url = f"{self._url}/v1/transit/{verb}/{self._key}"
         try:
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+                aiohttp.ClientSession(timeout=_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True)) as session,
                 session.post(
                     url,
                     json=body,
