@@ -127,6 +127,19 @@ class PostgresServer:
         self.execute(f"create role {USER} login createdb")
         return self
 
+    def follow(self, primary: PostgresServer) -> PostgresServer:
+        """Become a standby of `primary` and start."""
+        source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", SUPERUSER]
+        _run(program("pg_basebackup"), *source, "-D", str(self.data), "-R", "-X", "stream", "-c", "fast")
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.write(f"port = '{self.port}'\n")
+        self.start()
+        return self
+
+    def promote(self) -> None:
+        """Take writes from now on."""
+        _run(program("pg_ctl"), "-D", str(self.data), "-w", "-t", str(int(SECONDS)), "promote")
+
     def start(self) -> None:
         """Start and wait until it answers."""
         log = str(self.directory / "log")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from asyncpg.exceptions import TargetServerAttributeNotMatched
+
 from holdfast.db.postgres_errors import DRIVER, translate
 from holdfast.db.postgres_link import CLOCK, PostgresOptions, open_connection
 from holdfast.db.server_clock import ServerClock, ticks
@@ -55,7 +57,10 @@ async def describe(url: str) -> PostgresFacts:
     clock = ServerClock()
     options = PostgresOptions(statement_timeout=_PATIENCE, prepared=False)
     try:
-        connection = await open_connection(url, options, standby=True)
+        try:
+            connection = await open_connection(url, options)
+        except TargetServerAttributeNotMatched:  # of several servers none takes writes
+            connection = await open_connection(url, options, standby=True)
     except (*DRIVER, ValueError) as error:
         raise translate(error) from error
     try:
