@@ -15,6 +15,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from tests.pairs import BOTH, Pair, pairs
 from tests.serving import running_server
 
 INSTALLED = Path(__file__).resolve().parents[2] / ".tools" / "bin"
@@ -53,10 +54,11 @@ def summary(results: Path) -> dict[str, str]:
     return dict(re.findall(r"(?m)^  ([^:\n]+): (\w+)$", tables))
 
 
+@pytest.mark.parametrize("pair", pairs(*BOTH), ids=str)
 @pytest.mark.parametrize("version", ["1.1", "dev"])
-def test_conformance(tmp_path: Path, version: str) -> None:
+def test_conformance(tmp_path: Path, version: str, pair: Pair) -> None:
     command = program()
-    with running_server(tmp_path / "server", "--open") as server:
+    with running_server(tmp_path / "server", "--open", pair=pair) as server:
         done = subprocess.run(
             [command],
             cwd=tmp_path,
