@@ -44,6 +44,7 @@ DEBIAN = tuple(
         ("postgresql-15", "/usr/lib/postgresql/15/bin/postgres"),
         ("pgbouncer", "pgbouncer"),
         ("haproxy", "haproxy"),
+        ("faketime", "faketime"),
         ("caddy", "caddy"),
         ("ceph-mon", "ceph-mon"),
         ("ceph-osd", "ceph-osd"),
