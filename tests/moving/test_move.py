@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import apsw
 import pytest
 from tests.faults import oracle
 from tests.faults.client import Caller, Ledger, Pushing, Refused, content, digest_of, manifest_of
@@ -173,6 +174,28 @@ def test_only_the_rows_move(tmp_path: Path) -> None:
         assert outcome["tables"]["tag"] == 1
     with served(new) as server:
         assert oracle.check(server.port, [pushing.ledger]) > 0
+    holdfast(new, "verify", "--deep")
+
+
+@pytest.mark.parametrize("part", ["both", "rows", "store"])
+def test_what_sweepers_go_by_moves(part: str, tmp_path: Path) -> None:
+    """The store's guard and the rows that know it: else nothing would be swept in the new house."""
+    old = files(tmp_path / "old")
+    with served(old) as server, Caller(server.port) as caller:
+        push_image(Pushing(caller, Ledger()), 1)
+    connection = apsw.Connection(str(old.data / "holdfast.db"))
+    connection.execute("delete from sweep_guard")
+    connection.execute("insert into sweep_guard (nonce, moved_at, settled) values ('number-1', 1, 1)")
+    connection.close()
+    (old.data / "store" / ".holdfast-guard").write_text("number-1\n")
+    distant = cluster(tmp_path / "new", master_key(tmp_path / "key"))
+    own = {"HOLDFAST_ENCRYPTION_KEY_FILE": str(old.data / "master.key"), "HOLDFAST_ENCRYPTION_CONTENT": "off"}
+    environment = {**distant.environment, **own}
+    there: dict[str, tuple[str, ...]] = {"both": (), "rows": ("HOLDFAST_STORAGE",), "store": ("HOLDFAST_DATABASE",)}
+    kept = {name: value for name, value in environment.items() if name not in there[part]}
+    flags = {"both": distant.there, "rows": distant.there[:2], "store": distant.there[2:]}
+    new = House(old.root, kept, flags[part])
+    move(old, new)
     holdfast(new, "verify", "--deep")
 
 

@@ -18,7 +18,7 @@ import msgspec
 from holdfast.db.errors import DatabaseError, Unavailable
 
 Values = tuple[Any, ...]
-STAYING = frozenset({"schema_migration", "compatibility", "mode", "node", "sweep_guard"})
+STAYING = frozenset({"schema_migration", "compatibility", "mode", "node"})
 """Tables that belong to a database and not to what is kept in it."""
 
 
@@ -124,10 +124,11 @@ class _Known(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """What a pass did: rows that were compared, and rows that were brought over."""
+    """What a pass did: rows that were compared, rows and pages that were brought over."""
 
     seen: int
     brought: int
+    pages: int
 
 
 Report = Callable[[str, int], None]
@@ -166,11 +167,11 @@ class Transfer:
 
     async def bring(self, report: Report = lambda _table, _rows: None) -> Passed:
         """One pass over all tables."""
-        seen = brought = 0
+        total = Passed(0, 0, 0)
         for table in await self.tables():
             passed = await self._table(table, lambda rows, name=table.name: report(name, rows))  # type: ignore[misc]
-            seen, brought = seen + passed.seen, brought + passed.brought
-        return Passed(seen, brought)
+            total = Passed(*map(sum, zip(total, passed, strict=True)))
+        return total
 
     async def bring_counters(self) -> None:
         """Let numbers go on where the source stands, so that none is given out twice."""
@@ -193,7 +194,7 @@ class Transfer:
         empty = not known and await self._target.count(table) == 0
         pages: list[_Known] = []
         after: Values | None = None
-        seen = brought = at = 0
+        seen = brought = changed = at = 0
         while True:
             bound = known[at].last if at < len(known) else None
             # A page that only grew a little stays one.
@@ -201,7 +202,8 @@ class Transfer:
             last = table.key_of(page.rows[-1]) if page.more else bound
             digest = digest_of(page.rows)
             if bound is None or last != bound or digest != known[at].digest:
-                brought += await self._page(table, (after, last), page.rows, digest, empty=empty)
+                rows = await self._page(table, (after, last), page.rows, digest, empty=empty)
+                brought, changed = brought + rows, changed + (rows > 0)
             if page.rows or last is not None:
                 pages.append(_Known(last if last is not None else table.key_of(page.rows[-1]), digest))
             seen += len(page.rows)
@@ -212,7 +214,7 @@ class Transfer:
                 break
             after = last
         self._known[table.name], self._counts[table.name] = pages, seen
-        return Passed(seen, brought)
+        return Passed(seen, brought, changed)
 
     async def _page(
         self,

@@ -28,8 +28,10 @@ MOVING = "it is moving to another house (holdfast migrate-storage); writes go on
 FILLING = "it is being filled by `holdfast migrate-storage`, which has not finished"
 MOVED = "moved to another house: this one takes no more writes"
 PASSES = 6
-FEW_ROWS, FEW_OBJECTS, FEW_BYTES = 2000, 20, 64 << 20
-"""A pass that brings no more than this is followed by the last one."""
+FEW_PAGES, FEW_OBJECTS, FEW_BYTES = 50, 50, 64 << 20
+"""A pass that brings no more than this, pages of rows among it, is followed by the last one; so is one that brings
+hardly less than the one before, for then clients push as fast as this goes."""
+_HARDLY_LESS = 0.7
 _GUARD = "guard"
 """The mark of a store that its sweepers go by (registry/sweep): it belongs to the rows that move."""
 _OWN = frozenset({"moving", "moving_object", "moving_upload", "moving_constraint"})
@@ -77,8 +79,10 @@ class Move:
             return await self._finished_before(origin)
         await self._prepare(origin)
         await self._mend()
-        while self._passes < PASSES:
-            if not await self._pass():
+        brought = await self._pass()
+        while brought > 1 and self._passes < PASSES:
+            before, brought = brought, await self._pass()
+            if brought > before * _HARDLY_LESS:
                 break
         self._refuse_damage()
         began = time.monotonic()
@@ -196,14 +200,14 @@ class Move:
 
     # -- passes ----------------------------------------------------------------------------------------------------
 
-    async def _pass(self) -> bool:
-        """Bring over what is not there yet; tells whether that was much."""
+    async def _pass(self) -> float:
+        """Bring over what is not there yet; tells how much that was: more than 1 is worth another pass."""
         self._passes += 1
-        brought = made = copied = 0
+        pages = made = copied = 0
         bytes_before = self._copying.bytes + self._staged.bytes
         if self._moves_rows:
             self._begin("rows", await self._transfer.rows())
-            brought = (await self._transfer.bring(lambda _table, seen: self._step(seen))).brought
+            pages = (await self._transfer.bring(lambda _table, seen: self._step(seen))).pages
         if self._moves_objects:
             remaining = await self._new.db.one(store.REMAINING)
             self._begin("objects", remaining.bytes if remaining is not None else 0, "B")
@@ -211,7 +215,8 @@ class Move:
             made = await self._staged.run()
             self._uploads += made
         came = self._copying.bytes + self._staged.bytes - bytes_before
-        return brought > FEW_ROWS or copied + made > FEW_OBJECTS or came > FEW_BYTES
+        # In shares of what is few of its kind.
+        return max(pages / FEW_PAGES, (copied + made) / FEW_OBJECTS, came / FEW_BYTES)
 
     def _refuse_damage(self) -> None:
         if self._copying.damaged and not self._skip_damaged:
