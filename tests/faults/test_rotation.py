@@ -16,7 +16,7 @@ import pytest
 from tests.databases import Tables
 from tests.faults.client import Ledger
 from tests.faults.load import pushers, wait_for
-from tests.faults.oracle import check
+from tests.faults.oracle import check, verify
 from tests.pairs import Pair, pairs
 from tests.serving import Server, pause, program, running_server
 
@@ -86,6 +86,7 @@ def test_keys_are_rotated_under_load_and_the_old_line_goes(tmp_path: Path, pair:
         keys.write_text(keys.read_text().splitlines(keepends=True)[0])
         server.restart()
         assert check(server.port, ledgers) > 0
+        verify(server.data, "--deep", env=server.env)
 
 
 @pytest.mark.slow

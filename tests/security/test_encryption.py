@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.backends import sql
+from tests.backends import postgres_server, sql
 from tests.databases import Tables
 from tests.object_servers import s3_server
 from tests.pairs import Pair, pairs
@@ -94,12 +94,13 @@ def target(server: Server) -> str:
 
 
 def everything(server: Server) -> Iterator[tuple[str, bytes]]:
-    """Every file that the server keeps, and every row where the database is none of them."""
+    """Every file that the server keeps, and every row and PostgreSQL's log where the database is none of them."""
     roots = [server.data]
     if url := server.env.get("HOLDFAST_DATABASE"):
         for (table,) in sql(url, "select tablename from pg_tables where schemaname = 'public'"):
             for row in sql(url, f"select * from {table}"):
                 yield table, b"\0".join(bytes(v) if isinstance(v, bytes) else str(v).encode() for v in row)
+        roots.append(postgres_server().data / "pg_wal")
     if bucket := bucket_of(server):
         roots.append(bucket)
     for root in roots:
