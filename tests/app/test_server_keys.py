@@ -118,7 +118,7 @@ def test_a_key_comes_from_the_environment(tmp_path: Path) -> None:
 def test_a_key_stays_in_vault(tmp_path: Path) -> None:
     with running_vault() as stand_in:
         settings = {"HOLDFAST_ENCRYPTION_VAULT_URL": stand_in.url, "HOLDFAST_ENCRYPTION_VAULT_TOKEN": TOKEN}
-        with running_server(tmp_path, "--open", env=settings, pair=EMBEDDED) as server:
+        with running_server(tmp_path, "--open", "--no-jobs", env=settings, pair=EMBEDDED) as server:
             address = push(server, b"small")
             assert not (server.data / "master.key").exists()
             kept = secrets(server)
