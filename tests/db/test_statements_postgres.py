@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from tests import backends
 from tests.db.statements import Constant, constants
+from tests.db.test_statements import FEW_ROWS, HOT, WHOLE
 
 from holdfast.db.dialect import Numbered
 from holdfast.db.query import Query
@@ -69,3 +70,39 @@ def test_a_statement_prepares_and_returns_what_its_row_says(
     for name, kind in found.columns:
         declared = set(re.split(r"\W+", str(row.__annotations__[name])))
         assert declared & set(TYPES[kind]), f"{name} is {kind} and declared as {row.__annotations__[name]}"
+
+
+@pytest.fixture(scope="module")
+def plans() -> dict[str, list[str]]:
+    """The steps of every hot statement's plan, when the planner avoids what an index could do instead."""
+    url = backends.laid_database_url()
+    found: dict[str, list[str]] = {}
+
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            for setting in ("enable_seqscan = off", "enable_sort = off", "plan_cache_mode = force_generic_plan"):
+                await connection.execute(f"set {setting}")
+            for constant in ALL:
+                if constant.module not in HOT:
+                    continue
+                text = Numbered(constant.statement.text, None)
+                await connection.execute(f"prepare hot as {text.text}")
+                nothing = f"({', '.join('null' for _ in text.names)})" if text.names else ""
+                rows = await connection.fetch(f"explain (costs off) execute hot{nothing}")
+                await connection.execute("deallocate hot")
+                found[str(constant)] = [row[0].strip() for row in rows]
+        finally:
+            await connection.close()
+
+    backends.asyncio_run(work)
+    return found
+
+
+@pytest.mark.parametrize("constant", [each for each in ALL if each.module in HOT], ids=str)
+def test_a_hot_statement_neither_scans_nor_sorts(plans: dict[str, list[str]], constant: Constant) -> None:
+    steps = plans[str(constant)]
+    if str(constant) not in WHOLE:
+        assert [step for step in steps if "Seq Scan on" in step] == [], steps
+    if str(constant) not in FEW_ROWS:
+        assert [step for step in steps if step.removeprefix("->").strip().startswith("Sort")] == [], steps

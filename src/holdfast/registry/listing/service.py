@@ -54,7 +54,7 @@ class Listing:
             await check_permit(self._db, permit)
             raise RepositoryUnknown("there is no such repository", name=permit.repository)
         prove(permit, rows[0].version)
-        names = [row.name for row in rows if row.name is not None]
+        names = sorted(row.name for row in rows if row.name is not None)  # a union promises no order
         return Page(names[:limit], limit > 0 and len(names) > limit)
 
     async def catalog(self, permit: CatalogPermit, last: str, n: int | None) -> Page:

@@ -8,7 +8,7 @@ from holdfast.db.query import Query
 
 
 class TagRow(NamedTuple):
-    """A tag; one row without a name when the repository has no (further) tags."""
+    """A tag; and one row without a name, when there is the repository."""
 
     name: str | None
     version: int
@@ -38,12 +38,20 @@ class BodyRow(NamedTuple):
     bytes: bytes
 
 
+# The repository is a scalar, not a join: otherwise PostgreSQL sorts all of its tags for each page. The row without a
+# name says that it is there.
 TAGS = Query(
     """
-    select t.name, (select version from policy where id = 1) as version
-    from repository r left join tag t on t.repo_id = r.id and t.name > :last
-    where r.path = :path and r.gone_at is null and r.seq > 0
-    order by t.name limit :limit
+    select name, version from (
+      select t.name, (select version from policy where id = 1) as version
+      from tag t
+      where t.repo_id = (select r.id from repository r where r.path = :path and r.gone_at is null and r.seq > 0)
+        and t.name > :last
+      order by t.name limit :limit
+    ) as page
+    union all
+    select cast(null as text) as name, (select version from policy where id = 1) as version
+    from repository r where r.path = :path and r.gone_at is null and r.seq > 0
     """,
     TagRow,
 )
@@ -53,15 +61,16 @@ CATALOG = Query(
     """,
     PathRow,
 )
-# The subject is a scalar, not a join: otherwise SQLite walks every link of the repository instead of its referrers.
+# Scalars and no joins: otherwise SQLite walks every link of the repository instead of the subject's referrers, and
+# PostgreSQL sorts all of them for each page, or walks all content beside them.
 _REFERRERS = """
-    select c.id, c.digest, c.size, l.media_type, l.artifact_type
-    from repository r
-    join link l on l.repo_id = r.id and l.content_id > :after
-      and l.subject = (select s.id from content s where s.digest = :subject)
-    join content c on c.id = l.content_id
-    join body b on b.content_id = c.id
-    where r.path = :path and r.gone_at is null and l.gone_at is null and l.kind > 0 and c.state = 0
+    select l.content_id as id, (select c.digest from content c where c.id = l.content_id) as digest,
+      (select c.size from content c where c.id = l.content_id) as size, l.media_type, l.artifact_type
+    from link l
+    where l.subject = (select s.id from content s where s.digest = :subject)
+      and l.repo_id = (select r.id from repository r where r.path = :path and r.gone_at is null)
+      and l.content_id > :after and l.gone_at is null and l.kind > 0
+      and (select c.state from content c join body b on b.content_id = c.id where c.id = l.content_id) = 0
 """
 REFERRERS = Query(_REFERRERS + " order by l.content_id limit :limit", ReferrerRow)
 REFERRERS_OF_TYPE = Query(

@@ -1,0 +1,96 @@
+"""Reads of a large registry on PostgreSQL: no step of a hot statement touches many more rows than it returns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+from tests import backends
+from tests.db.statements import Constant, constants
+from tests.db.test_statements import HOT
+
+from holdfast.db.dialect import Numbered
+from holdfast.db.query import Query
+
+MANY = 20_000
+MOST = 1_000
+"""Rows that a step may touch: a page is 101, and joins look each of them up."""
+FILL = """
+insert into repository (path, born, seq, last_at) select 'repo/' || i, 1, 1, 1 from generate_series(1, 2000) i;
+insert into content (digest, size, state) select 'sha256:' || i, 10, 0 from generate_series(1, {many}) i;
+insert into body select i, 'x'::bytea from generate_series(1, {many}) i;
+insert into link (repo_id, content_id, kind, media_type, artifact_type, subject, put_at)
+  select 5, i, 1, 'm', 'x', case when i > {many} / 2 then 7 end, 1 from generate_series(1, {many}) i;
+insert into tag (repo_id, name, content_id, seq, version_key)
+  select 5, 'tag' || i, i, 1, 'v' from generate_series(1, {many}) i;
+insert into tag_event select 5, i, 'tag' || i, null, i, 1 from generate_series(1, {many}) i;
+insert into edge select 5, i, 7 from generate_series({many} / 2 + 1, {many}) i;
+insert into candidate select 5, i, 1000 + i from generate_series(1, {many} / 2) i;
+insert into lease select 5, i, 1, 1000 + i from generate_series(1, {many} / 2) i;
+insert into doomed select 'key' || i, 1000 + i from generate_series(1, {many}) i;
+insert into upload (id, opener, received, expires) select 'up' || i, i, 1, 1000 + i from generate_series(1, {many}) i;
+"""
+VALUES: dict[str, str] = {
+    "after": "0",
+    "artifact_type": "'x'",
+    "cap": "100",
+    "content_id": "50",
+    "digest": "'sha256:50'",
+    "digests": "array['sha256:50', 'sha256:51']",
+    "id": "50",
+    "ids": "array[1, 2]",
+    "keeper_id": "60",
+    "keys": "array['key1', 'key2']",
+    "last": "'tag5'",
+    "limit": "101",
+    "name": "'tag50'",
+    "now": "1001",
+    "opener": "1",
+    "path": "'repo/5'",
+    "prefixes": "array['', 'repo', 'repo/5']",
+    "repo_id": "5",
+    "subject": "'sha256:7'",
+}
+READS = [each for each in constants() if each.module in HOT and isinstance(each.statement, Query)]
+
+
+@pytest.fixture(scope="module")
+def url() -> str:
+    url = backends.laid_database_url()
+
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(FILL.format(many=MANY))
+        await connection.execute("analyze")
+        await connection.close()
+
+    backends.asyncio_run(work)
+    return url
+
+
+def touched(step: dict[str, Any]) -> int:
+    """The most rows that one step of a plan touched."""
+    rows = (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"]
+    return max([int(rows), *map(touched, step.get("Plans", []))])
+
+
+@pytest.mark.parametrize("constant", [each for each in READS if "insert" not in each.statement.text], ids=str)
+@pytest.mark.parametrize("plans", ["force_generic_plan", "force_custom_plan"])
+def test_a_read_touches_few_rows(url: str, constant: Constant, plans: str) -> None:
+    statement = Numbered(constant.statement.text, None)
+    values = ", ".join(VALUES.get(name, "null") for name in statement.names)
+
+    async def work() -> Any:
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(f"set plan_cache_mode = {plans}; set jit = off; begin")
+            await connection.execute(f"prepare hot as {statement.text}")
+            call = f"execute hot({values})" if values else "execute hot"
+            return await connection.fetchval(f"explain (analyze, timing off, format json) {call}")
+        finally:
+            await connection.close()
+
+    plan = json.loads(backends.asyncio_run(work))[0]["Plan"]
+    assert touched(plan) <= MOST, json.dumps(plan, indent=1)
