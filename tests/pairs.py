@@ -61,7 +61,10 @@ def run_on(metafunc: pytest.Metafunc, wanted: Sequence[Pair]) -> None:
 
 @cache
 def place_of(pair: Pair, directory: Path) -> Mapping[str, str]:
-    """Give the settings, as environment variables, of what belongs to `directory`; made afresh at the first call."""
+    """Give the settings, as environment variables, of what belongs to `directory`; made afresh at the first call.
+
+    No client is redirected to a bucket unless a flag says so.
+    """
     content = {"HOLDFAST_ENCRYPTION_CONTENT": "on" if pair.sealed else "off"}
     if not pair.distant:
         return content if pair.sealed else {}
@@ -73,6 +76,7 @@ def place_of(pair: Pair, directory: Path) -> Mapping[str, str]:
     return {
         "HOLDFAST_DATABASE": database_url(),
         "HOLDFAST_STORAGE": made.url,
+        "HOLDFAST_STORAGE_REDIRECT": "off",
         "HOLDFAST_ENCRYPTION_KEY_FILE": str(key),
         **content,
         **made.environment,

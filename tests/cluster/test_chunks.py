@@ -150,7 +150,7 @@ def test_a_thousand_chunks_over_three_nodes_with_restarts_read_nothing(tmp_path:
     url = place_of(pair, tmp_path)["HOLDFAST_STORAGE"]
     with Proxy(s3_server().port) as proxy, contextlib.ExitStack() as stack:
         through = {"HOLDFAST_STORAGE": url.replace(s3_server().endpoint, proxy.endpoint)}
-        running = stack.enter_context(running_cluster(tmp_path, "--storage-redirect", "off", pair=pair, env=through))
+        running = stack.enter_context(running_cluster(tmp_path, pair=pair, env=through))
         repositories = [Repository(stack.enter_context(connected(port)), "cluster/thousand") for port in running.ports]
         location = repositories[0].session()
         for number in range(chunks):

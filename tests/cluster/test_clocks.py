@@ -40,7 +40,7 @@ def library() -> str:
 def astray(place: Path) -> Iterator[Cluster]:
     """Three nodes, two of which have wrong clocks; content in clear, so that they sign URLs of it."""
     moved = {"LD_PRELOAD": library(), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    with running_cluster(place, pair=Pair.CLUSTER) as cluster:
+    with running_cluster(place, "--storage-redirect", "auto", pair=Pair.CLUSTER) as cluster:
         for number, minutes in MINUTES.items():
             node = cluster.nodes[number]
             node.stop()
