@@ -53,19 +53,20 @@ async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
     Content that is stored already stays as it is and the offered objects are doomed at once: nobody refers to them.
     Damaged or awaited content takes the offered bytes (this is how a push repairs).
     """
-    made = await unit.one(
-        store.NEW_CONTENT,
-        digest=offer.digest,
-        size=offer.size,
-        key=offer.key,
-        wrapped_key=offer.wrapped,
-        state=int(State.STORED),
-    )
-    if made is not None:
-        await _lay_bytes(unit, made.id, offer)
-        return made.id
-    row = await unit.one(store.CONTENT, digest=offer.digest)
-    assert row is not None
+    row: store.ContentRow | None = None
+    while row is None:  # content that goes away at this moment is made anew
+        made = await unit.one(
+            store.NEW_CONTENT,
+            digest=offer.digest,
+            size=offer.size,
+            key=offer.key,
+            wrapped_key=offer.wrapped,
+            state=int(State.STORED),
+        )
+        if made is not None:
+            await _lay_bytes(unit, made.id, offer)
+            return made.id
+        row = await unit.one(store.CONTENT, digest=offer.digest)
     await unit.run(store.NOT_ORPHAN, id=row.id)
     if row.state != State.STORED:
         # Alone from here on, and seen once more: another push may have brought the bytes meanwhile.
