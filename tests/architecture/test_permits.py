@@ -26,7 +26,7 @@ USE_CASES = {
 """The use-cases that clients reach, and the permit that each takes."""
 OTHERWISE = {"listing.service.Listing.catalog": CatalogPermit}
 NOT_FOR_CLIENTS = {"sweep.service.Sweep", "rotation.service.Rotation"}
-"""What runs for nobody: jobs, by their schedules and by command. (Verify is a function, for whoever holds the machine.)"""
+"""What runs for nobody: jobs, by schedules and by command. (Verify is a function, for whoever holds the machine.)"""
 
 
 def test_permits_are_made_in_access_alone() -> None:
