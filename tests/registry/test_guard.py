@@ -13,7 +13,7 @@ from tests import backends
 from tests.object_servers import bucket
 from tests.registry.upload.nodes import PUSH, SETTINGS, Clock, Cluster, Counted, Node, once, run
 
-from holdfast.blobs.errors import Unavailable
+from holdfast.blobs.errors import Full, Unavailable
 from holdfast.blobs.local import LocalBlobs
 from holdfast.db.migrate import migrate
 from holdfast.oci.digest import Digest
@@ -173,11 +173,29 @@ def test_a_crash_between_database_and_store_is_no_restore(tmp_path: Path, place:
 class Broken:
     """A store that cannot be written."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, error: type[Exception] = Unavailable) -> None:
         self.mark = cluster.blobs.mark
+        self._error = error
 
     async def set_mark(self, name: str, text: str) -> None:
-        raise Unavailable
+        raise self._error
+
+
+def test_a_full_disk_does_not_keep_the_sweeper_from_making_room(tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster) -> None:
+        node = await cluster.node()
+        await node.sweep.run()
+        mark = await cluster.blobs.mark(MARK)
+        await replaced(node, b"again" * 20_000)
+        broken = Broken(cluster, Full)
+        cluster.blobs.set_mark = broken.set_mark  # type: ignore[attr-defined]
+        assert (await node.sweep.run()).objects == 1
+        assert await cluster.blobs.mark(MARK) == mark
+        del cluster.blobs.set_mark
+        await Guard(node.db, node.objects.blobs).move()
+        assert await cluster.blobs.mark(MARK) != mark
+
+    run(tmp_path, "files", scenario)
 
 
 @pytest.mark.parametrize("place", PLACES)

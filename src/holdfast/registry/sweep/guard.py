@@ -5,8 +5,9 @@ may be anything by now. So before objects are deleted the store's mark `guard` i
 before; the database remembers it first. A database that does not know the text of the mark is older than the mark.
 
 Promises: once an object was deleted from the store, no copy of the database that is older than that deletes anything,
-until `adopt` says that the two belong together. A crash between the two writes is not taken for a restore, nor are
-nodes that move the guard at the same time, nor one that stood still while others moved it.
+until `adopt` says that the two belong together (but while the disk is full: making room comes first). A crash between
+the two writes is not taken for a restore, nor are nodes that move the guard at the same time, nor one that stood still
+while others moved it.
 
 A copy restored before anything was deleted, and before `EVERY` has passed, is not noticed; what was pushed meanwhile
 is litter only after the longest upload and the grace.
@@ -15,8 +16,11 @@ is litter only after the longest upload and the grace.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 
+from holdfast.blobs.errors import Full as StoreFull
 from holdfast.blobs.port import BlobStore
+from holdfast.db.errors import Full as DatabaseFull
 from holdfast.db.port import Database, Unit
 from holdfast.registry.settings import SECOND
 from holdfast.registry.sweep import guard_store as store
@@ -57,15 +61,21 @@ class Guard:
         raise Restored
 
     async def move(self) -> None:
-        """To be called before objects are deleted. Raises what `check` raises."""
-        await self._set(await self.check())
+        """To be called before objects are deleted. Raises what `check` raises.
+
+        Where there is no room to write the mark it stays: deleting makes room, and the next run moves it.
+        """
+        mark = await self.check()
+        with suppress(DatabaseFull, StoreFull):
+            await self._set(mark)
 
     async def keep_moving(self) -> None:
         """Move the guard unless it moved a while ago. Raises what `check` raises."""
         mark = await self.check()
         last = await self._db.one(store.GUARD_MOVED)
         if last is None or last.moved_at is None or last.moved_at <= self._db.now() - EVERY:
-            await self._set(mark)
+            with suppress(DatabaseFull, StoreFull):
+                await self._set(mark)
 
     async def adopt(self) -> None:
         """Say that this database and this store belong together as they are. Raises `DatabaseError`, `BlobError`."""
