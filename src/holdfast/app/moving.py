@@ -125,7 +125,9 @@ def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
             return await task
         except asyncio.CancelledError:
-            raise MoveError("stopped: the old house takes writes; run the same command again to go on") from None
+            raise MoveError(
+                "stopped before it had ended: run the same command again to go on, or give it up with --abort"
+            ) from None
 
     try:
         return asyncio.run(cancellable())

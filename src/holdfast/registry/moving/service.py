@@ -8,8 +8,10 @@ ends that. kill -9 anywhere leaves the old house whole; the next run, or `abort`
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import NamedTuple
+from collections.abc import Coroutine
+from typing import Any, NamedTuple, TypeVar
 
 from holdfast.blobs.errors import ForeignStore
 from holdfast.db.errors import DatabaseError, StatementFailed
@@ -22,6 +24,7 @@ from holdfast.registry.moving.model import DamageFound, Moved, MoveError, Progre
 from holdfast.registry.moving.staged import StagedUploads
 from holdfast.registry.objects import Objects
 
+T = TypeVar("T")
 ACTOR = "migrate-storage"
 """What the actor of the read-only mode begins with while a mover holds it."""
 MOVING = "it is moving to another house (holdfast migrate-storage); writes go on in about a minute"
@@ -91,9 +94,9 @@ class Move:
             await self._pass()
             self._refuse_damage()
             tables = await self._check()
-            await self._settle_in(origin)
+            await _to_its_end(self._settle_in(origin))
         except BaseException:
-            await self._reopen(origin)
+            await _to_its_end(self._reopen(origin))
             raise
         read_only = time.monotonic() - began
         await self._say_moved()
@@ -232,9 +235,9 @@ class Move:
             await self._new.tables.unclaim()
         self._was = await read_mode(self._old.db)
         try:
-            await switch(self._old.db, MOVING, f"{ACTOR} to {self._new.place}")
+            await _to_its_end(switch(self._old.db, MOVING, f"{ACTOR} to {self._new.place}"))
         except BaseException:
-            await self._put_back()
+            await _to_its_end(self._put_back())
             raise
         if not self._moves_rows:
             await self._claim()
@@ -311,6 +314,16 @@ class Move:
 
     def _object_came(self, size: int) -> None:
         self._step(size)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives. A cancellation waits until it has ended: its outcome decides what is to be put back."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _forget(unit: Unit) -> None:
