@@ -83,8 +83,7 @@ def _postgres(place: Path) -> Iterator[str]:
         )
     try:
         _await(port, server)
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        yield url
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(_PATIENCE)

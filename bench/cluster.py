@@ -6,7 +6,6 @@ manifest pulls grow with processes on one PostgreSQL; how long a start takes wit
 """
 
 import argparse
-import asyncio
 import base64
 import contextlib
 import os
@@ -15,16 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from bench import pushes, reads
 from bench.backends import Absent, Backends, backends, find
-from bench.content import MIB
+from bench.cluster_limits import limits
+from bench.cluster_page import page
 from bench.figures import Figures, Slice, summarise
-from bench.limits import Limit
 from bench.load import Job, Load, run_slice
 from bench.server import Kind, Launch, Server
 from bench.workload import Scale, Stage, Workload
@@ -32,9 +31,7 @@ from bench.workload import Scale, Stage, Workload
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = _ROOT / "bench" / "results"
 _PAGE = _ROOT / "docs" / "reference" / "performance-cluster.md"
-_SIZE = 256 * MIB
 _PROCESSES = (1, 2, 4)
-_FRAME = 65536
 _SEED = """
 insert into repository (path, born, seq, last_at)
 select 'team-' || (n % 1000) || '/app-' || n, 1, 1, 1 from generate_series(1, {count}) n
@@ -154,140 +151,6 @@ def starts(place: Path, given: Backends, count: int) -> dict[str, float]:
     return found
 
 
-def limits(place: Path, given: Backends, rounds: int) -> list[Limit]:
-    """The library alone against the same S3 server, and a file's bytes with the cipher alone."""
-    puts, gets = zip(*(asyncio.run(_library(given)) for _ in range(rounds)), strict=True)
-    file = place / "plain"
-    file.write_bytes(os.urandom(MIB) * 256)
-    plain = median(_timed(lambda: _chunks(file, cipher=False)) for _ in range(rounds))
-    cipher = median(_timed(lambda: _chunks(file, cipher=True)) for _ in range(rounds))
-    file.unlink()
-    return [
-        Limit("the library alone, put of 256 MiB", _SIZE / median(puts) / 1e6, "MB/s"),
-        Limit("the library alone, get of 256 MiB", _SIZE / median(gets) / 1e6, "MB/s"),
-        Limit("a file of 256 MiB in chunks of 1 MiB", _SIZE / plain / 1e6, "MB/s"),
-        Limit("the same with AES-256-GCM in frames of 64 KiB", _SIZE / cipher / 1e6, "MB/s"),
-    ]
-
-
-async def _library(given: Backends) -> tuple[float, float]:
-    """Seconds of a streamed put and a streamed get of 256 MiB, with the settings that holdfast uses."""
-    import obstore
-    from obstore.store import S3Store
-
-    store = S3Store(
-        "bench",
-        endpoint=given.endpoint,
-        access_key_id=given.environment["AWS_ACCESS_KEY_ID"],
-        secret_access_key=given.environment["AWS_SECRET_ACCESS_KEY"],
-        region="us-east-1",
-        virtual_hosted_style_request=False,
-        unsigned_payload=True,
-        client_options={"allow_http": True, "timeout": "1h"},
-    )
-    block = os.urandom(MIB)
-    began = time.perf_counter()
-    async with obstore.open_writer_async(store, "limit", buffer_size=8 * MIB, max_concurrency=4) as writer:
-        for _ in range(_SIZE // MIB):
-            await writer.write(block)
-    put = time.perf_counter() - began
-    began = time.perf_counter()
-    result = await obstore.get_async(store, "limit")
-    size = 0
-    async for piece in result.stream(min_chunk_size=MIB):
-        size += len(piece)
-    get = time.perf_counter() - began
-    await obstore.delete_async(store, "limit")
-    if size != _SIZE:
-        raise RuntimeError("the object came back with another size")
-    return put, get
-
-
-def _chunks(file: Path, *, cipher: bool) -> None:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    aead, nonce = AESGCM(bytes(32)), bytearray(12)
-    with file.open("rb", buffering=0) as opened:
-        number = 0
-        while block := opened.read(MIB):
-            if cipher:
-                view = memoryview(block)
-                for at in range(0, len(block), _FRAME):
-                    number += 1
-                    nonce[4:] = number.to_bytes(8, "big")
-                    aead.encrypt(bytes(nonce), view[at : at + _FRAME], None)
-
-
-def _timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def page(table: dict[str, list[Figures]], bounds: Sequence[Limit], grown: Sequence[tuple[int, Figures]],
-         started: dict[str, float], count: int) -> str:  # fmt: skip
-    """The run as Markdown."""
-    rows = workloads()
-    lines = [
-        "# Cluster against embedded: one run",
-        "",
-        f"Two cores shared by servers and clients; {time.strftime('%F')}.",
-    ]
-    lines += ["", "| workload | " + " | ".join(pair.title for pair in PAIRS) + " |", "| --- |" + " ---: |" * len(PAIRS)]
-    for name, found in table.items():
-        large = name.endswith("256m") or "256m" in name
-        cells = [
-            f"{one.megabytes:,.0f} MB/s, {one.cpu_us / 1e3:,.0f} ms CPU"
-            + (f", +{one.growth_mib:.0f} MiB" if one.growth_mib else "")
-            if large
-            else f"{one.rate:,.0f}/s, {one.cpu_us:,.0f} us CPU"
-            for one in found
-        ]
-        lines.append(f"| {rows[name].title}, {rows[name].clients} clients | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "| limit | |",
-        "| --- | ---: |",
-        *(f"| {one.title} | {one.value:,.0f} {one.unit} |" for one in bounds),
-    ]
-    lines += [
-        "",
-        "Manifest GET by tag on PostgreSQL, eight clients, by processes:",
-        "",
-        "| processes | rate | CPU of holdfast |",
-    ]
-    lines += ["| ---: | ---: | ---: |", *(f"| {n} | {one.rate:,.0f}/s | {one.cpu_us:,.0f} us |" for n, one in grown)]
-    lines += ["", f"A start with {count:,} repositories, to the first answer: "]
-    lines[-1] += ", ".join(f"{title} {seconds:.2f} s" for title, seconds in started.items()) + "."
-    lines += ["", *_ratios(table, bounds, grown)]
-    return "\n".join(lines) + "\n"
-
-
-def _ratios(
-    table: dict[str, list[Figures]], bounds: Sequence[Limit], grown: Sequence[tuple[int, Figures]]
-) -> list[str]:
-    """What was promised, as ratios of this run."""
-    embedded, sealed, cluster, both = range(4)
-    get, push, pull = table["manifest-tag"], table["push-256m-put"], table["blob-256m"]
-    values = {limit.title: limit.value for limit in bounds}
-    put_limit, get_limit = values["the library alone, put of 256 MiB"], values["the library alone, get of 256 MiB"]
-    cipher = values["the same with AES-256-GCM in frames of 64 KiB"]
-    return [
-        "| promise | this run |",
-        "| --- | ---: |",
-        f"| manifest GET on PostgreSQL, of SQLite's rate (1/3) | {get[cluster].rate / get[embedded].rate:.2f} |",
-        f"| push of 256 MiB to S3, of the library alone (0.8) | {push[cluster].megabytes / put_limit:.2f} |",
-        f"| memory of such a push (48 MiB) | {push[cluster].growth_mib:.0f} MiB |",
-        f"| pull of 256 MiB by streaming, of the library alone (0.8) | {pull[cluster].megabytes / get_limit:.2f} |",
-        f"| encryption, push through the bucket (0.85) | {push[both].megabytes / push[cluster].megabytes:.2f} |",
-        f"| encryption, pull through the bucket (0.85) | {pull[both].megabytes / pull[cluster].megabytes:.2f} |",
-        f"| encryption, pull from files, time of reading with the cipher alone (1.3) "
-        f"| {cipher / pull[sealed].megabytes:.2f} |",
-        f"| encryption, manifest GET (1) | {get[sealed].rate / get[embedded].rate:.2f} |",
-        f"| {grown[-1][0]} processes, of one | {grown[-1][1].rate / grown[0][1].rate:.2f} |",
-    ]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print and write the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description="Measure holdfast as a cluster.")
@@ -314,8 +177,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         )
             if given.only:
                 return 0
-            text = page(table, limits(place, servers, rounds), curve(place, servers, seconds, rounds),
-                        starts(place, servers, count), count)  # fmt: skip
+            titles = [pair.title for pair in PAIRS]
+            bounds = limits(place, servers, rounds)
+            grown = curve(place, servers, seconds, rounds)
+            text = page(titles, workloads(), table, bounds, grown, starts(place, servers, count), count)
     except Absent as why:
         print(why, file=sys.stderr)
         return 2

@@ -25,6 +25,10 @@ START = 1_800_000_000 * SECOND
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
+class Refusal(Exception):
+    """What a cause or a task of these tests raises."""
+
+
 class Clock:
     """The database's clock, which goes when the test says so."""
 

@@ -237,3 +237,21 @@ def run(root: Path, place: str, scenario: Callable[[Cluster], Awaitable[T]]) -> 
             await cluster.close()
 
     return asyncio.run(main())
+
+
+A, B, C = b"a" * 1000, b"b" * 70_000, b"c" * 500
+WHOLE = A + B + C
+DIGEST = Digest.of(WHOLE)
+FORGET_STATE = Command("update upload set hash_state = null, digest_so_far = null")
+
+
+async def three(cluster: Cluster) -> tuple[Node, Node, Node]:
+    return await cluster.node(), await cluster.node(), await cluster.node()
+
+
+async def nothing_is_lost_or_left(cluster: Cluster, node: Node) -> None:
+    """Every object of the store is some row's, or is to be deleted; every row's object is there."""
+    there, known, doomed = await cluster.keys(), await cluster.known(node), await cluster.doomed(node)
+    assert known <= there
+    assert there <= known | doomed
+    assert not known & doomed
