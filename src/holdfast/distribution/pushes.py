@@ -12,8 +12,9 @@ from holdfast.oci.httprange import parse_content_range
 from holdfast.oci.name import Tag, parse_reference
 from holdfast.registry.errors import SizeMismatch, TooLarge
 from holdfast.registry.push.service import ManifestPut, Push
+from holdfast.registry.upload.intake import Chunk
 from holdfast.registry.upload.mount import Mount
-from holdfast.registry.upload.service import Chunk, Upload
+from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import Session
 
 _MAX_TAGS = 50
