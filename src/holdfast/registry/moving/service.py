@@ -99,7 +99,8 @@ class Move:
             await _to_its_end(self._reopen(origin))
             raise
         read_only = time.monotonic() - began
-        await self._say_moved()
+        await _to_its_end(self._say_moved())
+        await self._check_references()
         return Moved(
             tables=tables,
             objects=self._copying.objects,
@@ -147,6 +148,7 @@ class Move:
                 "Give an empty database"
             )
         await self._say_moved()
+        await self._check_references()
         return Moved({}, 0, 0, 0, 0, 0.0, [], self._notes, finished_before=True)
 
     async def _prepare(self, origin: store.Installation) -> None:
@@ -279,23 +281,30 @@ class Move:
         await self._new.db.write(settle, always=True)
 
     async def _reopen(self, origin: store.Installation) -> None:
-        """After a failure: the old house takes writes again, unless the new one may have become the installation."""
+        """After a failure or a stop: the old house takes writes again, unless the new one has become the installation;
+        where nobody can tell, the next run finds out."""
         try:
             there = await self._installation(self._new.db) if self._moves_rows else None
             moving = await self._new.db.one(store.MOVING)
         except DatabaseError:
-            return  # nobody knows: the next run finds out, or `abort`
+            return
         if moving is not None and (there is None or there.uuid != origin.uuid):
             await self._put_back()
+        elif self._moves_rows:
+            await self._say_moved()
 
     async def _put_back(self) -> None:
         """The mode of the old house as it was."""
         await switch(self._old.db, self._was.reason or "" if self._was.read_only else None, self._was.actor or ACTOR)
 
     async def _say_moved(self) -> None:
-        """The last words: the old house says why it takes no writes; references are checked."""
+        """The old house says why it takes no writes any more."""
         if self._moves_rows:
             await switch(self._old.db, MOVED, f"{ACTOR} to {self._new.place}")
+
+    async def _check_references(self) -> None:
+        """Check what the pages, which were compared whole, cannot have lost: nobody waits for it any more."""
+        if self._moves_rows:
             self._begin("references", 0)
             try:
                 await self._new.tables.check_references()
