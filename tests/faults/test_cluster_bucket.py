@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 from collections.abc import Callable, Iterator
 
 import pytest
 from tests.faults.client import Caller, Interrupted, Ledger, Pushing, Refused, content, digest_of, manifest_of
+from tests.faults.load import acknowledged, pushers, wait_for
 from tests.faults.oracle import check, verify
 from tests.faults.proxy import Answered, CutAnswer, CutRequest, Fault, Proxy, Slow, Swallowed
 from tests.object_servers import s3_server
@@ -20,6 +22,8 @@ from tests.serving import Server, running_server
 
 SMALL, LARGE = 100_000, 9 << 20
 SOAK = "HOLDFAST_FAULT_SOAK" in os.environ
+SEED = int(os.environ.get("HOLDFAST_FAULT_SEED", "1"))
+_PUSHERS = 4
 _ATTEMPTS = 6
 _CALLS_MOST = 60
 FAULTS: dict[str, Fault] = {
@@ -170,3 +174,23 @@ def test_a_bucket_that_is_gone_for_a_while(node: tuple[Server, Proxy]) -> None:
             proxy.up()
         pushed(caller, ledger, new, "bucket/gone")
         assert check(server.port, [ledger]) > 0
+
+
+@pytest.mark.slow
+def test_every_third_call_fails_under_load(
+    node: tuple[Server, Proxy], record_property: Callable[[str, object], None]
+) -> None:
+    server, proxy = node
+    chance = random.Random(SEED)
+    faults = [fault for fault in FAULTS.values() if not isinstance(fault, Swallowed | Slow)]
+    strike(proxy, None, faults[0])
+    proxy.faults = lambda call: chance.choice(faults) if chance.random() < 1 / 3 else None
+    try:
+        with pushers(server.port, _PUSHERS, seed=SEED * 1000 + 71) as threads:
+            wait_for(threads, 1500 if SOAK else 300)
+    finally:
+        strike(proxy, None, faults[0])
+    held = check(server.port, [thread.ledger for thread in threads])
+    told, refused = acknowledged(threads), sum(thread.interruptions for thread in threads)
+    record_property("fault", f"every third call of the bucket fails: {told} acknowledged, {refused} told to come again")
+    assert held > 0

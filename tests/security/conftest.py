@@ -1,6 +1,7 @@
 """Fixtures of the security tests: an open server, and one with an administrator whose password is known beforehand.
 
-A module that asks over the wire alone runs on both pairs; one that looks into files runs on files.
+Modules in which the database or the store has a say run on both pairs, the others on files: those that look into files
+in any case.
 """
 
 from __future__ import annotations
@@ -14,20 +15,15 @@ from tests.wire.client import Connection, connected
 from tests.wire.seed import sow
 
 PASSWORD = "Planted-Password-4711"
-_BY_WIRE = {
-    "test_authorisation",
-    "test_browsers",
-    "test_framing",
-    "test_malformed",
-    "test_revocation",
-    "test_upload_ids",
-}
+_ON_BOTH = frozenset({"test_authorisation", "test_malformed", "test_revocation", "test_upload_ids"})
+_IN_FILES = frozenset({"test_disclosure", "test_secrets", "test_traversal"})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give `pair`."""
-    by_wire = metafunc.module.__name__.rpartition(".")[2] in _BY_WIRE
-    run_on(metafunc, pairs(*BOTH) if by_wire else [Pair.EMBEDDED])
+    name = metafunc.module.__name__.rpartition(".")[2]
+    elsewhere = [Pair.EMBEDDED] if name in _IN_FILES else pairs(Pair.EMBEDDED)
+    run_on(metafunc, pairs(*BOTH) if name in _ON_BOTH else elsewhere)
 
 
 @pytest.fixture(scope="session")
