@@ -1,8 +1,8 @@
 """Real servers for tests: PostgreSQL, and PgBouncer in front of it. Started once per test session, when first needed.
 
 Promises: loopback only, on a free port, under the user `postgres` when the tests run as root; everything is ended and
-removed when the test process exits; each call of `database_url` gives a database that nobody else uses. Each process
-of pytest-xdist has servers of its own. A program that is missing skips the test and says how to get it.
+removed when the test process ends, however it does; each call of `database_url` gives a database that nobody else uses.
+Each process of pytest-xdist has servers of its own. A program that is missing skips the test and says how to get it.
 """
 
 from __future__ import annotations
@@ -76,6 +76,26 @@ def _directory() -> Path:
     return path
 
 
+class _Guard:
+    """Runs `ending` when `dismiss` is called, and when this process dies, however it does."""
+
+    def __init__(self, ending: str) -> None:
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", f"cat > /dev/null; {ending}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **_as_postgres(),
+        )
+
+    def dismiss(self) -> None:
+        """Let it happen now, and wait until it has."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(SECONDS)
+
+
 def reachable(port: int) -> bool:
     """Whether something listens on a port of loopback."""
     with socket.socket() as sock:
@@ -101,13 +121,19 @@ class PostgresServer:
     _number: Iterator[int] = field(default_factory=itertools.count)
     _made: list[str] = field(default_factory=list)
     _template: str | None = None
+    _guard: _Guard | None = None
 
     @property
     def data(self) -> Path:
         return self.directory / "data"
 
+    def _watch(self) -> None:
+        stop = f"{program('pg_ctl')} -D {self.data} -w -t {int(SECONDS)} -m immediate stop"
+        self._guard = _Guard(f"{stop}; rm -rf {self.directory}")
+
     def lay(self) -> PostgresServer:
         """Make the data directory and start."""
+        self._watch()
         command = [program("initdb"), "-D", str(self.data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync"]
         _run(*command, "--locale=C.UTF-8")
         lines = {
@@ -129,6 +155,7 @@ class PostgresServer:
 
     def follow(self, primary: PostgresServer) -> PostgresServer:
         """Become a standby of `primary` and start."""
+        self._watch()
         source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", SUPERUSER]
         _run(program("pg_basebackup"), *source, "-D", str(self.data), "-R", "-X", "stream", "-c", "fast")
         with (self.data / "postgresql.conf").open("a") as file:
@@ -204,8 +231,8 @@ class PostgresServer:
 
     def remove(self) -> None:
         """End the server and delete what it kept."""
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self.stop("immediate")
+        if self._guard is not None:
+            self._guard.dismiss()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -218,6 +245,7 @@ class PgBouncer:
     directory: Path = field(default_factory=_directory)
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
+    _guard: _Guard | None = None
 
     def start(self) -> PgBouncer:
         users = self.directory / "users.txt"
@@ -238,6 +266,7 @@ class PgBouncer:
             stderr=subprocess.DEVNULL,
             **_as_postgres(),
         )
+        self._guard = _Guard(f"kill -KILL {self._process.pid}; rm -rf {self.directory}")
         until(lambda: reachable(self.port), "the start of pgbouncer")
         return self
 
@@ -247,8 +276,8 @@ class PgBouncer:
 
     def end(self) -> None:
         """End it, as a crash does; `start` starts it again on the same port."""
-        if self._process is not None:
-            self._process.kill()
+        if self._process is not None and self._guard is not None:
+            self._guard.dismiss()
             self._process.wait(SECONDS)
             self._process = None
 
