@@ -223,6 +223,7 @@ def test_references_come_back(run: Callable[[Scenario], None]) -> None:
         await pair.transfer.bring()
         await pair.theirs.join_references()
         await pair.theirs.check_references()
+        await pair.theirs.gather_statistics()
         with pytest.raises(StatementFailed):
             await doing(pair.target, LINK, repo_id=1, content_id=999)
 

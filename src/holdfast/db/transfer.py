@@ -111,6 +111,10 @@ class Tables(Protocol):
         """Let go of what `claim` holds."""
         ...
 
+    async def gather_statistics(self) -> None:
+        """Let the engine learn what was brought, where its plans hang on that."""
+        ...
+
     async def close(self) -> None:
         """Let go of the database."""
         ...

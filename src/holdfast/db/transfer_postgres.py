@@ -163,6 +163,12 @@ class PostgresTables:
             async with self._transaction():
                 await self._connection.execute(f'alter table "{owner}" validate constraint "{name}"')
 
+    async def gather_statistics(self) -> None:
+        """Analyze each table, for the first queries come before the server does so by itself. See transfer.Tables."""
+        for name in await self.describe():
+            async with self._transaction():
+                await self._connection.execute(f'analyze "{name}"')
+
     async def close(self) -> None:
         """Close. See transfer.Tables."""
         self._connection.terminate()

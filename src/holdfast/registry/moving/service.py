@@ -310,6 +310,7 @@ class Move:
                 await self._new.tables.check_references()
             except StatementFailed as error:
                 self._notes.append(f"rows refer to others that are not there, as in the old house ({error})")
+            await self._new.tables.gather_statistics()
 
     # -- progress --------------------------------------------------------------------------------------------------
 
