@@ -248,6 +248,8 @@ class PgBouncer:
     _guard: _Guard | None = None
 
     def start(self) -> PgBouncer:
+        if not self.directory.exists():  # ended, its guard has taken it away
+            self.directory = _directory()
         users = self.directory / "users.txt"
         users.write_text(f'"{USER}" ""\n')
         config = self.directory / "pgbouncer.ini"
