@@ -36,6 +36,7 @@ def test_a_new_installation_makes_its_own(tmp_path: Path) -> None:
         (0o604, new_master_key(), Verdict.WARNING, "can be read by other users"),
         (0o600, "short\n", Verdict.FAILED, "line 1 of the master key file"),
     ],
+    ids=["sound", "the group reads it", "everybody reads it", "no key"],
 )
 def test_a_key_file_is_a_key_and_nobody_elses(
     tmp_path: Path, mode: int, text: str, verdict: Verdict, said: str

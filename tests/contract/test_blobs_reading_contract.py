@@ -212,7 +212,7 @@ BAD_KEYS = [
 ]
 
 
-@pytest.mark.parametrize("key", BAD_KEYS)
+@pytest.mark.parametrize("key", BAD_KEYS, ids=range(len(BAD_KEYS)))
 def test_malformed_keys_touch_nothing(place: Place, key: str) -> None:
     async def scenario(store: BlobStore) -> None:
         with pytest.raises(ValueError, match="malformed"):
