@@ -20,8 +20,9 @@ from holdfast.app.masters import open_master, seals
 from holdfast.blobs.envelope import Envelope
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.port import BlobStore
-from holdfast.db.errors import DatabaseError
+from holdfast.db.errors import DatabaseError, TooOld
 from holdfast.db.port import Database
+from holdfast.db.schema import schema_standing
 from holdfast.db.sqlite import SqliteDatabase
 from holdfast.registry.objects import Objects
 
@@ -111,8 +112,19 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     directory = DataDirectory(settings.data)
     if settings.database.url is None and not directory.exists():
         raise DatabaseError(f"there is no registry in {settings.data}: name its directory with --data")
+    await _require_schema(database_target(settings, directory))
     db = await open_database(settings, directory)
     try:
         yield db
     finally:
         await db.close()
+
+
+async def _require_schema(target: str) -> None:
+    """Raise `DatabaseError` unless the schema is one that this program's statements fit."""
+    standing = await schema_standing(target)
+    if standing is None:
+        raise DatabaseError("the database holds no registry yet: start `holdfast serve` with it first")
+    if standing.expanding:
+        steps = ", ".join(step.name for step in standing.expanding)
+        raise TooOld(f"the database is older than this program (steps are pending: {steps}): run `holdfast migrate up`")

@@ -30,7 +30,7 @@ def migrate() -> None:
     """
 
 
-@migrate.command()
+@migrate.command(epilog=_EXAMPLES)
 @settings_flags("data", "database.url")
 @click.option("--contract", is_flag=True, help="Also take away what only older versions used.")
 def up(loaded: Loaded, contract: bool) -> None:
@@ -41,7 +41,7 @@ def up(loaded: Loaded, contract: bool) -> None:
     click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
 
 
-@migrate.command()
+@migrate.command(epilog=_EXAMPLES)
 @settings_flags("data", "database.url")
 def status(loaded: Loaded) -> None:
     """Say where the schema stands and what is pending."""
@@ -51,7 +51,7 @@ def status(loaded: Loaded) -> None:
     click.echo("\n".join(describe(loaded.settings, found)))
 
 
-@migrate.command()
+@migrate.command(epilog=_EXAMPLES)
 @settings_flags("data", "database.url")
 def check(loaded: Loaded) -> None:
     """End with status 0 when this program may serve from the database as it is.

@@ -83,7 +83,7 @@ def on(loaded: Loaded, reason: str) -> None:
     click.echo(f"read-only: {mode.reason}\n`holdfast read-only off` ends it")
 
 
-@read_only.command("off")
+@read_only.command("off", epilog=_READ_ONLY)
 @settings_flags(*DATABASE_FLAGS)
 def off(loaded: Loaded) -> None:
     """Take writes again."""
@@ -94,7 +94,7 @@ def off(loaded: Loaded) -> None:
     click.echo("writable")
 
 
-@read_only.command("status")
+@read_only.command("status", epilog=_READ_ONLY)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @settings_flags(*DATABASE_FLAGS)
 def status(loaded: Loaded, as_json: bool) -> None:

@@ -33,7 +33,7 @@ Examples:
   holdfast rotate-keys --status --data /srv/registry
       Which key encrypts how much.
 \b
-The registry serves meanwhile. Content is not written anew, only its keys are, so this takes seconds for 100,000 blobs.
+The registry serves meanwhile. Content is not written anew, only its keys are: seconds for 100,000 blobs.
 """
 
 
