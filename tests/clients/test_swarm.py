@@ -66,7 +66,8 @@ def test_stack_deploy(swarm: Client, server: Server, wire: Wire, repository: str
     (swarm.home / "stack.yml").write_text(f"version: '3.8'\n{service}\n{network}\n", encoding="utf-8")
     swarm("stack", "deploy", "--with-registry-auth", "-c", "stack.yml", "s")
     deadline = time.monotonic() + SECONDS
+    question = ("stack", "ps", "--format", "x {{.CurrentState}} {{.Error}}", "s")
     # It fails while no task was made yet.
-    while " Running " not in (tasks := swarm.run("stack", "ps", "--format", "x {{.CurrentState}} {{.Error}}", "s").said):
+    while " Running " not in (tasks := swarm.run(*question).said):
         assert time.monotonic() < deadline, tasks
         pause(0.2)
