@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.app import config_stores
+from holdfast.app.banner import print_banner
 from holdfast.app.config import ConfigError, Secret, load
 
 
@@ -81,3 +82,26 @@ def test_storage_urls(url: str) -> None:
 def test_a_bucket_that_is_none(url: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         config_stores.storage_url().read(url)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"data": "/srv/registry"}, "serves /srv/registry at"),
+        (
+            {"data": "/srv/registry", "database.url": "postgresql://me:hush@db/registry"},
+            "serves /srv/registry and postgresql://me@db/registry at",
+        ),
+        (
+            {"database.url": "postgresql://me:hush@db/registry", "storage.url": "s3://bucket/prefix?region=eu"},
+            "serves postgresql://me@db/registry and s3://bucket/prefix at",
+        ),
+    ],
+)
+def test_the_banner_names_where_things_are(
+    given: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_banner(load(given, {}).settings, None)
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert "hush" not in printed

@@ -10,6 +10,7 @@ import sys
 from holdfast import __version__
 from holdfast.access.accounts import ADMINISTRATOR
 from holdfast.app.config import Settings
+from holdfast.app.config_stores import shown_database
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.masters import keeps_own_key, seals
 
@@ -22,10 +23,17 @@ def address(settings: Settings) -> tuple[str, str]:
     return ("https://" if settings.tls_cert is not None else "http://") + host, host
 
 
+def _place(settings: Settings) -> str:
+    """What is served, by where it is kept."""
+    places = [shown_database(settings.database.url.reveal())] if settings.database.url is not None else []
+    places += [settings.storage.url.partition("?")[0]] if settings.storage.url is not None else []
+    return " and ".join([str(settings.data), *places] if len(places) < 2 else places)
+
+
 def print_banner(settings: Settings, password: str | None) -> None:
     """Print the start-up lines. `password`: the generated one, on the very first start only."""
     url, host = address(settings)
-    lines = [f"Holdfast {__version__} serves {settings.data} at {url}"]
+    lines = [f"Holdfast {__version__} serves {_place(settings)} at {url}"]
     if password is not None:
         lines += [
             "",
