@@ -254,8 +254,7 @@ def test_an_upload_holds_at_most_48_mebibytes() -> None:
 ENDED = textwrap.dedent(
     """
     import asyncio, os, sys
-    from holdfast.blobs.key import issued_at, new_key
-from holdfast.blobs.object_url import parse_bucket_url
+    from holdfast.blobs.key import new_key
     from holdfast.blobs.objects import open_object_store
     async def main():
         store = open_object_store(sys.argv[1])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +27,10 @@ SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def podman() -> Iterator[Client]:
     """Build the image into a storage of its own, and give the podman that has it."""
     buildah, path = find("buildah", *SYSTEM), find("podman", *SYSTEM)
-    home = tmp_path_factory.mktemp("container")
+    home = Path(tempfile.mkdtemp(prefix="hf-"))  # podman takes no path of more than 50 characters
     make_home(home, "localhost", None)
     storage = ("--root", str(home / "storage"), "--runroot", str(home / "r"), "--storage-driver", "vfs")
     command = [
@@ -46,6 +48,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     yield client
     client.run("rm", "--all", "--force", "--time", "0")
     client.run("rmi", "--all", "--force")
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def test_what_the_image_says_of_itself(podman: Client) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.faults.client import Ledger, content, digest_of, manifest_of
 
 from holdfast.access.installation import installation_id
+from holdfast.access.master import new_master_key
 from holdfast.access.model import ANONYMOUS, UNCHECKED, PullPermit, PushPermit
 from holdfast.blobs.files import Files
 from holdfast.blobs.local import LocalBlobs
@@ -50,7 +51,9 @@ class Process:
         cls, root: Path, files: Files | None = None, vfs: str | None = None, store: Path | None = None
     ) -> Process:
         """Begin a process's life in `root`, with another directory's `store` if one is given."""
-        path = str(root / "holdfast.db")
+        path, key = str(root / "holdfast.db"), root / "master.key"
+        if not key.exists():  # verify opens nothing without it
+            key.write_text(new_master_key())
         migrate(path)
         db = SqliteDatabase(path, vfs=vfs)
         blobs = LocalBlobs(str(store or root / "store"), files, threads=2)
