@@ -17,6 +17,7 @@ from holdfast.blobs.errors import Missing
 from holdfast.blobs.port import Blobs, BlobStore, Staging
 from holdfast.blobs.sealed import SealedBlobs
 from holdfast.registry.model import Stored
+from holdfast.registry.opened import Opened
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Objects:
         self.blobs = blobs
         self._envelope = envelope
         self._sealing = sealing and envelope is not None
+        self._opened = Opened()
 
     @property
     def staging(self) -> Staging | None:
@@ -85,8 +87,23 @@ class Objects:
         """Inline `data` in clear. Raises `UnknownGeneration`, `Corrupt`."""
         if wrapped is None:
             return data
+        known = self._opened.get(wrapped, binding, data)
+        if known is not None:
+            return known
         key = self._unwrap(wrapped, binding)
-        return self._envelope.open_inline(key, binding, data) if self._envelope is not None else data
+        if self._envelope is None:
+            return data
+        found = self._envelope.open_inline(key, binding, data)
+        self._opened.put(wrapped, binding, data, found)
+        return found
+
+    async def opened(self, wrapped: bytes | None, binding: str, data: bytes) -> bytes:
+        """Like `open`, with the keys read anew when another node has made new ones."""
+        try:
+            return self.open(wrapped, binding, data)
+        except UnknownGeneration:
+            await self.renew_keys()
+            return self.open(wrapped, binding, data)
 
     def _unwrap(self, wrapped: bytes, binding: str) -> bytes:
         if self._envelope is None:

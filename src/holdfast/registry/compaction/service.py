@@ -72,9 +72,7 @@ class Compaction:
                     again = await self._found(db, content_id)
                     if again == found:
                         await self._mark(db, found, request)
-                        raise Broken(
-                            f"an object of {found.stored.binding} is lost: push it again"
-                        ) from error
+                        raise Broken(f"an object of {found.stored.binding} is lost: push it again") from error
                     found = again
             return False
         finally:

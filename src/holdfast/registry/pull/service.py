@@ -199,12 +199,8 @@ class Pull:
 
     async def _opened(self, wrapped: bytes, digest: Digest, data: bytes) -> bytes:
         """Inline bytes in clear; nothing when they do not open, which hashes to no digest that was asked for."""
-
-        async def opened() -> bytes:
-            return self._objects.open(wrapped, digest, data)
-
         try:
-            return await self._objects.knowing(opened)
+            return await self._objects.opened(wrapped, digest, data)
         except Corrupt:
             return b""
 
