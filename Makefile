@@ -4,6 +4,7 @@
 PORT ?= 5000
 DATA ?= ./data
 ARGS ?=
+JOBS ?= 4
 
 BIN := .venv/bin
 # What `make tools` brought is found by the tests and the bench before anything else.
@@ -19,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 help:
 	@echo 'make run [PORT=5000] [DATA=./data] [ARGS=...]  install what is missing and start a registry on 127.0.0.1'
 	@echo 'make install                                   make .venv with everything, for running and developing'
-	@echo 'make test [ARGS=...]                           make check, then all tests'
+	@echo 'make test [ARGS=...] [JOBS=4]                  make check, then all tests'
 	@echo 'make check                                     lint, formatting, types, import contracts, budgets'
 	@echo 'make bench [ARGS=...]                          measure against other registries found on PATH'
 	@echo 'make tools                                     bring the real clients that the tests use (into .tools)'
@@ -46,8 +47,9 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py
 
+# Several processes: much of the suite waits for servers. A file's tests stay together, for they share their servers.
 test: check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 bench: install
 	$(BIN)/python -m bench $(ARGS)
