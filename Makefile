@@ -49,7 +49,7 @@ check: install
 
 # Several processes: much of the suite waits for servers. A file's tests stay together, for they share their servers.
 test: check
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: install
 	$(BIN)/python -m bench $(ARGS)

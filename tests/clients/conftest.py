@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.clients.engines import Containerd, Engine, containerd_of, engine_of
-from tests.clients.matrix import PROPERTY, cells, table
+from tests.clients.matrix import PROPERTY
 from tests.clients.programs import INSTALLED, SYSTEM, UNSTABLE, Client, Workshop, find, make_home
 from tests.clients.wire import Wire
 from tests.faults.oracle import verify
@@ -55,16 +55,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark in item.iter_markers("cell"):
             item.user_properties.append((PROPERTY, "|".join(mark.args)))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the matrix."""
-    reports = [report for group in terminalreporter.stats.values() for report in group]
-    found = cells(report for report in reports if isinstance(report, pytest.TestReport))
-    if found:
-        terminalreporter.section("clients against a real server")
-        for line in table(found):
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
