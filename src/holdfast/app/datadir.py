@@ -78,6 +78,20 @@ class DataDirectory:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise DataDirectoryError(f"{self.root} cannot be written: {error.strerror}") from error
 
+    def served(self) -> bool:
+        """Whether a server runs on the directory now."""
+        try:
+            descriptor = os.open(self.root / "serve.lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def beat(self) -> None:
         """Leave a sign of life for other hosts that might see this directory.
 

@@ -7,8 +7,6 @@ program, a master key that opens every key of the old database. What a stop by a
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -200,7 +198,7 @@ async def _require_schema(settings: Settings, directory: DataDirectory) -> None:
         return
     if is_postgres(target):
         raise MoveError("the old database lacks migrations of this program: run `holdfast migrate up` first")
-    if _is_served(directory):
+    if directory.served():
         raise MoveError(
             "the server that runs on the old database is of an older version: start it again with this one first"
         )
@@ -210,28 +208,13 @@ async def _require_schema(settings: Settings, directory: DataDirectory) -> None:
 async def _refuse_unknown_server(settings: Settings, house: House) -> None:
     """Raise `MoveError` when a server runs that gives no sign of life: it is of a version that knows no read-only mode,
     and would go on writing."""
-    if settings.database.url is not None or not _is_served(DataDirectory(settings.data)):
+    if settings.database.url is not None or not DataDirectory(settings.data).served():
         return
     now = house.db.now()
     if not any(node.alive(now) for node in await nodes(house.db)):
         raise MoveError(
             "the server that runs on the old database is of an older version: start it again with this one first"
         )
-
-
-def _is_served(directory: DataDirectory) -> bool:
-    """Whether a server runs on the directory now."""
-    try:
-        descriptor = os.open(directory.root / "serve.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 async def _tables(settings: Settings) -> Tables:

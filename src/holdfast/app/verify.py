@@ -7,8 +7,6 @@ belongs to another database: what is missing there would look like damage, and w
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 from pathlib import Path
 
 from holdfast.access.errors import MasterKeyAway, WrongMasterKey
@@ -77,7 +75,7 @@ def _database_is_sound(directory: DataDirectory, outcome: Outcome, report: Repor
         directory.database,
         deep=outcome.options.deep,
         followed=WALKED_REFERENCES,
-        served=lambda: _is_served(directory),
+        served=directory.served,
     )
     outcome.checked["database file"] += 1
     add_corruption(outcome, seen.faults + seen.dangling)
@@ -117,18 +115,3 @@ async def _require_marker(blobs: BlobStore, installation: str | None) -> None:
         raise CouldNotRun(
             "the blob store belongs to another registry than the database: put together what belongs together"
         )
-
-
-def _is_served(directory: DataDirectory) -> bool:
-    """Whether a server runs on the directory now."""
-    try:
-        descriptor = os.open(directory.root / "serve.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
