@@ -258,6 +258,11 @@ class Settings:
     pages: Pages = field(default_factory=Pages)
     log: Log = field(default_factory=Log)
 
+    @property
+    def needs_directory(self) -> bool:
+        """Whether anything is kept below `data`."""
+        return self.database.url is None or self.storage.url is None
+
 
 _GROUPS: dict[str, Any] = {
     "collect": Collect,

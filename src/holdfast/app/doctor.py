@@ -43,7 +43,7 @@ def examine(settings: Settings, describe: Describe) -> list[Check]:
     """
     wall, ticks = time.time(), time.monotonic()
     data = settings.data
-    checks = list(_directory(settings, describe)) if _needs_directory(settings) else []
+    checks = list(_directory(settings, describe)) if settings.needs_directory else []
     checks += [*_servers(settings), *_keys(settings)]
     checks += [check_files(settings.uploads.streams), check_port(settings.listen, ours_may_run=True), *_tls(settings)]
     checks.append(check_clock(data, wall, ticks))
@@ -76,14 +76,10 @@ def _servers(settings: Settings) -> Iterator[Check]:
         yield from check_bucket(settings)
 
 
-def _needs_directory(settings: Settings) -> bool:
-    return settings.database.url is None or settings.storage.url is None
-
-
 def obstacles(settings: Settings) -> list[Check]:
     """What a start must not go on without: directory, kind of file system, port, TLS files. Takes milliseconds."""
     checks = [check_port(settings.listen, ours_may_run=False), *_tls(settings)]
-    if _needs_directory(settings):
+    if settings.needs_directory:
         checks = [check_writable(settings.data), check_file_system(settings.data), *checks]
     return [each for each in checks if each.verdict is Verdict.FAILED]
 

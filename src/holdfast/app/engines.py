@@ -32,11 +32,6 @@ def database_target(settings: Settings, directory: DataDirectory) -> str:
     return settings.database.url.reveal() if settings.database.url is not None else directory.database
 
 
-def needs_directory(settings: Settings) -> bool:
-    """Whether anything is kept below `data`."""
-    return settings.database.url is None or settings.storage.url is None
-
-
 async def open_database(settings: Settings, directory: DataDirectory) -> Database:
     """The database. Its schema must have been laid. Raises `DatabaseError`."""
     if settings.database.url is None:

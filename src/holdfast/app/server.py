@@ -31,7 +31,6 @@ from holdfast.app.build import build, first_start
 from holdfast.app.certificates import Certificates
 from holdfast.app.config import Settings
 from holdfast.app.datadir import BEAT, DataDirectory
-from holdfast.app.engines import needs_directory
 from holdfast.app.foreseen import FORESEEN
 from holdfast.app.forked import ChildFailed, in_child
 from holdfast.app.worker_child import WorkerChild
@@ -49,7 +48,7 @@ def serve(settings: Settings) -> int:
     """Run the registry until it is told to stop; returns the exit status."""
     directory = DataDirectory(settings.data)
     try:
-        if needs_directory(settings):
+        if settings.needs_directory:
             directory.prepare()
             directory.lock()
         certificates = _certificates(settings)
@@ -61,7 +60,7 @@ def serve(settings: Settings) -> int:
     print_banner(settings, password)
     stopped = threading.Event()
     heart = threading.Thread(target=_beat, args=(directory, stopped), daemon=True)
-    if needs_directory(settings):
+    if settings.needs_directory:
         heart.start()
     jobs = WorkerChild(settings)
     server = _granian(settings, jobs.ask, certificates)

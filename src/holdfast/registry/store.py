@@ -99,6 +99,14 @@ DOOM_SEGMENTS = Command(
     """
 )
 DROP_SEGMENTS = Command("delete from segment where content_id = :id")
+# The objects of an upload session, which nothing refers to once it ends.
+DOOM_PARTS = Command(
+    """
+    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by n
+    on conflict (key) do nothing
+    """
+)
+DROP_PARTS = Command("delete from upload_segment where upload_id = :id")
 PUT_BODY = Command(
     """
     insert into body (content_id, bytes) values (:id, :bytes)

@@ -17,6 +17,7 @@ from holdfast.blobs.errors import Busy
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database, Unit
 from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.store import DOOM_PARTS
 from holdfast.registry.sweep import store
 from holdfast.registry.sweep.guard import Guard
 from holdfast.registry.sweep.litter import oldest_upload
@@ -81,7 +82,7 @@ class Sweep:
         async def end(unit: Unit) -> int:
             if await unit.one(store.STILL_EXPIRED, id=name) is None:
                 return 0
-            await unit.run(store.DOOM_SEGMENTS, id=name, due=unit.now)
+            await unit.run(DOOM_PARTS, id=name, due=unit.now)
             return await unit.run(store.DROP_EXPIRED, id=name)
 
         return await self._db.write(end)

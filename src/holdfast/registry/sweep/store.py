@@ -17,12 +17,6 @@ DUE_KEYS = Query("select key as name from doomed where due <= :now order by due 
 FORGET_KEYS = Command("delete from doomed where key = any(:keys)")
 EXPIRED = Query("select id as name from upload where expires <= :now order by expires limit :limit", Name)
 STILL_EXPIRED = Query("select id as name from upload where id = :id and expires <= :now for update", Name)
-DOOM_SEGMENTS = Command(
-    """
-    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by n
-    on conflict (key) do nothing
-    """
-)
 DROP_EXPIRED = Command("delete from upload where id = :id and expires <= :now")
 HELD = Query("select id as name from upload where id = any(:ids)", Name)
 DROP_LEASES = Command("delete from lease where due <= :now")

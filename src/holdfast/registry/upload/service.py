@@ -151,11 +151,7 @@ class Upload:
 
     async def _early(self, session: Session, row: store.UploadRow) -> bytes:
         """The bytes of a session that the database keeps, in clear."""
-
-        async def opened() -> bytes:
-            return self._objects.open(row.wrapped_key, session.name, row.early or b"")
-
-        return await self._objects.knowing(opened)
+        return await self._objects.opened(row.wrapped_key, session.name, row.early or b"")
 
     async def _keep_early(self, permit: PushPermit, session: Session, was: int, data: bytes) -> None:
         seal = self._objects.fresh()

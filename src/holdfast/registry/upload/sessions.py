@@ -14,7 +14,7 @@ from holdfast.blobs.key import issued_at
 from holdfast.db.port import Database, Unit
 from holdfast.registry.errors import TooManyUploads, UploadUnknown
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import ensure_repository
+from holdfast.registry.store import DOOM_PARTS, DROP_PARTS, ensure_repository
 from holdfast.registry.upload import store
 from holdfast.registry.upload.appending import Taken
 from holdfast.registry.upload.intake import CANCELLED, overtaken
@@ -106,7 +106,7 @@ class Sessions:
     async def drop(self, unit: Unit, session: Session) -> None:
         """End the session wherever it stands: what it came to hold meanwhile goes."""
         await unit.one(store.LOCK_UPLOAD, id=session.name)  # a chunk under way ends first: its object is seen below
-        await unit.run(store.DOOM_SEGMENTS, id=session.name, due=unit.now)
+        await unit.run(DOOM_PARTS, id=session.name, due=unit.now)
         await unit.run(store.DROP_UPLOAD, id=session.name)
 
     async def bury(self, permit: PushPermit, session: Session) -> None:
@@ -119,8 +119,8 @@ class Sessions:
             if not await unit.run(store.CANCEL_UPLOAD, id=session.name, expires=expires):
                 await self._stone(unit, session, expires)
             await unit.run(store.DROP_EARLY, id=session.name)
-            await unit.run(store.DOOM_SEGMENTS, id=session.name, due=unit.now)
-            await unit.run(store.DROP_SEGMENTS, id=session.name)
+            await unit.run(DOOM_PARTS, id=session.name, due=unit.now)
+            await unit.run(DROP_PARTS, id=session.name)
 
         await self._db.write(bury)
 

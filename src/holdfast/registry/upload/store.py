@@ -93,13 +93,6 @@ DROP_UPLOAD = Command("delete from upload where id = :id")
 FINISH_UPLOAD = Command("delete from upload where id = :id and received = :was")
 SEGMENTS = Query("select key, size from upload_segment where upload_id = :id order by n", SegmentRow)
 NEW_SEGMENT = Command("insert into upload_segment (upload_id, n, key, size) values (:id, :n, :key, :size)")
-DROP_SEGMENTS = Command("delete from upload_segment where upload_id = :id")
-DOOM_SEGMENTS = Command(
-    """
-    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by n
-    on conflict (key) do nothing
-    """
-)
 MOUNTABLE = Query(
     """
     select c.id, c.size

@@ -14,6 +14,7 @@ from holdfast.blobs.errors import Corrupt
 from holdfast.db.port import Reader, Unit
 from holdfast.journal.service import Place
 from holdfast.registry.model import Segment, Stored
+from holdfast.registry.store import DOOM_PARTS, DROP_PARTS
 from holdfast.registry.verify import store, uploads_store
 from holdfast.registry.verify.inspection import PAGE, Inspection
 from holdfast.registry.verify.model import Damage, Finding
@@ -92,8 +93,8 @@ class UploadSpot:
     async def mend(self, unit: Unit, finding: Finding) -> bool:
         """End a session that is broken; take the objects of a whole one off the list of those to delete."""
         if finding.damage is Damage.UPLOAD_BROKEN:
-            await unit.run(uploads_store.DOOM_PARTS, id=self._name)
-            await unit.run(uploads_store.DROP_PARTS, id=self._name)
+            await unit.run(DOOM_PARTS, id=self._name, due=unit.now)
+            await unit.run(DROP_PARTS, id=self._name)
             await unit.run(uploads_store.END, id=self._name)
         else:
             await unit.run(store.FORGET_DOOMED, keys=[key for _, key, _ in self._parts])

@@ -49,10 +49,3 @@ LOCK_UPLOAD = Query(
 UPLOAD_TOTAL = Query("select count(*) as total from upload", Total)
 PARTS = Query(_PART + " where s.upload_id = any(:ids) order by s.upload_id, s.n", PartRow)
 END = Command("update upload set received = -1, opener = -1, hash_state = null where id = :id")
-DOOM_PARTS = Command(
-    """
-    insert into doomed (key, due) select key, :now from upload_segment where upload_id = :id order by n
-    on conflict (key) do nothing
-    """
-)
-DROP_PARTS = Command("delete from upload_segment where upload_id = :id")
