@@ -23,6 +23,7 @@ from holdfast.db.query import Command
 from holdfast.jobs.model import Job, JobState, NewJob
 from holdfast.jobs.service import Jobs, enqueue
 from holdfast.jobs.worker import Worker
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.content import COMPACT
@@ -35,7 +36,7 @@ from holdfast.registry.upload.session import SessionSigner
 from holdfast.telemetry.events import make_events
 
 WHO, REPO = Subject(1, "admin"), RepositoryName("team/app")
-PUSH, PULL = PushPermit(WHO, REPO, UNCHECKED, "test"), PullPermit(WHO, REPO, UNCHECKED, "test")
+PUSH, PULL = PushPermit(WHO, REPO, UNCHECKED, Origin("test")), PullPermit(WHO, REPO, UNCHECKED, Origin("test"))
 PARTS = [b"first" * 20_000, b"second" * 20_000]
 DIGEST = Digest.of(b"".join(PARTS))
 PATIENCE = 30.0

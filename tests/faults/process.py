@@ -15,6 +15,7 @@ from holdfast.blobs.local import LocalBlobs
 from holdfast.db.migrate import migrate
 from holdfast.db.sqlite import SqliteDatabase
 from holdfast.distribution.errors import refusal_of
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, Tag, parse_reference
 from holdfast.registry.errors import BlobUnknown, ManifestUnknown, UploadUnknown
@@ -28,8 +29,8 @@ from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 
 REPOSITORY = RepositoryName.parse("faults/calls")
-_PUSH = PushPermit(ANONYMOUS, REPOSITORY, UNCHECKED, "faults")
-_PULL = PullPermit(ANONYMOUS, REPOSITORY, UNCHECKED, "faults", True)
+_PUSH = PushPermit(ANONYMOUS, REPOSITORY, UNCHECKED, Origin("faults"))
+_PULL = PullPermit(ANONYMOUS, REPOSITORY, UNCHECKED, Origin("faults"), may_push=True)
 _SETTINGS = RegistrySettings(reserve=0)
 _TYPE = "application/vnd.oci.image.manifest.v1+json"
 BIG, MIDDLE, SMALL = 1_500_000, 64 << 10, 900

@@ -24,6 +24,7 @@ from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.memory import MemoryBlobs
 from holdfast.blobs.port import BlobStore
 from holdfast.db.query import Query
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.errors import (
@@ -44,12 +45,12 @@ T = TypeVar("T")
 INLINE = 64
 SETTINGS = RegistrySettings(inline_limit=INLINE, reserve=0)
 WHO = Subject(7, "somebody")
-PUSH = PushPermit(WHO, RepositoryName.parse("team/app"), UNCHECKED, "test")
-PULL = PullPermit(WHO, PUSH.repository, UNCHECKED, "test")
+PUSH = PushPermit(WHO, RepositoryName.parse("team/app"), UNCHECKED, Origin("test"))
+PULL = PullPermit(WHO, PUSH.repository, UNCHECKED, Origin("test"))
 KEYS = {1: bytes(range(32))}
 STRANGERS = (
-    PushPermit(WHO, RepositoryName.parse("team/other"), UNCHECKED, "test"),
-    PushPermit(Subject(8, "another"), PUSH.repository, UNCHECKED, "test"),
+    PushPermit(WHO, RepositoryName.parse("team/other"), UNCHECKED, Origin("test")),
+    PushPermit(Subject(8, "another"), PUSH.repository, UNCHECKED, Origin("test")),
 )
 # Around what stays in the database, around a block of the store, and nothing.
 SIZES = st.sampled_from([0, 1, 7, INLINE - 1, INLINE, INLINE + 1, 500, 5000, (1 << 20) + 3])

@@ -25,6 +25,7 @@ from holdfast.access.model import (
 )
 from holdfast.blobs.memory import MemoryBlobs
 from holdfast.blobs.port import BlobStore, Staging
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, Tag
 from holdfast.registry.deletion.service import Deletion
@@ -90,16 +91,16 @@ class House:
     # -- permits ---------------------------------------------------------------------------------------------------
 
     def may_pull(self, repo: str = REPO, *, may_push: bool = True) -> PullPermit:
-        return PullPermit(self.who, RepositoryName.parse(repo), self.version, "test", may_push)
+        return PullPermit(self.who, RepositoryName.parse(repo), self.version, Origin("test"), may_push=may_push)
 
     def may_push(self, repo: str = REPO) -> PushPermit:
-        return PushPermit(self.who, RepositoryName.parse(repo), self.version, "test")
+        return PushPermit(self.who, RepositoryName.parse(repo), self.version, Origin("test"))
 
     def may_delete(self, repo: str = REPO) -> DeletePermit:
-        return DeletePermit(self.who, RepositoryName.parse(repo), self.version, "test")
+        return DeletePermit(self.who, RepositoryName.parse(repo), self.version, Origin("test"))
 
     def may_list(self) -> CatalogPermit:
-        return CatalogPermit(self.who, self.version, "test")
+        return CatalogPermit(self.who, self.version, Origin("test"))
 
     # -- what clients do -------------------------------------------------------------------------------------------
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from holdfast.access.password import MINIMUM_LENGTH, generate, hash_password
-from holdfast.access.store import ACCOUNT, ACCOUNTS, ADD_ACCOUNT, LOCK_POLICY, POLICY_CHANGED, SET_PASSWORD
+from holdfast.access.store import (
+    ACCOUNT,
+    ACCOUNTS,
+    ADD_ACCOUNT,
+    ADD_ADMINISTRATOR,
+    LOCK_POLICY,
+    POLICY_CHANGED,
+    SET_PASSWORD,
+)
 from holdfast.db.port import Database, Unit
 
 ADMINISTRATOR = "admin"
@@ -34,7 +42,8 @@ async def ensure_administrator(db: Database, password: str | None) -> str | None
         if existing is not None and existing.total:
             return False
         await unit.run(POLICY_CHANGED)
-        await unit.run(ADD_ACCOUNT, name=ADMINISTRATOR, kind=_PERSON, password=stored)
+        await unit.run(ADD_ACCOUNT, name=ADMINISTRATOR, kind=_PERSON, verifier=stored, made_by="system")
+        await unit.run(ADD_ADMINISTRATOR, name=ADMINISTRATOR)
         return True
 
     made = await db.write(add)
@@ -50,7 +59,7 @@ async def reset_password(db: Database, name: str) -> str:
         if await unit.one(ACCOUNT, name=name) is None:
             raise LookupError(f"there is no account named {name[:64]!r}")
         await unit.run(POLICY_CHANGED)
-        await unit.run(SET_PASSWORD, name=name, password=stored)
+        await unit.run(SET_PASSWORD, name=name, verifier=stored)
 
     await db.write(change)
     return chosen

@@ -8,7 +8,44 @@ class Unauthenticated(Exception):
 
 
 class Denied(Exception):
-    """The subject is known and may not do this. The text is the reason, about the subject's own rights only."""
+    """The subject is known and may not do this. The text is the reason, about the subject's own rights only; `detail`
+    holds the action, the name asked for, and the rules that name the subject."""
+
+    def __init__(self, reason: str, **detail: object) -> None:
+        super().__init__(reason)
+        self.detail = detail
+
+
+class InsufficientScope(Exception):
+    """The token was not asked for what is requested now. `scope`: what to ask for, as in the token specification."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the token was not asked for {scope}")
+        self.scope = scope
+
+
+class Invalid(ValueError):
+    """Input that cannot be: a name, a glob, a condition. `field`: which one."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+class Unknown(LookupError):
+    """There is no such thing in the caller's sight; the text names what was asked for."""
+
+
+class Conflict(Exception):
+    """The name is taken, or what is asked contradicts what is there; the text says how."""
+
+
+class Throttled(Exception):
+    """Too many failures from here: wait `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many failed log-ins: try again in {seconds} s")
+        self.seconds = seconds
 
 
 class Busy(Exception):

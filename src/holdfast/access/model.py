@@ -1,83 +1,164 @@
-"""Subjects and permits, the values that carry a decision from `access` to the use-cases.
+"""Subjects, credentials and permits: the values that carry a decision from `access` to the use-cases.
 
 A permit is made by `holdfast.access.service.Access` alone. Every use-case of the registry takes one of the right class
 first, and takes the repository from it: forgetting the check does not type-check, and what was decided for one
-repository cannot be used on another.
+repository cannot be used on another. What depends on a tag is asked of the permit where the tag is known, in the same
+unit that decides everything else.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 
+from holdfast.access.policy.decide import Bound, Rights, TagRights
+from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
 
 UNCHECKED = -1
 """The policy version of a permit that no change of accounts can make stale (`--open`)."""
 
 
-class Action(StrEnum):
-    """What may be done with a repository, or with the registry as a whole."""
+class SubjectKind(IntEnum):
+    """What a subject is; the number stands in `account.kind`."""
 
-    PULL = "pull"
-    PUSH = "push"
-    DELETE = "delete"
-    CATALOG = "catalog"
+    PERSON = 0
+    ROBOT = 1
 
 
 class Subject(NamedTuple):
-    """Who asks. `id` is 0 for the anonymous subject."""
+    """Who asks. `id` is 0 for the anonymous subject. A robot is called `NAMESPACE+NAME`."""
 
     id: int
     name: str
+    kind: SubjectKind = SubjectKind.PERSON
 
     @property
     def actor(self) -> str:
-        """How the journal names the subject."""
-        return f"user:{self.name}" if self.id else self.name
+        """How the journal and people name the subject: `user:alice`, `robot:team+ci`, `anonymous`."""
+        if not self.id:
+            return self.name
+        return f"{'robot' if self.kind is SubjectKind.ROBOT else 'user'}:{self.name}"
 
 
 ANONYMOUS = Subject(0, "anonymous")
 
 
-class Identity(NamedTuple):
-    """A subject that was recognised, and the policy version at which that was true."""
+class CredentialKind(StrEnum):
+    """By what a subject was recognised."""
+
+    NONE = "none"
+    PASSWORD = "password"  # noqa: S105 - the word, not one
+    KEY = "key"
+    REFRESH = "refresh"
+    FEDERATION = "federation"
+    SESSION = "session"
+    CERTIFICATE = "certificate"
+
+
+class Credential(NamedTuple):
+    """What a subject was recognised by. `id`: its row (`api_secret`, `refresh_token`, `federation_rule`), 0 for a
+    password. `claims`: what an issuer said of the machine, for conditions."""
+
+    kind: CredentialKind = CredentialKind.NONE
+    id: int = 0
+    claims: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def text(self) -> str:
+        """How the journal names it: `password`, `key:12`; '' for none."""
+        if self.kind is CredentialKind.NONE:
+            return ""
+        return f"{self.kind}:{self.id}" if self.id else str(self.kind)
+
+
+class ScopeEntry(NamedTuple):
+    """One resource that a token was asked for: `repository` or `registry`, its name, the actions asked for (of the
+    token specification: pull, push, delete, *), and the id that the repository had then (0: there was none)."""
+
+    kind: str
+    name: str
+    actions: frozenset[str]
+    repository_id: int = 0
+
+
+class Recognised(NamedTuple):
+    """A credential that was found good: whose it is, until when (microseconds, 0: no end), and what bounds it beside
+    the rights of its subject: the scope of a token (None: no token), the bounds of a key (None: none)."""
+
+    account_id: int
+    credential: Credential
+    until: int = 0
+    ceiling: tuple[ScopeEntry, ...] | None = None
+    bounds: tuple[Bound, ...] | None = None
+
+
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """A subject that was recognised, its rights, and the policy version at which both were true.
+
+    `until`: when this ends by itself, microseconds, 0: never. `ceiling`: see `Recognised`.
+    """
 
     subject: Subject
     version: int
+    rights: Rights
+    credential: Credential = Credential()
+    until: int = 0
+    ceiling: tuple[ScopeEntry, ...] | None = None
 
 
 class Permit(msgspec.Struct, frozen=True, gc=False):
     """The right to do one kind of thing in one repository, decided at policy version `version`.
 
-    `request` is the request id that the journal keeps beside what was done.
+    `origin` is the request that the journal keeps beside what was done. `repository_id`: the repository that the
+    credential speaks of, 0: whichever has the name.
     """
 
     subject: Subject
     repository: RepositoryName
     version: int
-    request: str
+    origin: Origin
+    credential: Credential = Credential()
+    repository_id: int = 0
 
 
 class PullPermit(Permit, frozen=True, gc=False):
-    """May read. `may_push`: what this reader is told to be present is leased to it."""
+    """May read what `tags` allows, by name, and by digest what such a tag reaches; and who `may_push` what it uploaded
+    itself under a live lease. What someone who `may_push` is told to be present is leased to him.
+
+    `listing`: which tags may be named to the reader."""
 
     may_push: bool = False
+    tags: TagRights = TagRights.ALL
+    listing: TagRights = TagRights.ALL
 
 
 class PushPermit(Permit, frozen=True, gc=False):
-    """May upload blobs, put manifests and move tags."""
+    """May upload blobs and put manifests by digest. Tags are made and moved as `create` and `overwrite` allow; what
+    refers to a subject needs `sign` and `pull` of it. `create_repository`: where there is none, it may be made."""
+
+    create: TagRights = TagRights.ALL
+    overwrite: TagRights = TagRights.ALL
+    sign: TagRights = TagRights.ALL
+    pull: TagRights = TagRights.ALL
+    create_repository: bool = True
 
 
 class DeletePermit(Permit, frozen=True, gc=False):
-    """May delete tags, manifests and blobs."""
+    """May delete tags that `tags` allows, and by digest what no other tag reaches."""
+
+    tags: TagRights = TagRights.ALL
 
 
 class CatalogPermit(msgspec.Struct, frozen=True, gc=False):
-    """May list the repositories of the registry."""
+    """May be told the repositories that `rights` show; `rights` None: all."""
 
     subject: Subject
     version: int
-    request: str
+    origin: Origin
+    rights: Rights | None = None
+    credential: Credential = Credential()

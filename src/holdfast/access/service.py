@@ -1,9 +1,9 @@
 """`Access`: recognises credentials and issues the permits that every use-case takes.
 
-Until accounts other than the administrator exist, whoever is authenticated may do everything; with `--open` everyone
-may, and no credential is asked for. A recognised Basic header is remembered under a keyed hash together with the
-policy version at which it was checked; the statement that serves the request proves that version, so that a changed
-account is refused at its next request (design, invariant 4). The password itself is kept nowhere.
+A recognised header is remembered under a keyed hash together with the rights of its subject and the policy version at
+which they were read; the statement that serves the request proves that version, so that whatever changed holds at the
+next request (design, invariant 4). The secret itself is kept nowhere. With `--open` everyone may do everything, and no
+credential is asked for.
 """
 
 from __future__ import annotations
@@ -18,20 +18,27 @@ from holdfast.access.model import (
     ANONYMOUS,
     UNCHECKED,
     CatalogPermit,
+    Credential,
+    CredentialKind,
     DeletePermit,
     Identity,
     PullPermit,
     PushPermit,
-    Subject,
+    Recognised,
 )
 from holdfast.access.password import PasswordChecker
+from holdfast.access.policy.decide import Rights
+from holdfast.access.policy.model import PUSH_ACTIONS, Action, Circumstances
+from holdfast.access.rights import identify, nobody
 from holdfast.access.standing import prove
-from holdfast.access.store import ACCOUNT, POLICY_VERSION, STANDING
+from holdfast.access.store import ACCOUNT, POLICY_VERSION
 from holdfast.db.port import Database
+from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
 
 _REMEMBERED = 4096
 _HEADER_LIMIT = 8192
+_NOBODY = b""
 
 
 class Access:
@@ -39,7 +46,7 @@ class Access:
 
     def __init__(self, db: Database, *, open_to_all: bool = False) -> None:
         self._db = db
-        self._open = Identity(ANONYMOUS, UNCHECKED) if open_to_all else None
+        self._open = Identity(ANONYMOUS, UNCHECKED, Rights.EVERYTHING) if open_to_all else None
         self._hash_key = os.urandom(32)
         self._known: dict[bytes, Identity | int] = {}
         self._passwords = PasswordChecker()
@@ -53,41 +60,34 @@ class Access:
         """Who a header was recognised as lately, or None: then `authenticate` decides."""
         if self._open is not None:
             return self._open
-        if authorization is None:
+        found = self._known.get(self._fingerprint(authorization or _NOBODY))
+        if not isinstance(found, Identity) or (found.until and found.until <= self._db.now()):
             return None
-        found = self._known.get(self._fingerprint(authorization))
-        return found if isinstance(found, Identity) else None
+        return found
 
     async def authenticate(self, authorization: bytes | None) -> Identity:
-        """Who the header's credential belongs to, decided now. Raises `Unauthenticated`, `Busy`."""
+        """Who the header's credential belongs to, decided now; without a header: the anonymous subject.
+
+        Raises `Unauthenticated`, `Busy`.
+        """
         if self._open is not None:
             return self._open
-        name, password = _basic(authorization)
-        fingerprint = self._fingerprint(authorization or b"")
+        fingerprint = self._fingerprint(authorization or _NOBODY)
         version = await self.policy_version()
         known = self._known.get(fingerprint)
         if known == version:
             raise Unauthenticated  # this very header was wrong, and no account has changed since
-        if isinstance(known, Identity) and (fresh := await self._still(known)) is not None:
-            self._remember(fingerprint, fresh)
-            return fresh
+        if authorization is None:
+            return self._remember(fingerprint, await nobody(self._db))
+        name, password = _basic(authorization)
         account = await self._db.one(ACCOUNT, name=name)
         usable = account is not None and account.disabled_at is None
-        stored = account.password if account is not None and usable else None
-        good = await self._passwords.check(stored, password)
+        good = await self._passwords.check(account.verifier if account is not None and usable else None, password)
         if account is None or not good:
-            self._remember(fingerprint, version)
+            self._known[fingerprint] = version
             raise Unauthenticated
-        identity = Identity(Subject(account.id, account.name), account.version)
-        self._remember(fingerprint, identity)
-        return identity
-
-    async def _still(self, known: Identity) -> Identity | None:
-        """`known` at the policy version of this moment, unless its account changed since."""
-        row = await self._db.one(STANDING, id=known.subject.id)
-        if row is None or row.changed is None or row.changed > known.version:
-            return None
-        return Identity(known.subject, row.version)
+        found = Recognised(account.id, Credential(CredentialKind.PASSWORD))
+        return self._remember(fingerprint, await identify(self._db, found))
 
     async def confirm(self, identity: Identity) -> None:
         """Raise `StalePermit` when accounts changed since `identity` was recognised; for answers without a statement
@@ -99,38 +99,83 @@ class Access:
         row = await self._db.one(POLICY_VERSION)
         return row.version if row is not None else 0
 
-    def pull(self, who: Identity, repository: RepositoryName, request: str) -> PullPermit:
-        """The permit to read `repository`."""
-        return PullPermit(who.subject, repository, who.version, request, True)
+    def pull(self, who: Identity, repository: RepositoryName, origin: Origin) -> PullPermit:
+        """The permit to read `repository`. Raises `Denied`."""
+        here = self._circumstances(who, origin)
+        tags = who.rights.tags(Action.PULL, repository, here)
+        may_push = any(not who.rights.tags(action, repository, here).nothing for action in PUSH_ACTIONS)
+        listing = who.rights.tags(Action.LIST, repository, here)
+        if tags.nothing and listing.nothing and not may_push:
+            raise tags.refuse()
+        return PullPermit(
+            who.subject,
+            repository,
+            who.version,
+            origin,
+            who.credential,
+            0,
+            may_push,
+            tags,
+            listing if listing.everything else tags,
+        )
 
-    def push(self, who: Identity, repository: RepositoryName, request: str) -> PushPermit:
-        """The permit to write to `repository`."""
-        return PushPermit(who.subject, repository, who.version, request)
+    def push(self, who: Identity, repository: RepositoryName, origin: Origin) -> PushPermit:
+        """The permit to write to `repository`. Raises `Denied`."""
+        here = self._circumstances(who, origin)
+        create, overwrite, sign, pull = (
+            who.rights.tags(action, repository, here)
+            for action in (Action.CREATE_TAG, Action.OVERWRITE, Action.SIGN, Action.PULL)
+        )
+        if create.nothing and overwrite.nothing and sign.nothing:
+            raise create.refuse()
+        making = who.rights.allows(Action.CREATE_REPOSITORY, repository, None, here)
+        return PushPermit(
+            who.subject,
+            repository,
+            who.version,
+            origin,
+            who.credential,
+            0,
+            create,
+            overwrite,
+            sign,
+            pull,
+            making,
+        )
 
-    def delete(self, who: Identity, repository: RepositoryName, request: str) -> DeletePermit:
-        """The permit to delete in `repository`."""
-        return DeletePermit(who.subject, repository, who.version, request)
+    def delete(self, who: Identity, repository: RepositoryName, origin: Origin) -> DeletePermit:
+        """The permit to delete in `repository`. Raises `Denied`."""
+        tags = who.rights.tags(Action.DELETE_TAG, repository, self._circumstances(who, origin))
+        if tags.nothing:
+            raise tags.refuse()
+        return DeletePermit(who.subject, repository, who.version, origin, who.credential, 0, tags)
 
-    def catalog(self, who: Identity, request: str) -> CatalogPermit:
-        """The permit to list the repositories."""
-        return CatalogPermit(who.subject, who.version, request)
+    def catalog(self, who: Identity, origin: Origin) -> CatalogPermit:
+        """The permit to list the repositories that `who` may know."""
+        rights = who.rights if who.version != UNCHECKED else None
+        return CatalogPermit(who.subject, who.version, origin, rights, who.credential)
 
     def close(self) -> None:
         """End the password threads."""
         self._passwords.close()
 
+    @staticmethod
+    def _circumstances(who: Identity, origin: Origin) -> Circumstances:
+        return Circumstances(origin.address, 0, who.credential.claims)
+
     def _fingerprint(self, authorization: bytes) -> bytes:
         return hashlib.blake2b(authorization, key=self._hash_key, digest_size=16).digest()
 
-    def _remember(self, fingerprint: bytes, found: Identity | int) -> None:
+    def _remember(self, fingerprint: bytes, found: Identity) -> Identity:
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[fingerprint] = found
+        return found
 
 
-def _basic(authorization: bytes | None) -> tuple[str, str]:
+def _basic(authorization: bytes) -> tuple[str, str]:
     """Name and password of a Basic header (RFC 7617, UTF-8). Raises `Unauthenticated`."""
-    if authorization is None or len(authorization) > _HEADER_LIMIT:
+    if len(authorization) > _HEADER_LIMIT:
         raise Unauthenticated
     scheme, _, encoded = authorization.partition(b" ")
     if scheme.lower() != b"basic":

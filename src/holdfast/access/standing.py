@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from holdfast.access.errors import StalePermit
-from holdfast.access.model import UNCHECKED, CatalogPermit, Identity, Permit
+from holdfast.access.model import UNCHECKED, CatalogPermit, CredentialKind, Identity, Permit
 from holdfast.access.store import STANDING
 from holdfast.db.port import Reader
 
 
-def prove(holder: Permit | Identity, version: int) -> None:
-    """Raise `StalePermit` unless `version`, the policy version that a statement returned, is the one decided at."""
+def prove(holder: Permit | Identity, version: int, repository_id: int = 0) -> None:
+    """Raise `StalePermit` unless `version`, the policy version that a statement returned, is the one decided at, and
+    the repository, where the statement returned one, is the one that the credential speaks of."""
     if holder.version not in (UNCHECKED, version):
+        raise StalePermit
+    if repository_id and isinstance(holder, Permit) and holder.repository_id not in (0, repository_id):
         raise StalePermit
 
 
 async def check_permit(reader: Reader, permit: Permit | CatalogPermit) -> None:
-    """Raise `StalePermit` when the permit's account changed since the permit was issued."""
+    """Raise `StalePermit` when something changed since the permit was issued that may touch it: its account, a group
+    of it, a grant to one of them or to everyone, a role, its credential."""
     if permit.version == UNCHECKED:
         return
-    row = await reader.one(STANDING, id=permit.subject.id)
-    if row is None or row.changed is None or row.changed > permit.version:
+    credential = permit.credential
+    row = await reader.one(
+        STANDING,
+        id=permit.subject.id,
+        secret=credential.id if credential.kind is CredentialKind.KEY else 0,
+        refresh=credential.id if credential.kind is CredentialKind.REFRESH else 0,
+        rule=credential.id if credential.kind is CredentialKind.FEDERATION else 0,
+    )
+    if row is None or row.version == permit.version:
+        return
+    if permit.subject.id and row.account is None:
+        raise StalePermit
+    if max(row.everyone, row.account or 0, row.groups or 0, row.secret, row.refresh, row.rule) > permit.version:
         raise StalePermit

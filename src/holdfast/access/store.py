@@ -8,20 +8,25 @@ from holdfast.db.query import Command, Query
 
 
 class Account(NamedTuple):
-    """An account and the policy version of the same snapshot."""
+    """An account. `verifier`: of its password, None: it has none."""
 
     id: int
     name: str
-    password: str | None
+    verifier: str | None
     disabled_at: int | None
-    version: int
 
 
 class Standing(NamedTuple):
-    """The policy version now, and the one at which an account last changed (None: it is gone or disabled)."""
+    """The policy version now, and those at which things last changed that a permit rests on: what touches everyone,
+    the account (None: it is gone or disabled), its groups, its credential (0: it rests on none of the kind)."""
 
     version: int
-    changed: int | None
+    everyone: int
+    account: int | None
+    groups: int | None
+    secret: int
+    refresh: int
+    rule: int
 
 
 class Version(NamedTuple):
@@ -58,15 +63,21 @@ class Count(NamedTuple):
 
 ACCOUNT = Query(
     """
-    select a.id, a.name, a.password, a.disabled_at, p.version
-    from policy p join account a on a.name = :name where p.id = 1
+    select id, name, coalesce(verifier, password) as verifier, disabled_at from account
+    where name = :name and gone_at is null
     """,
     Account,
 )
 STANDING = Query(
     """
-    select p.version, a.changed from policy p left join account a on a.id = :id and a.disabled_at is null
-    where p.id = 1
+    select p.version, p.everyone,
+      (select a.changed from account a where a.id = :id and a.disabled_at is null and a.gone_at is null) as account,
+      (select max(g.changed) from membership m join user_group g on g.id = m.group_id where m.account_id = :id)
+        as groups,
+      coalesce((select s.changed from api_secret s where s.id = :secret), 0) as secret,
+      coalesce((select r.changed from refresh_token r where r.id = :refresh), 0) as refresh,
+      coalesce((select f.changed from federation_rule f where f.id = :rule), 0) as rule
+    from policy p where p.id = 1
     """,
     Standing,
 )
@@ -75,13 +86,21 @@ LOCK_POLICY = Query("select version from policy where id = 1 for update", Versio
 ACCOUNTS = Query("select count(*) as total from account", Count)
 ADD_ACCOUNT = Command(
     """
-    insert into account (name, kind, password, made_at, changed)
-    select :name, :kind, :password, :now, version from policy where id = 1
+    insert into account (name, kind, verifier, made_at, made_by, changed)
+    select :name, :kind, :verifier, :now, :made_by, version from policy where id = 1
+    """
+)
+ADD_ADMINISTRATOR = Command(
+    """
+    insert into access_grant (effect, subject_kind, subject_id, role, repository, home, note, made_at, made_by)
+    select 0, 1, id, 'administrator', '**', '', 'the first administrator', :now, 'system'
+    from account where name = :name
     """
 )
 SET_PASSWORD = Command(
     """
-    update account set password = :password, changed = (select version from policy where id = 1) where name = :name
+    update account set verifier = :verifier, password = null, changed = (select version from policy where id = 1)
+    where name = :name
     """
 )
 POLICY_CHANGED = Command("update policy set version = version + 1 where id = 1")

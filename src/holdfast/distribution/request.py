@@ -12,13 +12,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from holdfast.access.model import ANONYMOUS, UNCHECKED, Identity
+from holdfast.access.policy.decide import Rights
+from holdfast.journal.model import Origin
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_NOBODY = Identity(ANONYMOUS, UNCHECKED)
+_NOBODY = Identity(ANONYMOUS, UNCHECKED, Rights("anonymous", (), {}))
 _WANTED = frozenset(
     {
         b"authorization",
@@ -71,6 +73,7 @@ class Request:
         "headers",
         "id",
         "method",
+        "origin",
         "path",
         "received",
         "scope",
@@ -83,6 +86,7 @@ class Request:
         self.path: str = scope["path"]
         self.id = request_id
         self.who = _NOBODY
+        self.origin = Origin(request_id)
         self.received = 0
         self._receive = receive
         self._ended = False

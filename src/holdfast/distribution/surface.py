@@ -22,6 +22,7 @@ from holdfast.distribution.pulls import PullHandlers, Unsatisfiable
 from holdfast.distribution.pushes import PushHandlers
 from holdfast.distribution.request import ClientGone, Receive, Request, Scope, Send
 from holdfast.distribution.router import Endpoint, Route, match
+from holdfast.journal.model import Origin
 from holdfast.oci.errors import NameInvalid
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.errors import UploadOutOfOrder
@@ -44,6 +45,7 @@ _METHODS = {
 _ALLOWED = {endpoint: frozenset(methods.split(", ")) for endpoint, methods in _METHODS.items()}
 _READS = ("GET", "HEAD")
 _EXPECTED = (503, 507)  # an outage, a full disk: told in a line, not by a stack
+_AGENT = 256
 _CLIENT_GONE = 499  # for the log alone
 
 
@@ -85,6 +87,8 @@ class Surface:
         endpoint = Endpoint.UNROUTED
         try:
             request.read_headers()
+            agent = request.text(b"user-agent")[:_AGENT]
+            request.origin = Origin(request_id, self._telemetry.remote(scope), agent)
             route = match(request.path)
             endpoint = route.endpoint
             answer = await self._answer(request, route)
@@ -132,19 +136,19 @@ class Surface:
             await self._access.confirm(who)
             return Answer(200, [(b"content-type", b"application/json")], b"{}")
         if endpoint is Endpoint.CATALOG:
-            return await self._handlers.lists.catalog(request, self._access.catalog(who, request.id))
+            return await self._handlers.lists.catalog(request, self._access.catalog(who, request.origin))
         name = RepositoryName.parse(route.name)
         if method in _READS and endpoint is not Endpoint.UPLOAD:
             return await self._read(request, route, who, name)
         if method == "DELETE" and endpoint is not Endpoint.UPLOAD:
-            delete = self._access.delete(who, name, request.id)
+            delete = self._access.delete(who, name, request.origin)
             if endpoint is Endpoint.MANIFEST:
                 return await self._handlers.deletes.manifest(delete, route.reference)
             return await self._handlers.deletes.blob(delete, route.reference)
         return await self._write(request, route, who, name)
 
     async def _read(self, request: Request, route: Route, who: Identity, name: RepositoryName) -> AnyAnswer:
-        permit = self._access.pull(who, name, request.id)
+        permit = self._access.pull(who, name, request.origin)
         if route.endpoint is Endpoint.MANIFEST:
             return await self._handlers.pulls.manifest(request, permit, route.reference)
         if route.endpoint is Endpoint.BLOB:
@@ -155,12 +159,12 @@ class Surface:
 
     async def _write(self, request: Request, route: Route, who: Identity, name: RepositoryName) -> AnyAnswer:
         pushes = self._handlers.pushes
-        permit = self._access.push(who, name, request.id)
+        permit = self._access.push(who, name, request.origin)
         if route.endpoint is Endpoint.MANIFEST:
             return await pushes.manifest(request, permit, route.reference)
         if route.endpoint is Endpoint.UPLOADS:
             source = _mount_source(request)
-            reading = self._access.pull(who, source, request.id) if source is not None else None
+            reading = self._access.pull(who, source, request.origin) if source is not None else None
             return await pushes.start(request, permit, reading)
         if request.method == "PATCH":
             return await pushes.append(request, permit, route.reference)
@@ -189,7 +193,7 @@ class Surface:
         self._telemetry.access_log.add(
             AccessLine(
                 request.id,
-                self._telemetry.remote(request.scope),
+                request.origin.address,
                 request.who.subject.name,
                 request.method,
                 request.path,

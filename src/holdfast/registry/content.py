@@ -87,7 +87,7 @@ async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
             ChangeKind.CONTENT_REPAIRED,
             Place(0, 0, unit.now),
             actor=permit.subject.actor,
-            request=permit.request,
+            origin=permit.origin,
             data={"damage": "content-damaged", "digest": offer.digest, "reference": permit.repository},
         )
     return row.id

@@ -26,6 +26,7 @@ from holdfast.db.port import Database
 from holdfast.db.postgres import PostgresDatabase
 from holdfast.db.query import Command, Query
 from holdfast.db.sqlite import SqliteDatabase
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.compaction.service import Compaction
@@ -43,8 +44,8 @@ INLINE = 64
 SETTINGS = RegistrySettings(lease=HOUR, grace=60_000_000, inline_limit=INLINE, reserve=0)
 REPO = RepositoryName.parse("team/app")
 WHO = Subject(1, "admin")
-PUSH = PushPermit(WHO, REPO, UNCHECKED, "test")
-PULL = PullPermit(WHO, REPO, UNCHECKED, "test")
+PUSH = PushPermit(WHO, REPO, UNCHECKED, Origin("test"))
+PULL = PullPermit(WHO, REPO, UNCHECKED, Origin("test"))
 KEYS = {1: bytes(range(32))}
 
 STAGED = ("staged memory", "staged files")

@@ -13,6 +13,7 @@ from holdfast.blobs.key import issued_at
 from holdfast.blobs.local import LocalBlobs
 from holdfast.db.migrate import migrate
 from holdfast.db.sqlite import SqliteDatabase
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.errors import UploadUnknown
@@ -22,7 +23,7 @@ from holdfast.registry.upload.intake import Chunk
 from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 
-PERMIT = PushPermit(Subject(1, "admin"), RepositoryName("app"), UNCHECKED, "test")
+PERMIT = PushPermit(Subject(1, "admin"), RepositoryName("app"), UNCHECKED, Origin("test"))
 HALF = bytes(1 << 20)
 DIGEST = Digest.of(HALF + HALF)
 

@@ -23,6 +23,7 @@ from holdfast.app.datadir import DataDirectory
 from holdfast.app.verify import run
 from holdfast.blobs.local import LocalBlobs
 from holdfast.db.sqlite import SqliteDatabase
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, Tag, parse_reference
 from holdfast.registry.deletion.service import Deletion
@@ -143,12 +144,12 @@ class Site:
 
     def pull(self, repository: str, reference: str) -> StoredManifest:
         """The manifest as a client gets it; raises as the use-case does."""
-        permit = PullPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        permit = PullPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
         return self.use(lambda core: core.pull.manifest(permit, parse_reference(reference)))
 
     def blob(self, repository: str, digest: str) -> bytes:
         """A blob's bytes as a client gets them."""
-        permit = PullPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        permit = PullPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
 
         async def read(core: Core) -> bytes:
             found = await core.pull.blob(permit, Digest.parse(digest))
@@ -170,23 +171,23 @@ class Site:
         return True
 
     def delete_tag(self, repository: str, tag: str) -> None:
-        permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
         self.use(lambda core: core.deletion.tag(permit, Tag(tag)))
 
     def delete_manifest(self, repository: str, manifest: Blob) -> None:
-        permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
         self.use(lambda core: core.deletion.manifest(permit, Digest(manifest.digest)))
 
     def delete_blob(self, repository: str, blob: Blob) -> None:
-        permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        permit = DeletePermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
         self.use(lambda core: core.deletion.blob(permit, Digest(blob.digest)))
 
     def upload(self, repository: str, blob: Blob) -> None:
-        permit = PushPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        permit = PushPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
         self.use(lambda core: core.upload.put(permit, Digest(blob.digest), Chunk(_once(blob.data))))
 
     def referrers(self, repository: str, subject: Blob) -> list[object]:
-        permit = PullPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+        permit = PullPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
         page = self.use(lambda core: core.listing.referrers(permit, Digest(subject.digest), None, 0))
         return [each["digest"] for each in page.descriptors]
 
@@ -231,7 +232,7 @@ class Site:
 
 
 async def push(core: Core, repository: str, manifest: Blob, *tags: str, blobs: Sequence[Blob] = ()) -> None:
-    permit = PushPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, "test")
+    permit = PushPermit(_WHO, RepositoryName.parse(repository), UNCHECKED, Origin("test"))
     for blob in blobs:
         await core.upload.put(permit, Digest(blob.digest), Chunk(_once(blob.data)))
     names = tuple(Tag(tag) for tag in tags)

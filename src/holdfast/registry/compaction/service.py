@@ -18,7 +18,7 @@ from holdfast.db.errors import Full, ReadOnly
 from holdfast.db.port import Database, Unit
 from holdfast.jobs.model import Later
 from holdfast.jobs.service import enqueue
-from holdfast.journal.model import ChangeKind
+from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import Place, record
 from holdfast.registry.compaction import store
 from holdfast.registry.content import compaction_of
@@ -151,7 +151,7 @@ class Compaction:
                     ChangeKind.CONTENT_DAMAGED,
                     Place(0, 0, unit.now),
                     actor="system",
-                    request=request,
+                    origin=Origin(request),
                     data={"digest": content.stored.binding},
                 )
 

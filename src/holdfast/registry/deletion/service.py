@@ -125,7 +125,7 @@ class Deletion:
     async def _record(
         self, unit: Unit, permit: DeletePermit, place: Place, kind: ChangeKind, data: dict[str, object]
     ) -> None:
-        await record(unit, kind, place, actor=permit.subject.actor, request=permit.request, data=data)
+        await record(unit, kind, place, actor=permit.subject.actor, origin=permit.origin, data=data)
 
 
 def _known(place: Place | None, permit: DeletePermit) -> Place:

@@ -229,7 +229,7 @@ class Pull:
                     ChangeKind.CONTENT_DAMAGED,
                     Place(0, 0, unit.now),
                     actor="system",
-                    request=permit.request,
+                    origin=permit.origin,
                     data={"digest": digest},
                 )
 

@@ -110,7 +110,7 @@ class Push:
                 await unit.run(USAGE, path=permit.repository, bytes=size, repositories=0, tags=new_tags)
             data: dict[str, object] = {"digest": parsed.digest, "tags": [move.name for move in moves]}
             kind = ChangeKind.MANIFEST_PUSHED if fresh else ChangeKind.TAG_MOVED
-            await record(unit, kind, place, actor=permit.subject.actor, request=permit.request, data=data)
+            await record(unit, kind, place, actor=permit.subject.actor, origin=permit.origin, data=data)
 
     async def _lay(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> tuple[int, bool]:
         """Everything of a manifest that the repository does not show yet: content, link, edges. Returns its id, and

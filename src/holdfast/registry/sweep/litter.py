@@ -16,7 +16,7 @@ from typing import NamedTuple
 from holdfast.blobs.key import issued_at
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database, Unit
-from holdfast.journal.model import ChangeKind
+from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import Place, record
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import DOOM
@@ -144,4 +144,4 @@ class Litter:
         """Write into the journal what was deleted."""
         data: dict[str, object] = {"names": sorted(names)}
         place = Place(0, 0, unit.now)
-        await record(unit, ChangeKind.LITTER_DELETED, place, actor=self._actor, request=self._request, data=data)
+        await record(unit, ChangeKind.LITTER_DELETED, place, actor=self._actor, origin=Origin(self._request), data=data)

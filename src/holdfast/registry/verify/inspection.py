@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from holdfast.blobs.errors import Corrupt
 from holdfast.db.port import Database, Reader, Unit
-from holdfast.journal.model import ChangeKind
+from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import Place, record
 from holdfast.registry.objects import Objects
 from holdfast.registry.settings import RegistrySettings
@@ -128,7 +128,7 @@ class Inspection:
         data: dict[str, object] = {"damage": str(finding.damage), "reference": finding.reference}
         if kind in _SUBJECTS:
             data[_SUBJECTS[kind]] = finding.reference
-        await record(unit, kind, place, actor=ACTOR, request=self.request, data=data)
+        await record(unit, kind, place, actor=ACTOR, origin=Origin(self.request), data=data)
 
 
 async def _mend(unit: Unit, spot: Spot) -> list[Finding]:

@@ -1,0 +1,59 @@
+"""Whether the conditions of a grant hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from zoneinfo import ZoneInfo
+
+from holdfast.access.policy.model import Circumstances, Conditions, Effect, Grant, TimeWindow
+
+
+def hold(grant: Grant, circumstances: Circumstances) -> bool:
+    """Whether `grant` counts under these circumstances. A deny whose condition cannot be known counts."""
+    if grant.expires_at and circumstances.now >= grant.expires_at:
+        return False
+    if not grant.conditions.any:
+        return True
+    return not failing(grant.conditions, circumstances, unknown=grant.effect is Effect.DENY)
+
+
+def failing(conditions: Conditions, circumstances: Circumstances, *, unknown: bool = False) -> str | None:
+    """The first condition that does not hold, in words; None: all do. `unknown`: whether an address that is not known
+    counts as inside."""
+    if conditions.networks and not _inside(conditions, circumstances.address, unknown=unknown):
+        return "the request does not come from " + ", ".join(map(str, conditions.networks))
+    if conditions.times and not any(_open(window, circumstances.now) for window in conditions.times):
+        return "it is not the time that the grant names"
+    for name, wanted in conditions.claims.items():
+        value = circumstances.claims.get(name)
+        if value is None or not fnmatchcase(value, wanted):
+            return f"the token's claim {name!r} is not {wanted!r}"
+    return None
+
+
+def _inside(conditions: Conditions, address: str, *, unknown: bool) -> bool:
+    try:
+        parsed: IPv4Address | IPv6Address = ip_address(address)
+    except ValueError:
+        return unknown
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in conditions.networks)
+
+
+def _open(window: TimeWindow, now: int) -> bool:
+    if now < window.not_before or (window.not_after and now >= window.not_after):
+        return False
+    local = datetime.fromtimestamp(now / 1_000_000, UTC).astimezone(ZoneInfo(window.zone))
+    minute = local.hour * 60 + local.minute
+    day = local
+    if window.start != window.end:
+        if window.start < window.end:
+            if not window.start <= minute < window.end:
+                return False
+        elif minute < window.end:
+            day = local - timedelta(days=1)  # the window began yesterday
+        elif minute < window.start:
+            return False
+    return not window.days or day.weekday() in window.days

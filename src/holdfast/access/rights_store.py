@@ -1,0 +1,78 @@
+"""The statements that load a subject and the grants that speak of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Query
+
+
+class HolderRow(NamedTuple):
+    """An account that may be used."""
+
+    name: str
+    kind: int
+    expires_at: int | None
+
+
+class GrantRow(NamedTuple):
+    """A grant, and how its subject is called."""
+
+    id: int
+    effect: int
+    subject_kind: int
+    subject_id: int
+    role: str | None
+    actions: str | None
+    repository: str
+    tag: str | None
+    conditions: str | None
+    expires_at: int | None
+    note: str | None
+    account_name: str | None
+    account_kind: int | None
+    group_name: str | None
+
+
+class RoleRow(NamedTuple):
+    """A custom role."""
+
+    name: str
+    actions: str
+
+
+class SettingRow(NamedTuple):
+    """A setting of a path."""
+
+    path: str
+    value: str
+
+
+class VersionRow(NamedTuple):
+    """The policy version."""
+
+    version: int
+
+
+VERSIONS = Query("select version from policy where id = 1", VersionRow)
+HOLDER = Query(
+    "select name, kind, expires_at from account where id = :id and disabled_at is null and gone_at is null", HolderRow
+)
+GRANT_COLUMNS = """
+    select g.id, g.effect, g.subject_kind, g.subject_id, g.role, g.actions, g.repository, g.tag, g.conditions,
+      g.expires_at, g.note, a.name as account_name, a.kind as account_kind, u.name as group_name
+    from access_grant g
+    left join account a on g.subject_kind = 1 and a.id = g.subject_id
+    left join user_group u on g.subject_kind = 2 and u.id = g.subject_id
+"""
+# Two ranges of one index: what names the account, and what names its groups.
+_OF_ACCOUNT = " where g.subject_kind = 1 and g.subject_id = :id"
+_OF_ITS_GROUPS = """
+    where g.subject_kind = 2 and g.subject_id in (
+      select m.group_id from membership m join user_group k on k.id = m.group_id
+      where m.account_id = :id and k.gone_at is null)
+"""
+SUBJECT_GRANTS = Query(GRANT_COLUMNS + _OF_ACCOUNT + " union all " + GRANT_COLUMNS + _OF_ITS_GROUPS, GrantRow)
+ANONYMOUS_GRANTS = Query(GRANT_COLUMNS + " where g.subject_kind = 0", GrantRow)
+CUSTOM_ROLES = Query("select name, actions from role", RoleRow)
+VISIBILITIES = Query("select path, value from setting where name = :name", SettingRow)
