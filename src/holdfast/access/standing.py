@@ -17,9 +17,9 @@ def prove(holder: Permit | Identity, version: int, repository_id: int = 0) -> No
         raise StalePermit
 
 
-async def check_permit(reader: Reader, permit: Permit | CatalogPermit) -> None:
-    """Raise `StalePermit` when something changed since the permit was issued that may touch it: its account, a group
-    of it, a grant to one of them or to everyone, a role, its credential."""
+async def check_permit(reader: Reader, permit: Permit | CatalogPermit | Identity) -> None:
+    """Raise `StalePermit` when something changed since the permit was issued (the identity was recognised) that may
+    touch it: its account, a group of it, a grant to one of them or to everyone, a role, its credential."""
     if permit.version == UNCHECKED:
         return
     credential = permit.credential

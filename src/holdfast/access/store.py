@@ -115,3 +115,15 @@ INSTALLATION = Query("select uuid from installation where id = 1", Installation)
 ADD_INSTALLATION = Command(
     "insert into installation (id, uuid, made_at) values (1, :uuid, :now) on conflict (id) do nothing"
 )
+
+
+class Moved(NamedTuple):
+    """The policy version after a change."""
+
+    version: int
+
+
+MOVE = Query("update policy set version = version + 1 where id = 1 returning version", Moved)
+TOUCH_EVERYONE = Command("update policy set everyone = :version where id = 1")
+TOUCH_ACCOUNTS = Command("update account set changed = :version where id = any(:ids)")
+TOUCH_GROUP = Command("update user_group set changed = :version where id = :id")

@@ -1,7 +1,8 @@
 """The root ASGI application of a worker: `/v2`, the health routes, and the life of the worker's services.
 
 `/healthz`: the process answers; with `?mirror=SECONDS` it says how the request looked, too (mirror.py). `/readyz`: the
-database and the blob store answer too, else 503 with Retry-After.
+database and the blob store answer too, else 503 with Retry-After. Other rooms are told by the first segment of the path;
+what belongs to none is the surface's, which has an answer for it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Application:
         elif path == "/readyz":
             await self._ready(scope, send, services)
         else:
-            await services.surface(scope, receive, send)
+            room = services.rooms.get(path.split("/", 2)[1])
+            await (services.surface if room is None else room)(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The lifespan protocol: services before the first request, everything closed after the last."""

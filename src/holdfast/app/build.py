@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,6 +27,7 @@ from holdfast.distribution.deletes import DeleteHandlers
 from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers
 from holdfast.distribution.pushes import PushHandlers
+from holdfast.distribution.request import Receive, Scope, Send
 from holdfast.distribution.surface import Handlers, Surface, Telemetry
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
@@ -42,6 +43,8 @@ from holdfast.telemetry.access_log import AccessLog
 from holdfast.telemetry.events import Events, make_events
 
 _UPLOAD_KEY = "upload-id"
+Room = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application that serves the paths below one first segment."""
 
 
 def registry_settings(settings: Settings) -> RegistrySettings:
@@ -73,6 +76,7 @@ class Services:
     objects: Objects
     access: Access
     surface: Surface
+    rooms: Mapping[str, Room]
     mirror: Mirror
     sweep: Sweep
     redirects: Redirects | None
@@ -133,8 +137,19 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     )
     telemetry = Telemetry(events, access_log, proxies.remote)
     surface = Surface(access, handlers, telemetry, idle=settings.uploads.idle.total_seconds())
+    rooms: dict[str, Room] = {}
     return Services(
-        db, blobs, objects, access, surface, Mirror(proxies), Sweep(db, blobs, core), redirects, access_log, events
+        db,
+        blobs,
+        objects,
+        access,
+        surface,
+        rooms,
+        Mirror(proxies),
+        Sweep(db, blobs, core),
+        redirects,
+        access_log,
+        events,
     )
 
 
