@@ -1,8 +1,8 @@
 """The root ASGI application of a worker: `/v2`, the health routes, and the life of the worker's services.
 
 `/healthz`: the process answers; with `?mirror=SECONDS` it says how the request looked, too (mirror.py). `/readyz`: the
-database and the blob store answer too, else 503 with Retry-After. Other rooms are told by the first segment of the path;
-what belongs to none is the surface's, which has an answer for it.
+database and the blob store answer too, else 503 with Retry-After. Other rooms are told by the first segment of the
+path; what belongs to none is the surface's, which has an answer for it.
 """
 
 from __future__ import annotations
