@@ -176,7 +176,8 @@ create unique index federation_rule_name on federation_rule (namespace, name) wh
 create index federation_rule_issuer on federation_rule (issuer_id);
 create index federation_rule_robot on federation_rule (robot_id);
 
--- OpenID Connect providers that people sign in with. secret: the client secret, wrapped.
+-- OpenID Connect providers that people sign in with. secret: the client secret, wrapped. creates: 1 when a first
+-- sign-in makes an account.
 create table identity_provider (
   id integer primary key autoincrement,
   name text not null unique,
@@ -187,33 +188,36 @@ create table identity_provider (
   groups_claim text,
   name_claim text not null,
   title text,
+  creates integer not null,
   made_at integer not null,
   made_by text not null,
   gone_at integer,
   changed integer not null
 ) strict;
 
--- The provider's own refresh token of a person, wrapped, by which keys are re-checked. failed_at: since when it could
--- not be asked.
+-- The provider's own refresh token of a person, wrapped (null: it gave none), by which keys are re-checked.
+-- checked_at: when it last knew the person. asked_at: when it was last asked, so that one process asks at a time.
+-- failed_at: since when it could not be asked. refused_at: it knows the person no more, until the next sign-in.
 create table provider_session (
   account_id integer primary key references account (id),
   wrapped blob,
   checked_at integer not null,
+  asked_at integer,
   failed_at integer,
   refused_at integer
 ) strict;
 
--- Browser sessions, and sign-ins under way (account_id null: the data is what the call-back needs, wrapped).
+-- Browser sessions, by the keyed hash of their cookie, and call-backs that were used (account_id null), so that none
+-- is used twice. method: password, or the name of the provider.
 create table web_session (
   hash blob primary key,
   account_id integer references account (id),
-  data blob,
+  method text not null,
   made_at integer not null,
   seen_at integer not null,
   expires_at integer not null,
   address text,
-  agent text,
-  changed integer not null
+  agent text
 ) strict, without rowid;
 create index web_session_account on web_session (account_id);
 create index web_session_expires on web_session (expires_at);
