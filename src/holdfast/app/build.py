@@ -28,7 +28,7 @@ from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers
 from holdfast.distribution.pushes import PushHandlers
 from holdfast.distribution.request import Receive, Scope, Send
-from holdfast.distribution.surface import Handlers, Surface, Telemetry
+from holdfast.distribution.surface import Handlers, Surface
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
 from holdfast.registry.objects import Objects
@@ -41,6 +41,7 @@ from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
 from holdfast.telemetry.access_log import AccessLog
 from holdfast.telemetry.events import Events, make_events
+from holdfast.telemetry.surface import Telemetry
 
 _UPLOAD_KEY = "upload-id"
 Room = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -9,7 +9,6 @@ what is absent answer alike.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from holdfast.access.errors import StalePermit
 from holdfast.access.model import Identity
@@ -27,10 +26,7 @@ from holdfast.oci.errors import NameInvalid
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.errors import UploadOutOfOrder
 from holdfast.telemetry.access_log import Access as AccessLine
-from holdfast.telemetry.access_log import AccessLog
-from holdfast.telemetry.counters import Counters
-from holdfast.telemetry.events import Events
-from holdfast.telemetry.request_id import RequestIds
+from holdfast.telemetry.surface import Telemetry
 
 _METHODS = {
     Endpoint.PING: "GET, HEAD",
@@ -47,17 +43,6 @@ _READS = ("GET", "HEAD")
 _EXPECTED = (503, 507)  # an outage, a full disk: told in a line, not by a stack
 _AGENT = 256
 _CLIENT_GONE = 499  # for the log alone
-
-
-class Telemetry:
-    """Where a surface tells what it did. `remote`: the address a request came from."""
-
-    def __init__(self, events: Events, access_log: AccessLog, remote: Callable[[Scope], str]) -> None:
-        self.events = events
-        self.access_log = access_log
-        self.remote = remote
-        self.counters = Counters()
-        self.ids = RequestIds()
 
 
 class Handlers:
