@@ -243,16 +243,30 @@ create table access_use (
 create index access_use_day on access_use (day, repository);
 create index access_use_repository on access_use (repository, reference, day);
 
--- Use that found no room in the aggregates of its day.
+-- What the aggregates of a day hold, and the use that found no room in them.
 create table access_use_overflow (
   day integer primary key,
+  allowed_rows integer not null,
+  denied_rows integer not null,
   count integer not null
 ) strict;
 
--- origin: JSON of credential, address and agent, null for what no request did.
+-- origin: JSON of credential, address and agent, null for what no request did. path: the repository or namespace that a
+-- change belongs to, '' for the installation as a whole; null until the row is sealed where the repository tells it.
 alter table journal add column origin text;
+alter table journal add column path text;
 create index journal_unsealed on journal (id) where pos is null;
 create index journal_at on journal (at, id);
+create index journal_actor on journal (actor, pos) where pos is not null;
+create index journal_path on journal (path, pos) where pos is not null;
+create index journal_request on journal (request, pos) where pos is not null;
+
+-- One row, which whoever seals the journal locks.
+create table audit_seal (
+  id integer primary key check (id = 1),
+  sealed_at integer not null
+) strict;
+insert into audit_seal (id, sealed_at) values (1, 0);
 
 -- The chain over the journal: each segment holds the hash of its rows and of the segment before. archived_at: its rows
 -- were written elsewhere and dropped here.
