@@ -71,6 +71,8 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "uploads.chunk_min": "1MiB",
         "manifests.sparse_indexes": False,
         "pages.max": 10_000,
+        "outbound.allow": [],
+        "outbound.ca_file": None,
         "log.level": "info",
         "log.format": "json",
     }
@@ -156,6 +158,8 @@ def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
         "uploads.chunk_min": "8KiB",
         "manifests.sparse_indexes": "1",
         "pages.max": "9",
+        "outbound.allow": "192.168.0.0/16",
+        "outbound.ca_file": str(certificate),
         "log.level": "WARNING",
         "log.format": "console",
     }

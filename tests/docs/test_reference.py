@@ -9,7 +9,7 @@ import click
 from tests.docs.pages import REFERENCE, ROOT, code, section, table
 
 from holdfast.access import password
-from holdfast.access.model import Action
+from holdfast.access.policy.model import Action
 from holdfast.app.config import Option, options
 from holdfast.app.quantities import DURATION_FORM, SIZE_FORM
 from holdfast.cli.main import main

@@ -194,6 +194,19 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbound:
+    """Requests to addresses that somebody stored: issuers of tokens, sign-in providers."""
+
+    allow: Annotated[
+        tuple[Network, ...],
+        About(addresses.networks(), "Networks that may be asked although they are not the public internet."),
+    ] = ()
+    ca_file: Annotated[
+        Path | None, About(kinds.readable_file(), "Certificates to trust beside the system's, of those who are asked.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """The program's messages on standard error, the access log among them."""
 
@@ -256,6 +269,7 @@ class Settings:
     uploads: Uploads = field(default_factory=Uploads)
     manifests: Manifests = field(default_factory=Manifests)
     pages: Pages = field(default_factory=Pages)
+    outbound: Outbound = field(default_factory=Outbound)
     log: Log = field(default_factory=Log)
 
     @property
@@ -273,6 +287,7 @@ _GROUPS: dict[str, Any] = {
     "uploads": Uploads,
     "manifests": Manifests,
     "pages": Pages,
+    "outbound": Outbound,
     "log": Log,
 }
 
