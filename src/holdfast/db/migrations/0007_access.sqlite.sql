@@ -22,6 +22,7 @@ alter table account add column gone_at integer;
 alter table account add column made_by text;
 create unique index account_provider on account (provider, provider_subject) where provider is not null;
 create index account_namespace on account (namespace, name) where namespace is not null;
+create index account_folded on account (lower(name));
 
 -- A provider's groups are called PROVIDER/NAME; provider null: a local one.
 create table user_group (
@@ -121,11 +122,12 @@ create table signing_key (
 ) strict;
 
 -- Refresh tokens: what docker keeps as an identity token, and what `holdfast login` keeps. secret_id, rule_id: the
--- credential that it was given for (null: a password or a sign-in).
+-- credential that it was given for (null: a password or a sign-in). proof: which password it was given for.
 create table refresh_token (
   id integer primary key autoincrement,
   account_id integer not null references account (id),
   secret_id integer,
+  proof text,
   hash blob not null unique,
   service text not null,
   client text not null,
