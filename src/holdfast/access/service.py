@@ -159,9 +159,8 @@ class Access:
         """End the password threads."""
         self._passwords.close()
 
-    @staticmethod
-    def _circumstances(who: Identity, origin: Origin) -> Circumstances:
-        return Circumstances(origin.address, 0, who.credential.claims)
+    def _circumstances(self, who: Identity, origin: Origin) -> Circumstances:
+        return Circumstances(origin.address, self._db.now(), who.credential.claims)
 
     def _fingerprint(self, authorization: bytes) -> bytes:
         return hashlib.blake2b(authorization, key=self._hash_key, digest_size=16).digest()

@@ -47,10 +47,13 @@ class Question(NamedTuple):
     repository: str
     circumstances: Circumstances
 
+    def __repr__(self) -> str:
+        return f"<{self.rights.subject}: {self.action} in {self.repository}>"
+
 
 class TagRights:
     """At which tags of one repository an action is allowed: those that every set of `both` has a match for, and no
-    glob of `deny` matches."""
+    glob of `deny` matches. `nothing`: at none; `everything`: at all."""
 
     __slots__ = ("_asked", "both", "deny", "everything", "nothing")
 
@@ -60,6 +63,8 @@ class TagRights:
     def __init__(
         self, both: tuple[tuple[TagGlob, ...], ...], deny: tuple[TagGlob, ...], asked: Question | None = None
     ) -> None:
+        if deny:  # what a deny covers is no allow: whoever has nothing else has nothing
+            both = tuple(tuple(glob for glob in globs if not any(no.covers(glob) for no in deny)) for globs in both)
         self.both = both
         self.deny = deny
         self._asked = asked
@@ -79,7 +84,14 @@ class TagRights:
         """The refusal of the action at `tag` (None: in the repository), with its reason."""
         if self._asked is None:
             return Denied("this is refused")
-        return self._asked.rights.refuse(self._asked.action, self._asked.repository, tag)
+        asked = self._asked
+        return asked.rights.refuse(asked.action, asked.repository, tag, asked.circumstances)
+
+    def __repr__(self) -> str:
+        if self.everything or self.nothing:
+            return f"<TagRights: {'everything' if self.everything else 'nothing'}>"
+        allowed = " and ".join("|".join(glob.text for glob in globs) for globs in self.both)
+        return f"<TagRights: {allowed}{''.join(f' not {glob.text}' for glob in self.deny)}>"
 
 
 TagRights.ALL = TagRights((), ())
@@ -90,7 +102,7 @@ class Rights:
     """What one subject may do, by its grants. `public`: path -> whether it is open to everyone (the longest prefix of a
     repository's name decides); `bounds`: a key's limits, None: none; `subject`: how the subject is called."""
 
-    __slots__ = ("_by_home", "_known", "_wild", "bounds", "grants", "public", "subject")
+    __slots__ = ("_by_home", "_known", "bounds", "grants", "public", "subject")
 
     EVERYTHING: ClassVar[Rights]
 
@@ -140,13 +152,28 @@ class Rights:
             if glob.everything and action in grant.actions and grant.tag is None and hold(grant, circumstances)
         ]
         bounded = self.bounds is None or any(
-            action in bound.actions and bound.repository == "**" and bound.tag is None for bound in self.bounds
+            action in bound.actions and RepositoryGlob.parse(bound.repository).everything and bound.tag is None
+            for bound in self.bounds
         )
         return bounded and bool(granted) and all(grant.effect is Effect.ALLOW for grant in granted)
 
-    def refuse(self, action: Action, repository: str, tag: str | None = None) -> Denied:
+    def shown(self, circumstances: Circumstances) -> Shown:
+        """Which repositories the subject may be told of."""
+        return Shown(self, circumstances)
+
+    def refuse(
+        self, action: Action, repository: str, tag: str | None = None, circumstances: Circumstances = ANYWHERE
+    ) -> Denied:
         """The refusal of `action`, with the reason that the subject may know."""
-        return refusal(list(self.matching(action, repository)), action, repository, tag)
+        if action in SYSTEM_ACTIONS:
+            grants = [grant for grant in self.grants if action in grant.actions and grant.repository == "**"]
+            return refusal(grants, action, repository, None, circumstances)
+        within = self.bounds is None or any(
+            tag is None or glob.matches(tag) for glob in self._bounded(action, repository)
+        )
+        return refusal(
+            list(self.matching(action, repository)), action, repository, tag, circumstances, bounded=not within
+        )
 
     def matching(self, action: Action, repository: str) -> Iterator[Grant]:
         """The grants that speak of `action` in `repository`, whatever their tags and conditions."""
@@ -154,6 +181,9 @@ class Rights:
             for glob, grant in self._by_home.get(prefix, ()):
                 if action in grant.actions and glob.matches(repository):
                     yield grant
+
+    def __repr__(self) -> str:
+        return f"<Rights of {self.subject}: {len(self.grants)} grants{'' if self.bounds is None else ', bounded'}>"
 
     def is_public(self, repository: str) -> bool:
         """Whether the repository is open to everyone."""
@@ -185,12 +215,56 @@ class Rights:
         return TagRights(tuple(both), tuple(deny), asked)
 
     def _bounded(self, action: Action, repository: str) -> Iterator[TagGlob]:
+        """What the limits of the key leave of the repository."""
         for bound in self.bounds or ():
             if action in bound.actions and RepositoryGlob.parse(bound.repository).matches(repository):
                 if bound.tag is None:
                     yield _EVERY
                 elif action in TAG_ACTIONS:
                     yield TagGlob.parse(bound.tag)
+
+
+class Shown:
+    """Which repositories a subject may be told of: those where it may list, or pull any tag. `everything`: all."""
+
+    __slots__ = ("_circumstances", "_rights", "everything")
+
+    def __init__(self, rights: Rights, circumstances: Circumstances) -> None:
+        self._rights = rights
+        self._circumstances = circumstances
+        self.everything = any(self._all(action) for action in (Action.LIST, Action.PULL))
+
+    def shows(self, repository: str) -> bool:
+        """Whether it may be told of `repository`."""
+        tags = self._rights.tags
+        return self.everything or not (
+            tags(Action.LIST, repository, self._circumstances).nothing
+            and tags(Action.PULL, repository, self._circumstances).nothing
+        )
+
+    def prefixes(self) -> tuple[str, ...] | None:
+        """The paths, sorted, none inside another, that every shown repository is or is below; None: no limit.
+        (The names under one path need not follow each other: `a-b` sorts between `a` and `a/b`.)"""
+        found = {path for path, is_public in self._rights.public.items() if is_public}
+        for grant in self._rights.grants:
+            if grant.effect is Effect.ALLOW and not grant.actions.isdisjoint(PUBLIC_ACTIONS):
+                found.add(RepositoryGlob.parse(grant.repository).home)
+        if "" in found:
+            return None
+        return tuple(path for path in sorted(found) if found.isdisjoint(_prefixes(path)[1:-1]))
+
+    def _all(self, action: Action) -> bool:
+        spoken = [grant for grant in self._rights.grants if action in grant.actions]
+        if any(grant.effect is Effect.DENY for grant in spoken):
+            return False
+        bounds = self._rights.bounds
+        return any(
+            grant.tag is None and RepositoryGlob.parse(grant.repository).everything and hold(grant, self._circumstances)
+            for grant in spoken
+        ) and (
+            bounds is None
+            or any(action in bound.actions and RepositoryGlob.parse(bound.repository).everything for bound in bounds)
+        )
 
 
 _EVERY = TagGlob("*")

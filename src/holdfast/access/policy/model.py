@@ -130,12 +130,14 @@ class Grant(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """What conditions look at: the client's address, the time (microseconds, database's clock), the token's claims."""
+    """What conditions look at: the client's address ('': not known), the time (microseconds, the database's clock; 0:
+    not known), the token's claims. Whoever decides a request gives the time: with 0 no grant holds that ends or has
+    hours."""
 
-    address: str = ""
-    now: int = 0
+    address: str
+    now: int
     claims: Mapping[str, str] = MappingProxyType({})
 
 
-ANYWHERE = Circumstances()
+ANYWHERE = Circumstances("", 0)
 """Circumstances of which nothing is known: conditional allows do not hold, conditional denies do."""
