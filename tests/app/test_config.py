@@ -73,6 +73,8 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "pages.max": 10_000,
         "outbound.allow": [],
         "outbound.ca_file": None,
+        "usage.keep": "90d",
+        "usage.rows": 100_000,
         "log.level": "info",
         "log.format": "json",
     }
@@ -160,6 +162,8 @@ def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
         "pages.max": "9",
         "outbound.allow": "192.168.0.0/16",
         "outbound.ca_file": str(certificate),
+        "usage.keep": "2d",
+        "usage.rows": "5000",
         "log.level": "WARNING",
         "log.format": "console",
     }

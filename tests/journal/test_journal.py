@@ -14,7 +14,7 @@ from tests.db.engines import Sqlite, run
 import holdfast
 from holdfast.db.port import Database, Unit
 from holdfast.db.query import Query
-from holdfast.journal.model import ChangeKind
+from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import Place, record
 
 
@@ -34,7 +34,7 @@ PLACE = Place(7, 3, 1234)
 
 
 async def note(unit: Unit, **data: object) -> None:
-    await record(unit, ChangeKind.TAG_MOVED, PLACE, actor="user:admin", request="r1", data=data)
+    await record(unit, ChangeKind.TAG_MOVED, PLACE, actor="user:admin", origin=Origin("r1"), data=data)
 
 
 def test_a_change_is_one_row(tmp_path: Path) -> None:
@@ -63,17 +63,56 @@ def test_what_is_rolled_back_is_not_recorded(tmp_path: Path) -> None:
 
 def test_kinds_are_never_renamed() -> None:
     """Audits, events and webhooks read them; a new one is added here."""
-    assert {kind.name: str(kind) for kind in ChangeKind} == {
-        "MANIFEST_PUSHED": "manifest.pushed",
-        "MANIFEST_DELETED": "manifest.deleted",
-        "TAG_MOVED": "tag.moved",
-        "TAG_DELETED": "tag.deleted",
-        "BLOB_DELETED": "blob.deleted",
-        "CONTENT_DAMAGED": "content.damaged",
-        "CONTENT_REPAIRED": "content.repaired",
-        "DAMAGE_REPAIRED": "damage.repaired",
-        "LITTER_DELETED": "litter.deleted",
-    }
+    assert [str(kind) for kind in ChangeKind] == [
+        "manifest.pushed",
+        "manifest.deleted",
+        "tag.moved",
+        "tag.deleted",
+        "blob.deleted",
+        "content.damaged",
+        "content.repaired",
+        "damage.repaired",
+        "litter.deleted",
+        "user.created",
+        "user.changed",
+        "user.disabled",
+        "user.enabled",
+        "user.deleted",
+        "password.changed",
+        "robot.created",
+        "robot.changed",
+        "robot.disabled",
+        "robot.enabled",
+        "robot.deleted",
+        "key.created",
+        "key.rotated",
+        "key.revoked",
+        "group.created",
+        "group.deleted",
+        "member.added",
+        "member.removed",
+        "role.created",
+        "role.changed",
+        "role.deleted",
+        "grant.added",
+        "grant.removed",
+        "visibility.changed",
+        "token-key.rotated",
+        "session.started",
+        "session.ended",
+        "issuer.added",
+        "issuer.changed",
+        "issuer.removed",
+        "federation-rule.added",
+        "federation-rule.removed",
+        "provider.added",
+        "provider.changed",
+        "provider.removed",
+        "login.succeeded",
+        "login.failed",
+        "access.denied",
+        "audit.archived",
+    ]
 
 
 def test_nothing_updates_or_deletes_a_row() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
-from holdfast.access.accounts import ensure_administrator
+from holdfast.access.accounts.administrator import ensure_administrator
 from holdfast.access.installation import installation_id
 from holdfast.access.keyring import load_key
 from holdfast.access.service import Access
+from holdfast.access.usage.watch import Watch
+from holdfast.api.frame import Gate
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
@@ -19,22 +20,24 @@ from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
 from holdfast.app.redirects import Redirects
+from holdfast.app.registry_settings import registry_settings
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database
 from holdfast.db.schema import prepare_schema
 from holdfast.distribution.deletes import DeleteHandlers
+from holdfast.distribution.errors import CHALLENGE
 from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers
 from holdfast.distribution.pushes import PushHandlers
 from holdfast.distribution.request import Receive, Scope, Send
 from holdfast.distribution.surface import Handlers, Surface
+from holdfast.management.app import Managed, management_api
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
 from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
 from holdfast.registry.push.service import Push
-from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.sweep.service import Sweep
 from holdfast.registry.upload.mount import Mount
 from holdfast.registry.upload.service import Upload
@@ -48,26 +51,6 @@ Room = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI application that serves the paths below one first segment."""
 
 
-def registry_settings(settings: Settings) -> RegistrySettings:
-    """The core's settings, in its units."""
-    return RegistrySettings(
-        lease=_us(settings.lease),
-        grace=_us(settings.collect.grace),
-        window=_us(settings.window),
-        inline_limit=settings.storage.inline,
-        reserve=settings.storage.reserve,
-        upload_expire=_us(settings.uploads.expire),
-        upload_sessions=settings.uploads.sessions,
-        upload_streams=settings.uploads.streams,
-        sparse_indexes=settings.manifests.sparse_indexes,
-        page_limit=settings.pages.max,
-    )
-
-
-def _us(duration: timedelta) -> int:
-    return duration // timedelta(microseconds=1)
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a worker process runs. Closed in the order: access, blobs, database."""
@@ -76,6 +59,7 @@ class Services:
     blobs: BlobStore
     objects: Objects
     access: Access
+    watch: Watch
     surface: Surface
     rooms: Mapping[str, Room]
     mirror: Mirror
@@ -121,6 +105,7 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     key = await load_key(db, master, _UPLOAD_KEY)
     objects = await open_objects(db, blobs, master, sealing=seals(settings))
     access = Access(db, open_to_all=settings.open)
+    watch = Watch(db, rows=settings.usage.rows)
     proxies = Proxies(settings.trusted_proxies)
     redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
     accel = settings.storage.accel
@@ -138,12 +123,14 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     )
     telemetry = Telemetry(events, access_log, proxies.remote)
     surface = Surface(access, handlers, telemetry, idle=settings.uploads.idle.total_seconds())
-    rooms: dict[str, Room] = {}
+    gate = Gate(access, lambda _: CHALLENGE)
+    rooms: dict[str, Room] = {"api": management_api(gate, telemetry, Managed())}
     return Services(
         db,
         blobs,
         objects,
         access,
+        watch,
         surface,
         rooms,
         Mirror(proxies),

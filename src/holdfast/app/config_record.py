@@ -207,6 +207,16 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What is kept of who used which right."""
+
+    keep: Annotated[timedelta, About(_DURATION, "How long it is known who used which right.")] = timedelta(days=90)
+    rows: Annotated[
+        int, About(kinds.number(1000, 10_000_000), "Different uses that are kept of a day; others are only counted.")
+    ] = 100_000
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """The program's messages on standard error, the access log among them."""
 
@@ -270,6 +280,7 @@ class Settings:
     manifests: Manifests = field(default_factory=Manifests)
     pages: Pages = field(default_factory=Pages)
     outbound: Outbound = field(default_factory=Outbound)
+    usage: Usage = field(default_factory=Usage)
     log: Log = field(default_factory=Log)
 
     @property
@@ -288,6 +299,7 @@ _GROUPS: dict[str, Any] = {
     "manifests": Manifests,
     "pages": Pages,
     "outbound": Outbound,
+    "usage": Usage,
     "log": Log,
 }
 

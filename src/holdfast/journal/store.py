@@ -6,7 +6,7 @@ from holdfast.db.query import Command
 
 APPEND = Command(
     """
-    insert into journal (repo_id, seq, at, actor, request, kind, data, origin)
-    values (:repo_id, :seq, :at, :actor, :request, :kind, :data, :origin)
+    insert into journal (repo_id, seq, at, actor, request, kind, data, origin, path)
+    values (:repo_id, :seq, :at, :actor, :request, :kind, :data, :origin, :path)
     """
 )
