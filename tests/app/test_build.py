@@ -15,11 +15,12 @@ import pytest
 
 from holdfast.access.errors import WrongMasterKey
 from holdfast.access.master import new_master_key
-from holdfast.app.build import build, first_start, registry_settings
+from holdfast.app.build import build, first_start
 from holdfast.app.config import Settings
 from holdfast.app.config_kinds import Secret
 from holdfast.app.config_record import Collect, Manifests, Pages, Storage, Uploads
 from holdfast.app.datadir import DataDirectory
+from holdfast.app.registry_settings import registry_settings
 from holdfast.blobs.errors import ForeignStore
 from holdfast.registry.settings import RegistrySettings
 

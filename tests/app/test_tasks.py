@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from holdfast.access.model import UNCHECKED, PullPermit, PushPermit, Subject
-from holdfast.app.build import first_start, registry_settings
+from holdfast.app.build import first_start
 from holdfast.app.config import Settings
 from holdfast.app.config_record import Encryption
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import Engines, engines
+from holdfast.app.registry_settings import registry_settings
 from holdfast.app.tasks import COMPACT_MISSED, SCHEDULES, SWEEP, SWEEP_LITTER, tasks
 from holdfast.blobs.key import new_key
 from holdfast.db.query import Command

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from holdfast.access.errors import MasterKeyAway
-from holdfast.app.build import registry_settings
 from holdfast.app.config import Settings
 from holdfast.app.engines import Engines
+from holdfast.app.registry_settings import registry_settings
 from holdfast.blobs.errors import Busy, ForeignStore, Full, Unavailable
 from holdfast.jobs.model import Later, Priority
 from holdfast.jobs.run import Run, Task

@@ -12,11 +12,11 @@ from pathlib import Path
 from holdfast.access.errors import MasterKeyAway, WrongMasterKey
 from holdfast.access.installation import known_installation
 from holdfast.access.keyring import ContentKeys
-from holdfast.app.build import registry_settings
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory, DataDirectoryError
 from holdfast.app.engines import database, database_target, make_blobs
 from holdfast.app.masters import open_master
+from holdfast.app.registry_settings import registry_settings
 from holdfast.blobs.envelope import Envelope
 from holdfast.blobs.errors import BlobError, Unavailable
 from holdfast.blobs.port import BlobStore

@@ -1,0 +1,229 @@
+"""`/api/v1` over ASGI: what happens to every request of the API before and after its handler.
+
+Flow: id -> headers -> who -> body -> route -> handler -> answer -> one log line. The identity that a handler gets was
+decided for this request; when rights change before its service has acted (`StalePermit`) it is decided anew, once, and
+the handler runs again with the same body: nothing of the first run was committed. Cookies are never looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Match
+
+from holdfast.access.errors import Denied, StalePermit
+from holdfast.access.model import Identity
+from holdfast.access.service import Access
+from holdfast.api.caller import SCOPE, Caller, admit, place
+from holdfast.api.description import Described
+from holdfast.api.framing import ClientGone, Incoming, Message, Receive, Scope, Send, path_of
+from holdfast.api.problem import METHOD, Problem, problem_of, refusal_of
+from holdfast.api.routing import PREFIX, Routes, mount
+from holdfast.journal.model import Origin
+from holdfast.telemetry.access_log import Access as AccessLine
+from holdfast.telemetry.surface import Telemetry
+
+DESCRIPTION = PREFIX + "/openapi.json"
+"""The one route that needs no credential: it tells what the source tells."""
+IDLE = 60.0
+_EXPECTED = (503, 507)
+_CLIENT_GONE = 499  # for the log alone
+_AGENT = 256
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ERROR = "holdfast.error"
+_COMMON = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+
+
+class Gate(NamedTuple):
+    """What the frame asks of the rest: who somebody is, what a 401 asks for (given the scope), and who is told of a
+    refusal."""
+
+    access: Access
+    challenge: Callable[[str], bytes]
+    denied: Callable[[Identity, Origin, Denied], None] = lambda who, origin, error: None
+
+
+class Frame:
+    """The API as one ASGI application. `idle`: seconds without a byte after which a body is given up."""
+
+    def __init__(self, gate: Gate, telemetry: Telemetry, rooms: Sequence[Routes], *, idle: float = IDLE) -> None:
+        self._gate = gate
+        self._telemetry = telemetry
+        self._idle = idle
+        self.app = Described(
+            title="Holdfast",
+            version="1",
+            openapi_url=DESCRIPTION,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            exception_handlers={HTTPException: _onward, RequestValidationError: _onward},
+            middleware=[Middleware(_Catching)],
+        )
+        for room in rooms:
+            mount(self.app, room)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        exchange = _Exchange(self._telemetry.ids.next(), Incoming(scope, receive, self._idle), send)
+        began = time.perf_counter()
+        try:
+            await self._serve(exchange)
+        except ClientGone as error:
+            await self._refuse(exchange, error)
+            exchange.status = _CLIENT_GONE
+        except Exception as error:
+            if exchange.status:  # it is out already: the connection fails, so that nobody takes a part for the whole
+                self._telemetry.events.warning("answer broke off", request=exchange.id, exc_info=error)
+                raise
+            await exchange.incoming.drain()
+            await self._refuse(exchange, error)
+        finally:
+            self._log(exchange, began)
+
+    async def _serve(self, exchange: _Exchange) -> None:
+        incoming = exchange.incoming
+        scope = dict(incoming.scope)
+        agent = incoming.text(b"user-agent")[:_AGENT]
+        exchange.origin = Origin(exchange.id, self._telemetry.remote(scope), agent)
+        incoming.read_headers()
+        agent = incoming.text(b"user-agent")[:_AGENT]
+        exchange.origin = exchange.origin._replace(agent=agent)
+        scope["path"] = path_of(scope)
+        if scope["path"] == DESCRIPTION:
+            await self._run(exchange, scope, b"")
+            return
+        authorization = incoming.headers.get(b"authorization")
+        who = self._gate.access.remembered(authorization)
+        if who is None:
+            who = await self._gate.access.authenticate(authorization)
+        exchange.take(admit(who))
+        body = await incoming.body()
+        try:
+            await self._run(exchange, scope, body)
+        except StalePermit:
+            exchange.take(admit(await self._gate.access.authenticate(authorization)))
+            await self._run(exchange, scope, body)
+
+    async def _run(self, exchange: _Exchange, scope: dict[str, Any], body: bytes) -> None:
+        """Let the application answer; raises what a handler raised."""
+        own = dict(scope)
+        if exchange.caller is not None:
+            place(own, exchange.caller)
+        await self.app(own, exchange.replay(body), exchange.send)
+        exchange.endpoint = getattr(own.get("route"), "operation_id", None) or "unrouted"
+        error = own.get(_ERROR)
+        if error is not None:
+            raise error
+
+    async def _refuse(self, exchange: _Exchange, error: Exception) -> None:
+        problem = problem_of(
+            error,
+            exchange.id,
+            challenge=self._gate.challenge(SCOPE),
+            allowed=self._allowed(exchange) if refusal_of(error) is METHOD else [],
+        )
+        if problem.status in _EXPECTED:
+            self._telemetry.events.warning(
+                "request refused", request=exchange.id, status=problem.status, why=repr(error)
+            )
+        elif problem.status >= 500:
+            self._telemetry.events.error("request failed", request=exchange.id, status=problem.status, exc_info=error)
+        if isinstance(error, Denied) and exchange.caller is not None:
+            self._gate.denied(exchange.caller.who, exchange.origin, error)
+        await exchange.answer(problem)
+
+    def _allowed(self, exchange: _Exchange) -> list[str]:
+        """The methods of the route that has the path."""
+        scope = {**exchange.incoming.scope, "path": path_of(exchange.incoming.scope)}
+        return [
+            method
+            for method in _METHODS
+            if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in self.app.routes)
+        ]
+
+    def _log(self, exchange: _Exchange, began: float) -> None:
+        incoming, scope = exchange.incoming, exchange.incoming.scope
+        status = exchange.status or 500
+        self._telemetry.counters.count("api:" + exchange.endpoint, status, incoming.received, exchange.sent)
+        self._telemetry.access_log.add(
+            AccessLine(
+                exchange.id,
+                exchange.origin.address,
+                exchange.caller.who.subject.name if exchange.caller is not None else "anonymous",
+                incoming.method,
+                scope["path"],
+                status,
+                exchange.sent,
+                incoming.received,
+                time.perf_counter() - began,
+                incoming.text(b"user-agent"),
+            )
+        )
+
+
+class _Exchange:
+    """One request and what became of it. `status` 0: nothing was answered yet."""
+
+    def __init__(self, request_id: str, incoming: Incoming, send: Send) -> None:
+        self.id = request_id
+        self.incoming = incoming
+        self.origin = Origin(request_id)
+        self.caller: Caller | None = None
+        self.endpoint = "unrouted"
+        self.status = 0
+        self.sent = 0
+        self._send = send
+
+    def take(self, who: Identity) -> None:
+        """`who` asks."""
+        self.origin = self.origin._replace(credential=who.credential.text)
+        self.caller = Caller(who, self.origin)
+
+    def replay(self, body: bytes) -> Receive:
+        """A `receive` that gives `body`, and then the client's leaving."""
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            return messages.pop() if messages else await self.incoming.after()
+
+        return receive
+
+    async def send(self, message: Message) -> None:
+        """Send one message of the answer, with the headers that every answer of the API has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = [(name, value) for name, value in message["headers"] if name != b"cache-control"]
+            message = {**message, "headers": [*_COMMON, (b"x-request-id", self.id.encode()), *given]}
+        else:
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+    async def answer(self, problem: Problem) -> None:
+        """Send a problem."""
+        body = problem.body if self.incoming.method != "HEAD" else b""
+        headers = [*problem.headers, (b"content-length", b"%d" % len(problem.body))]
+        await self.send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+class _Catching:
+    """Keeps what a handler raised for the frame, which answers it: the framework would answer in its own way."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Any]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            scope[_ERROR] = error
+
+
+async def _onward(_request: object, error: Exception) -> Any:
+    raise error
