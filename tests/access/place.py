@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tests.databases import lay_database, open_at
 
-from holdfast.access.accounts import ensure_administrator
+from holdfast.access.accounts.administrator import ensure_administrator
 from holdfast.access.store import POLICY_CHANGED
 from holdfast.db.port import Database, Unit
 from holdfast.db.query import Command

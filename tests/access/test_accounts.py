@@ -12,7 +12,7 @@ import pytest
 from tests.access.place import PASSWORD, with_admin
 from tests.databases import database_at, lay_database
 
-from holdfast.access.accounts import ensure_administrator, reset_password
+from holdfast.access.accounts.administrator import ensure_administrator, reset_password
 from holdfast.access.installation import installation_id
 from holdfast.access.password import matches
 from holdfast.db.port import Database
@@ -22,11 +22,11 @@ from holdfast.db.session import system_clock
 
 class Account(NamedTuple):
     name: str
-    password: str
+    verifier: str
     changed: int
 
 
-ACCOUNTS = Query("select name, password, changed from account order by name", Account)
+ACCOUNTS = Query("select name, verifier, changed from account order by name", Account)
 
 
 async def the_account(db: Database) -> Account:
@@ -46,7 +46,7 @@ def test_the_first_start_makes_the_administrator_and_tells_its_password_once(tmp
         assert re.fullmatch(r"\w{24}", made)
         account = await the_account(db)
         assert account.name == "admin"
-        assert matches(account.password, made)
+        assert matches(account.verifier, made)
         assert await ensure_administrator(db, None) is None
         assert await ensure_administrator(db, "another-password") is None
         assert await the_account(db) == account
@@ -62,7 +62,7 @@ def test_a_given_password_is_not_told(tmp_path: Path) -> None:
             await ensure_administrator(db, "too-short")
         assert await db.all(ACCOUNTS) == []
         assert await ensure_administrator(db, PASSWORD) is None
-        assert matches((await the_account(db)).password, PASSWORD)
+        assert matches((await the_account(db)).verifier, PASSWORD)
         await db.close()
 
     asyncio.run(main())
@@ -73,7 +73,7 @@ def test_two_first_starts_at_once_make_one_administrator(tmp_path: Path) -> None
         one, two = fresh(tmp_path), fresh(tmp_path)
         made = await asyncio.gather(*(ensure_administrator(db, None) for db in (one, two)))
         (password,) = [each for each in made if each is not None]
-        assert matches((await the_account(one)).password, password)
+        assert matches((await the_account(one)).verifier, password)
         for db in (one, two):
             await db.close()
 
@@ -85,8 +85,8 @@ def test_reset_makes_a_new_password(tmp_path: Path) -> None:
         before = await the_account(db)
         made = await reset_password(db, "admin")
         after = await the_account(db)
-        assert matches(after.password, made)
-        assert not matches(after.password, PASSWORD)
+        assert matches(after.verifier, made.password)
+        assert not matches(after.verifier, PASSWORD)
         assert after.changed > before.changed
 
     with_admin(tmp_path, scenario)
@@ -95,7 +95,7 @@ def test_reset_makes_a_new_password(tmp_path: Path) -> None:
 def test_reset_of_nobody_changes_nothing(tmp_path: Path) -> None:
     async def scenario(db: Database) -> None:
         before = await the_account(db)
-        with pytest.raises(LookupError, match="there is no account named 'nobody'"):
+        with pytest.raises(LookupError, match="there is no user named 'nobody'"):
             await reset_password(db, "nobody")
         assert await the_account(db) == before
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.access.place import ADD, DISABLE, PASSWORD, basic, change_account, with_admin
 
-from holdfast.access.accounts import reset_password
+from holdfast.access.accounts.administrator import reset_password
 from holdfast.access.errors import Busy, StalePermit, Unauthenticated
 from holdfast.access.model import ANONYMOUS, UNCHECKED, Identity, PullPermit
 from holdfast.access.password import hash_password
@@ -135,7 +135,7 @@ def test_a_reset_password_is_felt_at_the_next_request_everywhere(tmp_path: Path)
     async def scenario(db: Database, access: Access) -> None:
         elsewhere = Access(db)
         known = [await each.authenticate(GOOD) for each in (access, elsewhere)]
-        new = await reset_password(db, "admin")
+        new = (await reset_password(db, "admin")).password
         for each, who in zip((access, elsewhere), known, strict=True):
             assert each.remembered(GOOD) == who, "who it was is still known, and the statement finds it stale"
             await expect_stale(db, each, who)

@@ -18,7 +18,7 @@ def test_a_reset_password_works_at_once_and_the_old_one_no_more(tmp_path: Path) 
         statuses = [status(server.port, each.basic) for each in (old, new)]
         assert statuses == [401, 200]
         assert (
-            "there is no account 'nobody'"
+            "there is no user 'nobody'"
             in holdfast(tmp_path, "admin", "reset", "nobody", "--data", str(server.data), status=1).stderr
         )
 

@@ -8,7 +8,7 @@ import pytest
 from tests.access.place import ADD, DISABLE, change_account
 from tests.registry.house import House, Place, image, pieces, staged
 
-from holdfast.access.accounts import reset_password
+from holdfast.access.accounts.administrator import reset_password
 from holdfast.access.errors import StalePermit
 from holdfast.access.model import Subject
 from holdfast.oci.digest import Digest

@@ -52,6 +52,10 @@ class Busy(Exception):
     """Too many passwords are being checked; try again in a moment."""
 
 
+class ProviderAway(Exception):
+    """The provider that people sign in by does not answer."""
+
+
 class StalePermit(Exception):
     """Accounts or rights changed since the permit was issued: decide again."""
 

@@ -55,12 +55,6 @@ class Installation(NamedTuple):
     uuid: str
 
 
-class Count(NamedTuple):
-    """A number of rows."""
-
-    total: int
-
-
 ACCOUNT = Query(
     """
     select id, name, coalesce(verifier, password) as verifier, disabled_at from account
@@ -82,27 +76,6 @@ STANDING = Query(
     Standing,
 )
 POLICY_VERSION = Query("select version from policy where id = 1", Version)
-LOCK_POLICY = Query("select version from policy where id = 1 for update", Version)
-ACCOUNTS = Query("select count(*) as total from account", Count)
-ADD_ACCOUNT = Command(
-    """
-    insert into account (name, kind, verifier, made_at, made_by, changed)
-    select :name, :kind, :verifier, :now, :made_by, version from policy where id = 1
-    """
-)
-ADD_ADMINISTRATOR = Command(
-    """
-    insert into access_grant (effect, subject_kind, subject_id, role, repository, home, note, made_at, made_by)
-    select 0, 1, id, 'administrator', '**', '', 'the first administrator', :now, 'system'
-    from account where name = :name
-    """
-)
-SET_PASSWORD = Command(
-    """
-    update account set verifier = :verifier, password = null, changed = (select version from policy where id = 1)
-    where name = :name
-    """
-)
 POLICY_CHANGED = Command("update policy set version = version + 1 where id = 1")
 SECRET = Query("select wrapped from secret where name = :name", Wrapped)
 SECRETS = Query("select name, wrapped, made_at from secret order by name", Secret)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from holdfast.access.accounts import reset_password
+from holdfast.access.accounts.administrator import reset_password
+from holdfast.access.accounts.model import Reset
 from holdfast.app.config import Settings
 from holdfast.app.engines import database
 
 
-def reset(settings: Settings, name: str) -> str:
-    """A new password for the account `name`; the old one is refused from the next request on.
+def reset(settings: Settings, name: str) -> Reset:
+    """A new password for the user `name`, and what ended with the old one, from the next request on.
 
-    Raises LookupError, `DatabaseError`.
+    Raises LookupError, ValueError, `DatabaseError`.
     """
     return asyncio.run(_reset(settings, name))
 
 
-async def _reset(settings: Settings, name: str) -> str:
+async def _reset(settings: Settings, name: str) -> Reset:
     async with database(settings) as db:
         return await reset_password(db, name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from holdfast import __version__
-from holdfast.access.accounts import ADMINISTRATOR
+from holdfast.access.accounts.administrator import ADMINISTRATOR
 from holdfast.app.config import Settings
 from holdfast.app.config_stores import shown_database
 from holdfast.app.datadir import DataDirectory

@@ -1,0 +1,158 @@
+"""Statements over keys and their secrets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Command, Query
+
+
+class Held(NamedTuple):
+    """A live secret, its key, and their owner."""
+
+    id: int
+    expires_at: int | None
+    key_ends: int | None
+    limits: str | None
+    checked_at: int
+    account_id: int
+    name: str
+    kind: int
+    account_ends: int | None
+    provider: int | None
+    provider_checked_at: int | None
+
+
+class Owner(NamedTuple):
+    """The account that a key is of."""
+
+    id: int
+    name: str
+    kind: int
+    namespace: str | None
+
+
+class KeyRow(NamedTuple):
+    """A key."""
+
+    id: int
+    account_id: int
+    owner: str
+    kind: int
+    name: str
+    limits: str | None
+    made_at: int
+    made_by: str
+    expires_at: int | None
+
+
+class SecretRow(NamedTuple):
+    """A secret that lives."""
+
+    id: int
+    key_id: int
+    hint: str
+    made_at: int
+    expires_at: int | None
+    used_at: int | None
+    used_from: str | None
+    used_agent: str | None
+
+
+class Parent(NamedTuple):
+    """The key that the caller came by."""
+
+    limits: str | None
+    expires_at: int | None
+
+
+class Actions(NamedTuple):
+    """What a custom role says, as JSON."""
+
+    actions: str
+
+
+class Made(NamedTuple):
+    """The id of a new row."""
+
+    id: int
+
+
+HELD = Query(
+    """
+    select s.id, s.expires_at, k.expires_at as key_ends, k.limits, coalesce(k.checked_at, k.made_at) as checked_at,
+      a.id as account_id, a.name, a.kind, a.expires_at as account_ends, a.provider, p.checked_at as provider_checked_at
+    from api_secret s
+    join api_key k on k.id = s.key_id
+    join account a on a.id = k.account_id
+    left join provider_session p on p.account_id = a.id
+    where s.hash = :hash and s.gone_at is null and k.gone_at is null and a.disabled_at is null and a.gone_at is null
+    """,
+    Held,
+)
+OWNER = Query("select id, name, kind, namespace from account where name = :name and gone_at is null", Owner)
+_KEY = """
+    select k.id, k.account_id, a.name as owner, a.kind, k.name, k.limits, k.made_at, k.made_by, k.expires_at
+    from api_key k join account a on a.id = k.account_id
+    where k.account_id = :account_id and k.gone_at is null
+"""
+KEY = Query(_KEY + " and k.name = :name", KeyRow)
+KEYS = Query(_KEY + " and k.id > :after order by k.id limit :limit", KeyRow)
+SECRETS = Query(
+    """
+    select id, key_id, hint, made_at, expires_at, used_at, used_from, used_agent from api_secret
+    where key_id = any(:keys) and gone_at is null and (expires_at is null or expires_at > :now)
+    """,
+    SecretRow,
+)
+ADD_KEY = Query(
+    """
+    insert into api_key (account_id, name, limits, made_at, made_by, expires_at, checked_at)
+    values (:account_id, :name, :limits, :now, :made_by, :expires_at, :now)
+    returning id
+    """,
+    Made,
+)
+ADD_SECRET = Query(
+    """
+    insert into api_secret (key_id, hash, hint, made_at, changed) values (:key_id, :hash, :hint, :now, :version)
+    returning id
+    """,
+    Made,
+)
+END_KEY = Command("update api_key set gone_at = :now where id = :id and gone_at is null")
+END_SECRETS = Command(
+    "update api_secret set gone_at = :now, changed = :version where id = any(:ids) and gone_at is null"
+)
+LIMIT_SECRETS = Command(
+    """
+    update api_secret set expires_at = :expires_at, changed = :version
+    where id = any(:ids) and gone_at is null and (expires_at is null or expires_at > :expires_at)
+    """
+)
+# The tokens that were given for the secrets of a key end with them.
+END_TOKENS = Command(
+    """
+    update refresh_token set gone_at = :now, changed = :version
+    where account_id = :account_id and secret_id = any(:ids) and gone_at is null
+    """
+)
+PARENT = Query(
+    "select k.limits, k.expires_at from api_secret s join api_key k on k.id = s.key_id where s.id = :id", Parent
+)
+PARENT_OF_TOKEN = Query(
+    """
+    select k.limits, k.expires_at from refresh_token r
+    join api_secret s on s.id = r.secret_id join api_key k on k.id = s.key_id where r.id = :id
+    """,
+    Parent,
+)
+ROLE = Query("select actions from role where name = :name", Actions)
+# Not a change of rights: the policy version stays.
+USED = Command(
+    """
+    update api_secret set used_at = :at, used_from = :address, used_agent = :agent
+    where id = :id and (used_at is null or used_at < :at)
+    """
+)
+CHECKED = Command("update api_key set checked_at = :now where account_id = :account_id and gone_at is null")
