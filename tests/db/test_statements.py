@@ -22,6 +22,7 @@ NUMBERS = {
     "attempts_max",
     "cap",
     "content_id",
+    "creates",
     "due",
     "expires_at",
     "id",
@@ -31,6 +32,7 @@ NUMBERS = {
     "most",
     "now",
     "priority",
+    "provider",
     "repo_id",
     "run_at",
     "seq",
@@ -39,7 +41,7 @@ NUMBERS = {
     "state",
     "version",
 }
-BLOBS = {"hash", "wrapped_key"}
+BLOBS = {"hash", "secret", "wrapped_key"}
 HOT = (
     "holdfast.access.store",
     "holdfast.access.accounts.store",
