@@ -54,6 +54,19 @@ class VersionRow(NamedTuple):
     version: int
 
 
+class PersonRow(NamedTuple):
+    """A person."""
+
+    id: int
+
+
+class NowRow(NamedTuple):
+    """The engine's clock, microseconds."""
+
+    now: int
+
+
+NOW = Query("select cast(:now as bigint) as now", NowRow)
 VERSIONS = Query("select version from policy where id = 1", VersionRow)
 HOLDER = Query(
     "select name, kind, expires_at from account where id = :id and disabled_at is null and gone_at is null", HolderRow
@@ -73,6 +86,21 @@ _OF_ITS_GROUPS = """
       where m.account_id = :id and k.gone_at is null)
 """
 SUBJECT_GRANTS = Query(GRANT_COLUMNS + _OF_ACCOUNT + " union all " + GRANT_COLUMNS + _OF_ITS_GROUPS, GrantRow)
+GROUP_GRANTS = Query(GRANT_COLUMNS + " where g.subject_kind = 2 and g.subject_id = :id", GrantRow)
 ANONYMOUS_GRANTS = Query(GRANT_COLUMNS + " where g.subject_kind = 0", GrantRow)
 CUSTOM_ROLES = Query("select name, actions from role", RoleRow)
 VISIBILITIES = Query("select path, value from setting where name = :name", SettingRow)
+
+ON_EVERYTHING = Query(GRANT_COLUMNS + " where g.home = '' and g.repository = '**' and g.tag is null", GrantRow)
+# People whom nothing ends: these, and those in these groups.
+LASTING_PEOPLE = Query(
+    """
+    select a.id from account a
+    where a.id = any(:accounts) and a.kind = 0 and a.disabled_at is null and a.gone_at is null and a.expires_at is null
+    union
+    select a.id from membership m join user_group k on k.id = m.group_id join account a on a.id = m.account_id
+    where m.group_id = any(:groups) and k.gone_at is null
+      and a.kind = 0 and a.disabled_at is null and a.gone_at is null and a.expires_at is null
+    """,
+    PersonRow,
+)

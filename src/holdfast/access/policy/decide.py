@@ -100,9 +100,10 @@ TagRights.NONE = TagRights(((),), ())
 
 class Rights:
     """What one subject may do, by its grants. `public`: path -> whether it is open to everyone (the longest prefix of a
-    repository's name decides); `bounds`: a key's limits, None: none; `subject`: how the subject is called."""
+    repository's name decides); `bounds`: a key's limits, None: none; `subject`: how the subject is called;
+    `conditional`: whether what is decided may change with time, place or claims."""
 
-    __slots__ = ("_by_home", "_known", "bounds", "grants", "public", "subject")
+    __slots__ = ("_by_home", "_known", "bounds", "conditional", "grants", "public", "subject")
 
     EVERYTHING: ClassVar[Rights]
 
@@ -117,6 +118,7 @@ class Rights:
         self.grants = tuple(grants)
         self.public = public
         self.bounds = bounds
+        self.conditional = any(grant.conditions.any or grant.expires_at for grant in self.grants)
         self._by_home: dict[str, list[tuple[RepositoryGlob, Grant]]] = {}
         for grant in grants:
             glob = RepositoryGlob.parse(grant.repository)

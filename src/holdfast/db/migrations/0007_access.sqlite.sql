@@ -55,7 +55,8 @@ create table role (
 ) strict;
 
 -- effect: 0 allow (role), 1 deny (actions, a JSON list). subject_kind: 0 anonymous (id 0: everyone), 1 account, 2 group.
--- home: the longest literal prefix of the repository glob, '' none. conditions: JSON, null none.
+-- home: the longest literal prefix of the repository glob, '' none. conditions: JSON, null none. made_over: how far up
+-- its maker managed access then, '' an administrator's.
 create table access_grant (
   id integer primary key autoincrement,
   effect integer not null,
@@ -70,7 +71,8 @@ create table access_grant (
   expires_at integer,
   note text,
   made_at integer not null,
-  made_by text not null
+  made_by text not null,
+  made_over text not null default ''
 ) strict;
 create index access_grant_subject on access_grant (subject_kind, subject_id);
 create index access_grant_home on access_grant (home, id);
@@ -145,7 +147,7 @@ create index refresh_token_account on refresh_token (account_id, id);
 -- `discovery`. cached: the keys found there last, with cached_at.
 create table issuer (
   id integer primary key autoincrement,
-  name text not null unique,
+  name text not null,
   iss text not null,
   discovery text,
   jwks text,
@@ -158,6 +160,7 @@ create table issuer (
   gone_at integer,
   changed integer not null
 ) strict;
+create unique index issuer_name on issuer (name) where gone_at is null;
 create index issuer_iss on issuer (iss);
 
 -- Which tokens of an issuer are which robot. claims: JSON of claim -> exact value or anchored glob.

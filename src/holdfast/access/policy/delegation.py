@@ -1,0 +1,149 @@
+"""What the holder of rights may pass on, decided exactly over whole scopes. Pure.
+
+Two questions. *Managing* a scope: holding manage-access, now, on every repository that the scope can match. *Holding*
+an action over a scope: on every repository and tag that it can match, without conditions, for as long as what is made
+will last, met by no deny, within the limits of the key that is used. Whoever makes a grant must manage its scope and
+hold over it each action that the grant confers there. Public visibility counts for neither: it can be taken back, and
+what was made by it would stay. An unconditional administrator may do all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from holdfast.access.policy.conditions import hold
+from holdfast.access.policy.decide import Rights
+from holdfast.access.policy.languages import Scope, below, inside, is_above, meet
+from holdfast.access.policy.model import SYSTEM_ACTIONS, TAG_ACTIONS, Action, Circumstances, Effect, Grant
+
+EVERYTHING = Scope("**")
+
+
+class Made(NamedTuple):
+    """Who made a grant, and how far up he managed access then (`reach`)."""
+
+    by: str
+    over: str
+
+
+def administers(rights: Rights, until: int, circumstances: Circumstances) -> bool:
+    """Whether the holder is an administrator without conditions, until `until` (microseconds; 0: for ever)."""
+    return holds(rights, Action.ADMINISTER, EVERYTHING, until, circumstances)
+
+
+def conferred(actions: Iterable[Action], scope: Scope) -> frozenset[Action]:
+    """What a grant of these actions on `scope` really confers: with tags only what is about tags, and what is about the
+    installation only on everything."""
+    every = frozenset(actions)
+    if scope.tag is not None:
+        return every & TAG_ACTIONS
+    return every if scope.everything else every - SYSTEM_ACTIONS
+
+
+def missing(
+    rights: Rights, actions: Iterable[Action], scope: Scope, until: int, circumstances: Circumstances
+) -> list[Action]:
+    """Those of `actions` that the holder may not confer over `scope` until `until`; sorted."""
+    if administers(rights, until, circumstances):
+        return []
+    return sorted(action for action in actions if not holds(rights, action, scope, until, circumstances))
+
+
+def holds(
+    rights: Rights, action: Action, scope: Scope, until: int, circumstances: Circumstances, *, beside: int = 0
+) -> bool:
+    """Whether the holder has `action` over the whole of `scope`, without conditions, at least until `until`
+    (microseconds; 0: for ever). `circumstances`: for its time, to leave out what has ended. `beside`: the id of a deny
+    that is left out."""
+    if action in SYSTEM_ACTIONS and not scope.everything:
+        return False
+    allows = [
+        _scope(grant)
+        for grant in _speaking(rights, action)
+        if grant.effect is Effect.ALLOW and not grant.conditions.any and _lasts(grant, until, circumstances.now)
+    ]
+    denies = [
+        _scope(grant)
+        for grant in _speaking(rights, action)
+        if grant.effect is Effect.DENY and grant.id != beside and not _ended(grant, circumstances.now)
+    ]
+    return _over(rights, action, scope, allows, denies)
+
+
+def manages(rights: Rights, scope: Scope, circumstances: Circumstances) -> bool:
+    """Whether the holder has manage-access, under these circumstances, on every repository that `scope` can match.
+    Where there is no literal prefix, only administrators have."""
+    if rights.system(Action.ADMINISTER, circumstances):
+        return True
+    whole = Scope(scope.repository)
+    if not whole.home:
+        return False
+    speaking = [grant for grant in _speaking(rights, Action.MANAGE_ACCESS) if hold(grant, circumstances)]
+    allows = [_scope(grant) for grant in speaking if grant.effect is Effect.ALLOW]
+    denies = [_scope(grant) for grant in speaking if grant.effect is Effect.DENY]
+    return _over(rights, Action.MANAGE_ACCESS, whole, allows, denies)
+
+
+def reach(rights: Rights, scope: Scope, circumstances: Circumstances) -> str:
+    """How far up the holder manages access above `scope`, which it manages: the shortest path of which all is managed
+    ('' of an administrator), else the scope's own glob."""
+    if rights.system(Action.ADMINISTER, circumstances):
+        return ""
+    parts = scope.home.split("/")
+    for depth in range(1, len(parts) + 1):
+        path = "/".join(parts[:depth])
+        if manages(rights, below(path), circumstances):
+            return path
+    return scope.repository
+
+
+def may_lift(rights: Rights, actor: str, deny: Grant, made: Made, circumstances: Circumstances) -> bool:
+    """Whether the holder, called `actor`, may remove a deny: it manages the deny's scope, the deny was not made from
+    above its own reach, and it holds over the scope what the deny takes; its own deny aside, this one included."""
+    if administers(rights, 0, circumstances):
+        return True
+    scope = _scope(deny)
+    if not manages(rights, scope, circumstances):
+        return False
+    own = made.by == actor
+    if not own and not is_above(reach(rights, scope, circumstances), made.over):
+        return False
+    return all(
+        holds(rights, action, scope, 0, circumstances, beside=deny.id if own else 0)
+        for action in conferred(deny.actions, scope)
+    )
+
+
+def _over(rights: Rights, action: Action, scope: Scope, allows: list[Scope], denies: list[Scope]) -> bool:
+    tags = action in TAG_ACTIONS
+    if any(meet(scope, deny, tags=tags) for deny in denies) or not inside(scope, allows, tags=tags):
+        return False
+    if rights.bounds is None:
+        return True
+    bounds = [
+        Scope(bound.repository, bound.tag)
+        for bound in rights.bounds
+        if action in bound.actions and (bound.tag is None or tags)
+    ]
+    return inside(scope, bounds, tags=tags)
+
+
+def _speaking(rights: Rights, action: Action) -> list[Grant]:
+    """The grants and denies that speak of `action` at all."""
+    found = [grant for grant in rights.grants if action in grant.actions]
+    if action in SYSTEM_ACTIONS:
+        return [grant for grant in found if _scope(grant).everything]
+    return [grant for grant in found if grant.tag is None or action in TAG_ACTIONS]
+
+
+def _scope(grant: Grant) -> Scope:
+    return Scope(grant.repository, grant.tag)
+
+
+def _lasts(grant: Grant, until: int, now: int) -> bool:
+    return not grant.expires_at or (bool(until) and grant.expires_at >= until and now < grant.expires_at)
+
+
+def _ended(grant: Grant, now: int) -> bool:
+    return bool(grant.expires_at and now and now >= grant.expires_at)
