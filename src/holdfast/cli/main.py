@@ -15,6 +15,7 @@ from holdfast.cli.admin import admin
 from holdfast.cli.config import config
 from holdfast.cli.doctor import doctor
 from holdfast.cli.jobs import jobs
+from holdfast.cli.login import contexts, login, logout, me
 from holdfast.cli.migrate import migrate
 from holdfast.cli.migrate_storage import migrate_storage
 from holdfast.cli.nodes import nodes, read_only
@@ -31,6 +32,8 @@ Examples:
   holdfast doctor --data /srv/registry         is this machine fit for it?
   holdfast verify --data /srv/registry         is everything there that was acknowledged?
   holdfast config                              every setting in force, and where it comes from
+  holdfast login URL -u NAME                   whose registry the verbs below talk to
+  holdfast why user:dora pull shop/web:prod-1  may she, and by which grant?
   holdfast VERB --help                         what VERB does, with examples
 """
 
@@ -55,6 +58,10 @@ for verb in (
     nodes,
     read_only,
     rotate_keys,
+    login,
+    logout,
+    contexts,
+    me,
 ):
     main.add_command(verb)
 
