@@ -40,6 +40,10 @@ class Conflict(Exception):
     """The name is taken, or what is asked contradicts what is there; the text says how."""
 
 
+class Changed(Exception):
+    """What is to be changed is not any more what the caller looked at."""
+
+
 class Throttled(Exception):
     """Too many failures from here: wait `seconds`."""
 

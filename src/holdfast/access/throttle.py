@@ -66,7 +66,7 @@ class Told(Protocol):
     """Who hears of log-ins: `holdfast.access.usage.watch.Watch.login`."""
 
     def __call__(self, actor: str, origin: Origin, ok: bool, why: str) -> None:
-        """`actor` logged in (`ok`) or could not; `why`: by what."""
+        """`actor` (`unknown`: nobody has the name) logged in or could not; `why`: a fixed sentence, '' when it did."""
 
 
 class Hold:

@@ -106,13 +106,14 @@ class PasswordLogin:
         if account is not None and verifier is not None and good:
             self._throttle.succeeded(attempt.name, attempt.origin)
             self._good.put(attempt.print, True)
-            self._tell(f"user:{account.name}", attempt.origin, ok=True)
+            self._tell(f"user:{account.name}", attempt.origin, "")
             if account.old or is_outdated(verifier):
                 await self._renew(account, verifier, attempt.secret)
             return True
         self._throttle.failed(attempt.name, attempt.origin, attempt.print)
         # A name that nobody has may be a password in the wrong field: it is not written down.
-        self._tell(f"user:{account.name}" if account is not None else "unknown", attempt.origin, ok=False)
+        actor = f"user:{account.name}" if account is not None else "unknown"
+        self._tell(actor, attempt.origin, "the password is wrong, or the account may not be used")
         return False
 
     async def _renew(self, account: Login, verifier: str, secret: str) -> None:
@@ -134,6 +135,6 @@ class PasswordLogin:
         if not left:
             self._under_way.pop(place, None)
 
-    def _tell(self, actor: str, origin: Origin, *, ok: bool) -> None:
+    def _tell(self, actor: str, origin: Origin, why: str) -> None:
         if self._told is not None:
-            self._told(actor, origin, ok, "password")
+            self._told(actor, origin._replace(credential=str(CredentialKind.PASSWORD)), not why, why)

@@ -1,4 +1,5 @@
-"""Accounts as the management shows them. Times are microseconds since the epoch, by the database's clock."""
+"""Accounts as the management shows them. Times are microseconds since the epoch, by the database's clock; `changed` is
+the policy version of the last change."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ class User(NamedTuple):
     made_by: str | None
     signed_in_at: int | None
     disabled_at: int | None
+    changed: int
 
 
 class Robot(NamedTuple):
@@ -34,6 +36,7 @@ class Robot(NamedTuple):
     made_by: str | None
     expires_at: int | None
     disabled_at: int | None
+    changed: int
 
 
 class Reset(NamedTuple):

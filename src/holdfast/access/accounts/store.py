@@ -44,8 +44,8 @@ class Made(NamedTuple):
 
 LOGIN = Query(
     """
-    select id, name, kind, coalesce(verifier, password) as verifier, case when password is null then 0 else 1 end as old,
-      disabled_at, expires_at, provider
+    select id, name, kind, coalesce(verifier, password) as verifier,
+      case when password is null then 0 else 1 end as old, disabled_at, expires_at, provider
     from account where name = :name and gone_at is null
     """,
     Login,
@@ -82,7 +82,11 @@ ENABLE = Command("update account set disabled_at = null, changed = :version wher
 DESCRIBE = Command(
     "update account set description = :description, display = :display, changed = :version where id = :id"
 )
-EXPIRE = Command("update account set expires_at = :expires_at, changed = :version where id = :id")
+CHANGE_ROBOT = Command(
+    """
+    update account set description = :description, expires_at = :expires_at, changed = :version where id = :id
+    """
+)
 REMOVE = Command(
     """
     update account set gone_at = :now, verifier = null, password = null, changed = :version
@@ -115,13 +119,13 @@ END_SECRETS = Command(
 _USER = """
     select a.id, a.name, a.description, a.display, p.name as provider, a.groups_note,
       case when coalesce(a.verifier, a.password) is null then 0 else 1 end as has_password,
-      a.made_at, a.made_by, a.signed_in_at, a.disabled_at
+      a.made_at, a.made_by, a.signed_in_at, a.disabled_at, a.changed
     from account a left join identity_provider p on p.id = a.provider
 """
 USER = Query(_USER + " where a.name = :name and a.kind = 0 and a.gone_at is null", User)
 USERS = Query(_USER + " where a.name > :after and a.kind = 0 and a.gone_at is null order by a.name limit :limit", User)
 _ROBOT = """
-    select id, name, namespace, description, made_at, made_by, expires_at, disabled_at from account
+    select id, name, namespace, description, made_at, made_by, expires_at, disabled_at, changed from account
 """
 ROBOT = Query(_ROBOT + " where name = :name and kind = 1 and gone_at is null", Robot)
 ROBOTS = Query(_ROBOT + " where name > :after and kind = 1 and gone_at is null order by name limit :limit", Robot)

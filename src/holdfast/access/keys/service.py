@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 from holdfast.access.errors import ProviderAway, Unauthenticated
 from holdfast.access.keys.bounds import read_bounds
 from holdfast.access.keys.secret import is_well_formed, keyed_hash
-from holdfast.access.keys.store import CHECKED, HELD, USED, Held
+from holdfast.access.keys.store import HELD, USED, Held
 from holdfast.access.model import Credential, CredentialKind, Recognised, SubjectKind
 from holdfast.access.neutral import is_neutral
 from holdfast.access.throttle import Bounded, Hold, Throttle, Told
@@ -35,7 +34,8 @@ _HARBOR_ROBOT = "robot$"
 _AGENT_LIMIT = 255
 
 Recheck = Callable[[int], Awaitable[bool]]
-"""Whether the provider of an account still knows it. Raises `ProviderAway` when it does not answer."""
+"""Whether the provider of an account still knows it (`holdfast.access.signin.recheck`). Raises `ProviderAway` when it
+does not answer."""
 
 
 class KeySettings(NamedTuple):
@@ -81,7 +81,6 @@ class Keys:
         self._recheck = recheck
         self._uses: dict[int, Use] = {}
         self._heard: Bounded[tuple[int, str], int] = Bounded()
-        self._checks: dict[int, asyncio.Task[bool]] = {}
 
     async def recognise(self, name: str, secret: str, origin: Origin) -> Recognised:
         """Whose key `secret` is; `name` is its owner's, or neutral. Raises `Unauthenticated`, `Throttled`."""
@@ -143,7 +142,8 @@ class Keys:
         wait = 0 if known else self._throttle.wait(name, origin)
         self._throttle.failed(name, origin, fingerprint)
         if not known and self._told is not None:
-            self._told(_actor(held) if held is not None else "unknown", origin, False, "key")
+            at = origin._replace(credential=str(CredentialKind.KEY))
+            self._told(_actor(held) if held is not None else "unknown", at, False, "the key is unknown, or has ended")
         return await self._hold.refusal(wait) if wait else Unauthenticated()
 
     def _tell_once(self, held: Held, origin: Origin) -> None:
@@ -152,49 +152,23 @@ class Keys:
         last = self._heard.get((held.id, origin.address))
         if self._told is not None and (last is None or now - last >= _TOLD_AGAIN):
             self._heard.put((held.id, origin.address), now)
-            self._told(_actor(held), origin, True, "key")
+            self._told(_actor(held), origin._replace(credential=f"{CredentialKind.KEY}:{held.id}"), True, "")
 
     async def _confirmed(self, held: Held) -> int:
         """Until when the provider's word for the owner holds. Raises `Unauthenticated` when it has none."""
-        fresh, grace = self._settings.recheck_after, self._settings.grace
-        checked = max(held.checked_at, held.provider_checked_at or 0)
-        if self._db.now() < checked + fresh:
-            return checked + fresh
+        checked = held.checked_at or 0
+        if self._db.now() < checked + self._settings.recheck_after:
+            return checked + self._settings.recheck_after
         try:
-            if not await self._asked(held.account_id):
+            if self._recheck is None:
+                raise ProviderAway
+            if not await self._recheck(held.account_id):
                 raise Unauthenticated
         except ProviderAway:
-            if self._db.now() >= checked + grace:
+            if self._db.now() >= checked + self._settings.grace:
                 raise Unauthenticated from None
-            return min(self._db.now() + _MINUTE, checked + grace)
-        return self._db.now() + fresh
-
-    async def _asked(self, account_id: int) -> bool:
-        """The provider's word, asked for once however many requests wait for it."""
-        if self._recheck is None:
-            raise ProviderAway
-        running = self._checks.get(account_id)
-        if running is None:
-            running = asyncio.create_task(self._ask(self._recheck, account_id))
-            self._checks[account_id] = running
-            running.add_done_callback(lambda ended: self._asked_already(account_id, ended))
-        return await asyncio.shield(running)
-
-    async def _ask(self, recheck: Recheck, account_id: int) -> bool:
-        good = await recheck(account_id)
-        if good:
-
-            async def confirm(unit: Unit) -> None:
-                await unit.run(CHECKED, account_id=account_id)
-
-            with suppress(DatabaseError):  # it is asked again, then
-                await self._db.write(confirm)
-        return good
-
-    def _asked_already(self, account_id: int, ended: asyncio.Task[bool]) -> None:
-        self._checks.pop(account_id, None)
-        if not ended.cancelled():
-            ended.exception()
+            return min(self._db.now() + _MINUTE, checked + self._settings.grace)
+        return self._db.now() + self._settings.recheck_after
 
 
 def _actor(held: Held) -> str:

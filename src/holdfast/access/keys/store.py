@@ -14,13 +14,12 @@ class Held(NamedTuple):
     expires_at: int | None
     key_ends: int | None
     limits: str | None
-    checked_at: int
     account_id: int
     name: str
     kind: int
     account_ends: int | None
     provider: int | None
-    provider_checked_at: int | None
+    checked_at: int | None
 
 
 class Owner(NamedTuple):
@@ -62,6 +61,7 @@ class SecretRow(NamedTuple):
 class Parent(NamedTuple):
     """The key that the caller came by."""
 
+    id: int
     limits: str | None
     expires_at: int | None
 
@@ -80,8 +80,8 @@ class Made(NamedTuple):
 
 HELD = Query(
     """
-    select s.id, s.expires_at, k.expires_at as key_ends, k.limits, coalesce(k.checked_at, k.made_at) as checked_at,
-      a.id as account_id, a.name, a.kind, a.expires_at as account_ends, a.provider, p.checked_at as provider_checked_at
+    select s.id, s.expires_at, k.expires_at as key_ends, k.limits,
+      a.id as account_id, a.name, a.kind, a.expires_at as account_ends, a.provider, p.checked_at
     from api_secret s
     join api_key k on k.id = s.key_id
     join account a on a.id = k.account_id
@@ -107,8 +107,8 @@ SECRETS = Query(
 )
 ADD_KEY = Query(
     """
-    insert into api_key (account_id, name, limits, made_at, made_by, expires_at, checked_at)
-    values (:account_id, :name, :limits, :now, :made_by, :expires_at, :now)
+    insert into api_key (account_id, name, limits, made_at, made_by, expires_at)
+    values (:account_id, :name, :limits, :now, :made_by, :expires_at)
     returning id
     """,
     Made,
@@ -138,11 +138,11 @@ END_TOKENS = Command(
     """
 )
 PARENT = Query(
-    "select k.limits, k.expires_at from api_secret s join api_key k on k.id = s.key_id where s.id = :id", Parent
+    "select k.id, k.limits, k.expires_at from api_secret s join api_key k on k.id = s.key_id where s.id = :id", Parent
 )
 PARENT_OF_TOKEN = Query(
     """
-    select k.limits, k.expires_at from refresh_token r
+    select k.id, k.limits, k.expires_at from refresh_token r
     join api_secret s on s.id = r.secret_id join api_key k on k.id = s.key_id where r.id = :id
     """,
     Parent,
@@ -155,4 +155,3 @@ USED = Command(
     where id = :id and (used_at is null or used_at < :at)
     """
 )
-CHECKED = Command("update api_key set checked_at = :now where account_id = :account_id and gone_at is null")

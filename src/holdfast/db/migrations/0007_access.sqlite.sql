@@ -78,8 +78,7 @@ create index access_grant_subject on access_grant (subject_kind, subject_id);
 create index access_grant_home on access_grant (home, id);
 create index access_grant_role on access_grant (role) where role is not null;
 
--- A key of an account. limits: JSON list of what it may at most, null: all that its owner may. checked_at: when the
--- owner's provider last confirmed the owner.
+-- A key of an account. limits: JSON list of what it may at most, null: all that its owner may.
 create table api_key (
   id integer primary key autoincrement,
   account_id integer not null references account (id),
@@ -88,7 +87,6 @@ create table api_key (
   made_at integer not null,
   made_by text not null,
   expires_at integer,
-  checked_at integer,
   gone_at integer
 ) strict;
 create index api_key_account on api_key (account_id, id);
