@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from itertools import pairwise
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from tests.db.engines import Sqlite, run
+from tests.db.statements import constants
 
-import holdfast
 from holdfast.db.port import Database, Unit
 from holdfast.db.query import Query
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import Place, record
+from holdfast.journal.service import note as note_change
+from holdfast.journal.store import PLACE
 
 
 class Row(NamedTuple):
@@ -30,11 +31,18 @@ class Row(NamedTuple):
 
 
 JOURNAL = Query("select pos, repo_id, seq, at, actor, request, kind, data from journal order by id", Row)
-PLACE = Place(7, 3, 1234)
+
+
+class PathRow(NamedTuple):
+    path: str | None
+
+
+PATHS = Query("select path from journal order by id", PathRow)
+HERE = Place(7, 3, 1234)
 
 
 async def note(unit: Unit, **data: object) -> None:
-    await record(unit, ChangeKind.TAG_MOVED, PLACE, actor="user:admin", origin=Origin("r1"), data=data)
+    await record(unit, ChangeKind.TAG_MOVED, HERE, actor="user:admin", origin=Origin("r1"), data=data)
 
 
 def test_a_change_is_one_row(tmp_path: Path) -> None:
@@ -115,12 +123,36 @@ def test_kinds_are_never_renamed() -> None:
     ]
 
 
-def test_nothing_updates_or_deletes_a_row() -> None:
-    """The journal is append-only: its sealer alone will set `pos`."""
-    root = Path(holdfast.__file__).parent
-    for path in root.rglob("store.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                words = node.value.lower().split()
-                pairs = set(pairwise(words))
-                assert not pairs & {("update", "journal"), ("from", "journal")} or "select" in words, path
+def test_nothing_changes_a_row_but_the_sealer_and_what_drops_what_was_archived() -> None:
+    changing = [
+        each.name
+        for each in constants()
+        if re.search(r"\b(update|delete from)\s+journal\b", each.statement.text, re.IGNORECASE)
+    ]
+    assert changing == ["DROP_ROWS", "PLACE"]
+    assert re.findall(r"(\w+) =", PLACE.text.partition("from")[0]) == ["pos", "path", "id"]
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        ({"namespace": "team"}, "team"),
+        ({"repository": "team/app", "action": "pull"}, "team/app"),
+        ({"scope": "team/*/x:prod-*"}, "team"),
+        ({"scope": "**"}, ""),
+        ({"home": "team", "repository": "team/**"}, "team"),
+        ({"name": "x"}, ""),
+    ],
+)
+def test_a_change_belongs_to_the_path_that_its_data_speaks_of(
+    tmp_path: Path, data: dict[str, object], path: str
+) -> None:
+    async def scenario(db: Database) -> None:
+        async def work(unit: Unit) -> None:
+            for given in (None, "given"):
+                await note_change(unit, ChangeKind.GRANT_ADDED, actor="a", origin=Origin("r"), data=data, path=given)
+
+        await db.write(work)
+        assert [row.path for row in await db.all(PATHS)] == [path, "given"]
+
+    run(Sqlite(tmp_path / "holdfast.db"), scenario)
