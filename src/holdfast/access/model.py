@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -62,11 +62,13 @@ class CredentialKind(StrEnum):
 
 class Credential(NamedTuple):
     """What a subject was recognised by. `id`: its row (`api_secret`, `refresh_token`, `federation_rule`), 0 for a
-    password. `claims`: what an issuer said of the machine, for conditions."""
+    password. `claims`: what an issuer said of the machine, for conditions. `proof`: which password it was, in a form
+    that tells nothing of it; what was made of the password ends with it."""
 
     kind: CredentialKind = CredentialKind.NONE
     id: int = 0
     claims: Mapping[str, str] = MappingProxyType({})
+    proof: str = ""
 
     @property
     def text(self) -> str:
@@ -97,10 +99,20 @@ class Recognised(NamedTuple):
     bounds: tuple[Bound, ...] | None = None
 
 
+class Kept(dict[str, Any]):
+    """What is only remembered, and tells nobody apart."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Kept)
+
+    __hash__ = None
+
+
 class Identity(msgspec.Struct, frozen=True, gc=False):
     """A subject that was recognised, its rights, and the policy version at which both were true.
 
-    `until`: when this ends by itself, microseconds, 0: never. `ceiling`: see `Recognised`.
+    `until`: when this ends by itself, microseconds, 0: never. `ceiling`: see `Recognised`. `kept`: what was decided of
+    repositories lately (permits.py); it takes no part in comparisons.
     """
 
     subject: Subject
@@ -109,6 +121,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     credential: Credential = Credential()
     until: int = 0
     ceiling: tuple[ScopeEntry, ...] | None = None
+    kept: dict[str, Any] = msgspec.field(default_factory=Kept)
 
 
 class Permit(msgspec.Struct, frozen=True, gc=False):

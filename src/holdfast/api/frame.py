@@ -101,13 +101,13 @@ class Frame:
         authorization = incoming.headers.get(b"authorization")
         who = self._gate.access.remembered(authorization)
         if who is None:
-            who = await self._gate.access.authenticate(authorization)
+            who = await self._gate.access.authenticate(authorization, exchange.origin)
         exchange.take(admit(who))
         body = await incoming.body()
         try:
             await self._run(exchange, scope, body)
         except StalePermit:
-            exchange.take(admit(await self._gate.access.authenticate(authorization)))
+            exchange.take(admit(await self._gate.access.authenticate(authorization, exchange.origin)))
             await self._run(exchange, scope, body)
 
     async def _run(self, exchange: _Exchange, scope: dict[str, Any], body: bytes) -> None:

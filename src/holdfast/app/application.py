@@ -72,6 +72,7 @@ class Application:
         self._upkeep = [asyncio.create_task(renew_keys(self._services.objects, self._services.events))]
         self._upkeep.append(asyncio.create_task(Pulse(self._services.db, "serve", __version__, self._tree).run()))
         self._upkeep.append(asyncio.create_task(self._services.watch.run()))
+        self._upkeep.append(asyncio.create_task(self._services.logins.keys.run()))
         if self._services.redirects is not None:
             self._upkeep.append(asyncio.create_task(self._services.redirects.watch()))
         await send({"type": "lifespan.startup.complete"})

@@ -12,10 +12,12 @@ from holdfast.access.keyring import load_key
 from holdfast.access.service import Access
 from holdfast.access.usage.watch import Watch
 from holdfast.api.frame import Gate
+from holdfast.app.banner import address
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
 from holdfast.app.handing import Handing
+from holdfast.app.logins import Logins, open_logins, open_signing_keys, token_settings
 from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
@@ -25,13 +27,15 @@ from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database
 from holdfast.db.schema import prepare_schema
+from holdfast.distribution.challenge import Challenges
 from holdfast.distribution.deletes import DeleteHandlers
-from holdfast.distribution.errors import CHALLENGE
 from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers
 from holdfast.distribution.pushes import PushHandlers
 from holdfast.distribution.request import Receive, Scope, Send
 from holdfast.distribution.surface import Handlers, Surface
+from holdfast.distribution.tokens import TokenHandlers
+from holdfast.distribution.watching import Watching
 from holdfast.management.app import Managed, management_api
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
@@ -53,12 +57,13 @@ Room = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a worker process runs. Closed in the order: access, blobs, database."""
+    """Everything a worker process runs. Closed in the order: log-ins, blobs, database."""
 
     db: Database
     blobs: BlobStore
     objects: Objects
     access: Access
+    logins: Logins
     watch: Watch
     surface: Surface
     rooms: Mapping[str, Room]
@@ -70,7 +75,7 @@ class Services:
 
     async def close(self) -> None:
         """Finish what is under way and let go of everything."""
-        self.access.close()
+        self.logins.close()
         await self.blobs.close()
         await self.db.close()
         self.access_log.flush()
@@ -84,6 +89,7 @@ async def first_start(settings: Settings, directory: DataDirectory) -> str | Non
     blobs = make_blobs(settings, directory)
     try:
         await load_key(db, master, _UPLOAD_KEY)
+        await open_signing_keys(db, master)
         await open_objects(db, blobs, master, sealing=seals(settings))
         await blobs.open(await installation_id(db))
         given = settings.admin_password.reveal() if settings.admin_password is not None else None
@@ -100,12 +106,14 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     access_log = AccessLog(_writer())
     db = await open_database(settings, directory)
     blobs = make_blobs(settings, directory)
-    await blobs.open(await installation_id(db))
+    installation = await installation_id(db)
+    await blobs.open(installation)
     master = open_master(settings, directory)
     key = await load_key(db, master, _UPLOAD_KEY)
     objects = await open_objects(db, blobs, master, sealing=seals(settings))
-    access = Access(db, open_to_all=settings.open)
     watch = Watch(db, rows=settings.usage.rows)
+    logins = await open_logins(db, master, installation, settings, watch)
+    access = Access(db, logins.ways, open_to_all=settings.open)
     proxies = Proxies(settings.trusted_proxies)
     redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
     accel = settings.storage.accel
@@ -120,16 +128,20 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
         ),
         ListHandlers(Listing(db, objects, core)),
         DeleteHandlers(Deletion(db, objects, core)),
+        TokenHandlers(access),
     )
+    challenges = Challenges(address(settings)[0], token_settings(settings).service)
     telemetry = Telemetry(events, access_log, proxies.remote)
-    surface = Surface(access, handlers, telemetry, idle=settings.uploads.idle.total_seconds())
-    gate = Gate(access, lambda _: CHALLENGE)
+    idle = settings.uploads.idle.total_seconds()
+    surface = Surface(access, handlers, challenges, Watching(watch), telemetry, idle=idle)
+    gate = Gate(access, challenges.of)
     rooms: dict[str, Room] = {"api": management_api(gate, telemetry, Managed())}
     return Services(
         db,
         blobs,
         objects,
         access,
+        logins,
         watch,
         surface,
         rooms,

@@ -207,6 +207,29 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens that clients get for a password or a key."""
+
+    ttl: Annotated[
+        timedelta,
+        About(kinds.duration(timedelta(minutes=1), timedelta(minutes=5)), "How long an access token is good."),
+    ] = timedelta(minutes=5)
+    refresh: Annotated[
+        timedelta, About(kinds.duration(timedelta(minutes=5)), "How long a refresh token is good: a client's log-in.")
+    ] = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Where the signed heads of the audit go, beside the database and the log."""
+
+    file: Annotated[Path | None, About(kinds.growing_file(), "Gets a line for each checkpoint of the audit.")] = None
+    bucket: Annotated[
+        str | None, About(stores.storage_url(), "A bucket that gets an object for each checkpoint of the audit.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What is kept of who used which right."""
 
@@ -280,6 +303,8 @@ class Settings:
     manifests: Manifests = field(default_factory=Manifests)
     pages: Pages = field(default_factory=Pages)
     outbound: Outbound = field(default_factory=Outbound)
+    tokens: Tokens = field(default_factory=Tokens)
+    audit: Audit = field(default_factory=Audit)
     usage: Usage = field(default_factory=Usage)
     log: Log = field(default_factory=Log)
 
@@ -299,6 +324,8 @@ _GROUPS: dict[str, Any] = {
     "manifests": Manifests,
     "pages": Pages,
     "outbound": Outbound,
+    "tokens": Tokens,
+    "audit": Audit,
     "usage": Usage,
     "log": Log,
 }

@@ -10,7 +10,8 @@ import json
 from typing import NamedTuple
 
 from holdfast.access.errors import Busy as LogInsBusy
-from holdfast.access.errors import Denied, StalePermit, Unauthenticated
+from holdfast.access.errors import Denied, InsufficientScope, StalePermit, Throttled, Unauthenticated
+from holdfast.access.errors import Invalid as RequestInvalid
 from holdfast.blobs.errors import BlobError
 from holdfast.blobs.errors import Full as StoreFull
 from holdfast.db.errors import DatabaseError, ReadOnly
@@ -21,7 +22,6 @@ from holdfast.oci.errors import DigestInvalid, Invalid, ManifestInvalid, NameInv
 from holdfast.registry import errors as registry
 
 _RETRY_SECONDS = b"5"
-CHALLENGE = b'Basic realm="holdfast", charset="UTF-8"'
 
 
 class NotFound(Exception):
@@ -46,8 +46,11 @@ class Refusal(NamedTuple):
 TABLE: dict[type[BaseException], Refusal] = {
     Unauthenticated: Refusal(401, "UNAUTHORIZED"),
     StalePermit: Refusal(401, "UNAUTHORIZED"),
+    InsufficientScope: Refusal(401, "UNAUTHORIZED"),
     Denied: Refusal(403, "DENIED"),
     LogInsBusy: Refusal(429, "TOOMANYREQUESTS"),
+    Throttled: Refusal(429, "TOOMANYREQUESTS"),
+    RequestInvalid: Refusal(400, "UNSUPPORTED"),
     NotFound: Refusal(404, "UNSUPPORTED"),
     MethodNotAllowed: Refusal(405, "UNSUPPORTED"),
     BadRequest: Refusal(400, "UNSUPPORTED"),
@@ -104,17 +107,19 @@ def ends_connection(error: BaseException) -> bool:
     return isinstance(error, BodyTimeout | ClientGone) or (isinstance(error, BadRequest) and error.close)
 
 
-def answer_to(error: BaseException, request_id: str) -> Answer:
-    """The answer that says what went wrong, in the specification's error shape."""
+def answer_to(error: BaseException, request_id: str, challenge: bytes = b"") -> Answer:
+    """The answer that says what went wrong, in the specification's error shape. `challenge`: of a 401."""
     refusal = refusal_of(error)
-    return Answer(refusal.status, _headers(error, refusal), _body(error, refusal, request_id))
+    return Answer(refusal.status, _headers(error, refusal, challenge), _body(error, refusal, request_id))
 
 
-def _headers(error: BaseException, refusal: Refusal) -> Headers:
+def _headers(error: BaseException, refusal: Refusal, challenge: bytes) -> Headers:
     headers: Headers = [(b"content-type", b"application/json")]
     if refusal.status == 401:
-        headers.append((b"www-authenticate", CHALLENGE))
-    if refusal.status in (429, 503):
+        headers.append((b"www-authenticate", challenge))
+    if isinstance(error, Throttled):
+        headers.append((b"retry-after", b"%d" % error.seconds))
+    elif refusal.status in (429, 503):
         headers.append((b"retry-after", _RETRY_SECONDS))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", error.allowed.encode()))
@@ -149,5 +154,7 @@ def _message(error: BaseException, refusal: Refusal) -> str:
 
 
 def _detail(error: BaseException) -> dict[str, object]:
+    if isinstance(error, InsufficientScope):
+        return {"scope": error.scope}
     detail = getattr(error, "detail", None)
     return dict(detail) if isinstance(detail, dict) else {}

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from holdfast.access.model import ANONYMOUS, UNCHECKED, Identity
 from holdfast.access.policy.decide import Rights
+from holdfast.access.policy.model import Action
 from holdfast.journal.model import Origin
 
 Scope = MutableMapping[str, Any]
@@ -61,7 +62,7 @@ class ClientGone(Exception):
 
 
 class Request:
-    """One request. `who` is set once the credential was recognised."""
+    """One request. `who` is set once the credential was recognised; `did`: which tags it made and moved."""
 
     __slots__ = (
         "_ended",
@@ -70,6 +71,7 @@ class Request:
         "_receive",
         "_send",
         "_watch",
+        "did",
         "headers",
         "id",
         "method",
@@ -86,6 +88,7 @@ class Request:
         self.path: str = scope["path"]
         self.id = request_id
         self.who = _NOBODY
+        self.did: list[tuple[Action, str]] = []
         self.origin = Origin(request_id)
         self.received = 0
         self._receive = receive
@@ -95,6 +98,12 @@ class Request:
         self._watch: _Watch | None = None
         self._query: dict[str, list[str]] | None = None
         self.headers: dict[bytes, bytes] = {}
+
+    def take(self, who: Identity) -> None:
+        """The credential was recognised as that of `who`."""
+        self.who = who
+        request, address, agent, _ = self.origin
+        self.origin = Origin(request, address, agent, who.credential.text)
 
     def read_headers(self) -> None:
         """Keep the headers that handlers ask for.

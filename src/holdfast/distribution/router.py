@@ -9,7 +9,7 @@ from holdfast.distribution.errors import NotFound
 
 
 class Endpoint(StrEnum):
-    """The routes under `/v2`, and `UNROUTED` for every other path under it."""
+    """The routes under `/v2` and those of tokens, and `UNROUTED` for every other path under `/v2`."""
 
     PING = "ping"
     CATALOG = "catalog"
@@ -19,6 +19,8 @@ class Endpoint(StrEnum):
     UPLOAD = "upload"
     TAGS = "tags"
     REFERRERS = "referrers"
+    TOKEN = "token"  # noqa: S105 - a route
+    KEYS = "keys"
     UNROUTED = "unrouted"
 
 
@@ -31,11 +33,16 @@ class Route(NamedTuple):
 
 
 _PREFIX = "/v2/"
+_BESIDE = {
+    **dict.fromkeys(("/token", "/service/token", "/oauth2/token", "/v2/token", "/v2/auth"), Endpoint.TOKEN),
+    "/.well-known/jwks.json": Endpoint.KEYS,
+}
+"""Tokens, under the names that other registries have for the endpoint, too: configurations of clients name them."""
 _BY_SEGMENT = {"manifests": Endpoint.MANIFEST, "blobs": Endpoint.BLOB, "referrers": Endpoint.REFERRERS}
 
 
 def match(path: str) -> Route:
-    """The route of `path`. Raises `NotFound` for what is not under `/v2`.
+    """The route of `path`. Raises `NotFound` for what is neither under `/v2` nor about tokens.
 
     What is under it and no route is `UNROUTED`, so that a stranger is asked for a credential before he learns of it.
     A repository name may itself contain segments such as `blobs`: the last two segments decide.
@@ -43,6 +50,8 @@ def match(path: str) -> Route:
     if not path.startswith(_PREFIX):
         if path == "/v2":
             return Route(Endpoint.PING, "", "")
+        if path in _BESIDE:
+            return Route(_BESIDE[path], "", "")
         raise NotFound
     parts = path.rsplit("/", 2)
     if len(parts) == 3 and len(parts[0]) > len(_PREFIX):
@@ -60,4 +69,6 @@ def match(path: str) -> Route:
         return Route(Endpoint.PING, "", "")
     if path in ("/v2/_catalog", "/v2/_catalog/"):
         return Route(Endpoint.CATALOG, "", "")
+    if path in _BESIDE:
+        return Route(_BESIDE[path], "", "")
     return Route(Endpoint.UNROUTED, "", "")

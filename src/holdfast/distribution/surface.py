@@ -2,18 +2,21 @@
 
 Flow of a request: id -> headers -> route -> who -> permit -> use-case -> answer -> one log line. A credential that was
 recognised before is not checked again; the statement that serves the request proves that it still holds, and when it
-does not (`StalePermit`) the credential is decided anew, once. Authorisation comes before look-up: what is hidden and
-what is absent answer alike.
+does not (`StalePermit`) the credential is decided anew, once; a refusal is proven in the same way before it is given.
+Authorisation comes before look-up: what is hidden and what is absent answer alike. Who shows no credential is served
+what is open to everyone, and asked for one (401) for everything else, routes that do not exist among it.
 """
 
 from __future__ import annotations
 
+import json
 import time
 
-from holdfast.access.errors import StalePermit
-from holdfast.access.model import Identity
+from holdfast.access.errors import Denied, InsufficientScope, StalePermit, Unauthenticated
+from holdfast.access.model import UNCHECKED, Identity, PullPermit
 from holdfast.access.service import Access
 from holdfast.distribution.answer import Answer, AnyAnswer, send
+from holdfast.distribution.challenge import Challenges, mount_source
 from holdfast.distribution.deletes import DeleteHandlers
 from holdfast.distribution.errors import MethodNotAllowed, NotFound, answer_to, ends_connection
 from holdfast.distribution.lists import ListHandlers
@@ -21,6 +24,8 @@ from holdfast.distribution.pulls import PullHandlers, Unsatisfiable
 from holdfast.distribution.pushes import PushHandlers
 from holdfast.distribution.request import ClientGone, Receive, Request, Scope, Send
 from holdfast.distribution.router import Endpoint, Route, match
+from holdfast.distribution.tokens import TokenHandlers, oauth_error
+from holdfast.distribution.watching import Watching
 from holdfast.journal.model import Origin
 from holdfast.oci.errors import NameInvalid
 from holdfast.oci.name import RepositoryName
@@ -48,19 +53,38 @@ _CLIENT_GONE = 499  # for the log alone
 class Handlers:
     """The handlers of the surface, one group a concern."""
 
-    def __init__(self, pulls: PullHandlers, pushes: PushHandlers, lists: ListHandlers, deletes: DeleteHandlers) -> None:
+    def __init__(
+        self,
+        pulls: PullHandlers,
+        pushes: PushHandlers,
+        lists: ListHandlers,
+        deletes: DeleteHandlers,
+        tokens: TokenHandlers,
+    ) -> None:
         self.pulls = pulls
         self.pushes = pushes
         self.lists = lists
         self.deletes = deletes
+        self.tokens = tokens
 
 
 class Surface:
     """`/v2` over ASGI. `idle`: seconds without a byte after which a body is given up."""
 
-    def __init__(self, access: Access, handlers: Handlers, telemetry: Telemetry, *, idle: float) -> None:
+    def __init__(
+        self,
+        access: Access,
+        handlers: Handlers,
+        challenges: Challenges,
+        watching: Watching,
+        telemetry: Telemetry,
+        *,
+        idle: float,
+    ) -> None:
         self._access = access
         self._handlers = handlers
+        self._challenges = challenges
+        self._watching = watching
         self._telemetry = telemetry
         self._idle = idle
 
@@ -69,47 +93,65 @@ class Surface:
         began = time.perf_counter()
         request_id = self._telemetry.ids.next()
         request = Request(scope, receive, sender, request_id, self._idle)
-        endpoint = Endpoint.UNROUTED
+        route: Route | None = None
         try:
             request.read_headers()
             agent = request.text(b"user-agent")[:_AGENT]
             request.origin = Origin(request_id, self._telemetry.remote(scope), agent)
             route = match(request.path)
-            endpoint = route.endpoint
             answer = await self._answer(request, route)
         except ClientGone as error:
             # Mostly nobody is there any more; a client whose body broke in its framing still waits for a word.
             await send(request, answer_to(error, request_id))
-            self._log(request, endpoint, _CLIENT_GONE, 0, began)
+            self._log(request, route, _CLIENT_GONE, 0, began)
             return
         except Exception as error:
             if not ends_connection(error):
                 await request.drain()
-            answer = self._refuse(request, error)
+            answer = self._refuse(request, route, error)
         try:
             sent = await send(request, answer)
         except Exception as error:
             # The status is out already: the connection fails, so that nobody takes a part for the whole.
             self._telemetry.events.warning("answer broke off", request=request_id, exc_info=error)
-            self._log(request, endpoint, answer.status, 0, began)
+            self._log(request, route, answer.status, 0, began)
             raise
-        self._log(request, endpoint, answer.status, sent, began)
+        self._log(request, route, answer.status, sent, began)
 
     async def _answer(self, request: Request, route: Route) -> AnyAnswer:
         """Decide who asks, then serve; once more when the account changed in between and no body was read."""
+        if route.endpoint is Endpoint.TOKEN:
+            return await self._handlers.tokens.token(request)
+        if route.endpoint is Endpoint.KEYS:
+            return await self._handlers.tokens.keys(request)
         authorization = request.headers.get(b"authorization")
         who = self._access.remembered(authorization)
         if who is None:
-            who = await self._access.authenticate(authorization)
-        request.who = who
+            who = await self._access.authenticate(authorization, request.origin)
+        request.take(who)
         try:
-            return await self._serve(request, route, who)
+            answer = await self._decided(request, route, who)
         except StalePermit:
-            who = await self._access.authenticate(authorization)
-            request.who = who
+            who = await self._access.authenticate(authorization, request.origin)
+            request.take(who)
             if request.received:
                 raise
+            answer = await self._decided(request, route, who)
+        self._access.served(who, request.origin)
+        self._watching.served(who, request, route)
+        return answer
+
+    async def _decided(self, request: Request, route: Route, who: Identity) -> AnyAnswer:
+        """Serve, or refuse by the rights of this moment: a right that was given since `who` was recognised counts."""
+        try:
             return await self._serve(request, route, who)
+        except (Denied, InsufficientScope, NotFound, MethodNotAllowed, NameInvalid) as error:
+            await self._access.confirm(who)
+            if _is_stranger(who):
+                raise Unauthenticated from error
+            if isinstance(error, Denied):
+                self._watching.denied(who, request, route, error)
+            raise
 
     async def _serve(self, request: Request, route: Route, who: Identity) -> AnyAnswer:
         endpoint, method = route.endpoint, request.method
@@ -119,6 +161,8 @@ class Surface:
             raise MethodNotAllowed(_METHODS[endpoint])
         if endpoint is Endpoint.PING:
             await self._access.confirm(who)
+            if _is_stranger(who):
+                raise Unauthenticated  # clients learn here to log in, whatever is open to everyone
             return Answer(200, [(b"content-type", b"application/json")], b"{}")
         if endpoint is Endpoint.CATALOG:
             return await self._handlers.lists.catalog(request, self._access.catalog(who, request.origin))
@@ -133,13 +177,15 @@ class Surface:
         return await self._write(request, route, who, name)
 
     async def _read(self, request: Request, route: Route, who: Identity, name: RepositoryName) -> AnyAnswer:
-        permit = self._access.pull(who, name, request.origin)
         if route.endpoint is Endpoint.MANIFEST:
+            permit = self._access.pull(who, name, request.origin)
             return await self._handlers.pulls.manifest(request, permit, route.reference)
         if route.endpoint is Endpoint.BLOB:
+            permit = self._access.pull(who, name, request.origin)
             return await self._handlers.pulls.blob(request, permit, route.reference)
         if route.endpoint is Endpoint.TAGS:
-            return await self._handlers.lists.tags(request, permit)
+            return await self._handlers.lists.tags(request, self._access.list_tags(who, name, request.origin))
+        permit = self._access.referrers(who, name, request.origin)
         return await self._handlers.lists.referrers(request, permit, route.reference)
 
     async def _write(self, request: Request, route: Route, who: Identity, name: RepositoryName) -> AnyAnswer:
@@ -148,9 +194,7 @@ class Surface:
         if route.endpoint is Endpoint.MANIFEST:
             return await pushes.manifest(request, permit, route.reference)
         if route.endpoint is Endpoint.UPLOADS:
-            source = _mount_source(request)
-            reading = self._access.pull(who, source, request.origin) if source is not None else None
-            return await pushes.start(request, permit, reading)
+            return await pushes.start(request, permit, self._mounting(request, who, name))
         if request.method == "PATCH":
             return await pushes.append(request, permit, route.reference)
         if request.method == "PUT":
@@ -159,9 +203,21 @@ class Surface:
             return await pushes.cancel(request, permit, route.reference)
         return await pushes.status(request, permit, route.reference)
 
-    def _refuse(self, request: Request, error: Exception) -> Answer:
+    def _mounting(self, request: Request, who: Identity, name: RepositoryName) -> PullPermit | None:
+        """The permit to read what a mount names; without the right to it the answer is that of an unknown source."""
+        source = mount_source(request)
+        if source is None:
+            return None
+        try:
+            return self._access.pull(who, source, request.origin)
+        except Denied:
+            return None
+        except InsufficientScope as error:
+            raise InsufficientScope(f"repository:{name}:pull,push {error.scope}") from error
+
+    def _refuse(self, request: Request, route: Route | None, error: Exception) -> Answer:
         """The answer to an error; what nobody foresaw goes to the log with its stack."""
-        answer = answer_to(error, request.id)
+        answer = answer_to(error, request.id, self._challenges.to(error, request, route))
         if answer.status in _EXPECTED:
             self._telemetry.events.warning("request refused", request=request.id, status=answer.status, why=repr(error))
         elif answer.status >= 500:
@@ -171,9 +227,13 @@ class Surface:
         if isinstance(error, UploadOutOfOrder):
             answer.headers.append((b"range", b"0-%d" % max(error.received - 1, 0)))
             answer.headers.append((b"location", request.path.encode()))  # the session's own: its id was verified
+        if route is not None and route.endpoint is Endpoint.TOKEN and request.method == "POST":
+            document = {**json.loads(answer.body), "error": oauth_error(error)}
+            return answer._replace(body=json.dumps(document).encode())
         return answer
 
-    def _log(self, request: Request, endpoint: str, status: int, sent: int, began: float) -> None:
+    def _log(self, request: Request, route: Route | None, status: int, sent: int, began: float) -> None:
+        endpoint = route.endpoint if route is not None else Endpoint.UNROUTED
         self._telemetry.counters.count(endpoint, status, request.received, sent)
         self._telemetry.access_log.add(
             AccessLine(
@@ -191,12 +251,6 @@ class Surface:
         )
 
 
-def _mount_source(request: Request) -> RepositoryName | None:
-    """The repository that a mount reads from; a name that cannot exist mounts nothing."""
-    text = request.query("from") if request.query("mount") is not None else None
-    if text is None:
-        return None
-    try:
-        return RepositoryName.parse(text)
-    except NameInvalid:
-        return None
+def _is_stranger(who: Identity) -> bool:
+    """Whether nobody logged in, and no token was asked for: then a refusal asks for a credential."""
+    return not who.subject.id and who.ceiling is None and who.version != UNCHECKED

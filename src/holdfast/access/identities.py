@@ -1,0 +1,123 @@
+"""From a credential that was found good to an identity, in one snapshot: the account, what the credential rests on, and
+the rights of this moment.
+
+Promises: a token counts no longer than what it was made of: the secret of a key (with that key's limits of now), a
+refresh token, a password, a rule of federation. Rights are read once a policy version and shared by the credentials of
+a subject.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from holdfast.access.errors import Unauthenticated
+from holdfast.access.identities_store import REFRESH_HELD, RULE_HELD, SECRET_HELD, VERIFIER
+from holdfast.access.keys.bounds import read_bounds
+from holdfast.access.model import ANONYMOUS, Credential, CredentialKind, Identity, Recognised, Subject, SubjectKind
+from holdfast.access.policy.decide import Bound, Rights
+from holdfast.access.rights import grants_of, visibilities
+from holdfast.access.rights_store import ANONYMOUS_GRANTS, HOLDER, SUBJECT_GRANTS, VERSIONS
+from holdfast.access.throttle import Bounded
+from holdfast.db.port import Database, Reader
+
+_REMEMBERED = 4096
+Limits = tuple[Bound, ...] | None
+
+
+class _Kept(NamedTuple):
+    """Rights, and the policy version that they were read at."""
+
+    version: int
+    rights: Rights
+
+
+class Identities:
+    """Reads identities. One object a process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._rights: Bounded[tuple[int, Limits], _Kept] = Bounded(_REMEMBERED)
+
+    async def of(self, found: Recognised) -> Identity:
+        """Who `found` is now, with all rights. Raises `Unauthenticated` when the account may not be used, or what a
+        token was made of has ended."""
+
+        async def read(reader: Reader) -> Identity:
+            row = await reader.one(VERSIONS)
+            version = row.version if row is not None else 0
+            if not found.account_id:
+                rights = await self._of_nobody(reader, version)
+                return Identity(ANONYMOUS, version, rights, Credential(), found.until, found.ceiling)
+            now = self._db.now()
+            holder = await reader.one(HOLDER, id=found.account_id)
+            if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
+                raise Unauthenticated
+            held = await _held(reader, now, found)
+            subject = Subject(found.account_id, holder.name, SubjectKind(holder.kind))
+            rights = await self._of(reader, version, subject, held.bounds)
+            ends = [end for end in (held.until, holder.expires_at) if end]
+            return Identity(subject, version, rights, held.credential, min(ends, default=0), held.ceiling)
+
+        return await self._db.snapshot(read)
+
+    async def _of(self, reader: Reader, version: int, subject: Subject, bounds: Limits) -> Rights:
+        known = self._rights.get((subject.id, bounds))
+        if known is not None and known.version == version:
+            return known.rights
+        rows = await reader.all(SUBJECT_GRANTS, id=subject.id) + await reader.all(ANONYMOUS_GRANTS)
+        rights = Rights(subject.actor, await grants_of(reader, rows), await visibilities(reader), bounds)
+        self._rights.put((subject.id, bounds), _Kept(version, rights))
+        return rights
+
+    async def _of_nobody(self, reader: Reader, version: int) -> Rights:
+        known = self._rights.get((0, None))
+        if known is not None and known.version == version:
+            return known.rights
+        grants = await grants_of(reader, await reader.all(ANONYMOUS_GRANTS))
+        rights = Rights(ANONYMOUS.actor, grants, await visibilities(reader))
+        self._rights.put((0, None), _Kept(version, rights))
+        return rights
+
+
+async def _held(reader: Reader, now: int, found: Recognised) -> Recognised:
+    """`found` as it holds now: with its limits and its end. Raises `Unauthenticated`."""
+    match found.credential.kind:
+        case CredentialKind.PASSWORD:
+            proof = await _proof(reader, found.account_id)
+            if found.ceiling is not None and found.credential.proof != proof:
+                raise Unauthenticated
+            return found._replace(credential=found.credential._replace(proof=proof))
+        case CredentialKind.KEY:
+            return await _of_secret(reader, now, found, found.credential.id)
+        case CredentialKind.REFRESH:
+            row = await reader.one(REFRESH_HELD, id=found.credential.id)
+            if row is None or row.account_id != found.account_id or row.expires_at <= now:
+                raise Unauthenticated
+            if row.proof is not None and row.proof != await _proof(reader, found.account_id):
+                raise Unauthenticated
+            if row.secret_id is not None:
+                return await _of_secret(reader, now, found, row.secret_id)
+        case CredentialKind.FEDERATION:
+            rule = await reader.one(RULE_HELD, id=found.credential.id)
+            if rule is None or rule.account_id != found.account_id:
+                raise Unauthenticated
+        case _:
+            pass
+    return found
+
+
+async def _of_secret(reader: Reader, now: int, found: Recognised, secret: int) -> Recognised:
+    row = await reader.one(SECRET_HELD, id=secret)
+    ends = [end for end in (row.secret_ends, row.key_ends) if end] if row is not None else []
+    if row is None or row.account_id != found.account_id or min(ends, default=now + 1) <= now:
+        raise Unauthenticated
+    until = [end for end in (found.until, *ends) if end]
+    return found._replace(until=min(until, default=0), bounds=read_bounds(row.limits))
+
+
+async def _proof(reader: Reader, account: int) -> str:
+    """What tells one password of an account from the next, and nothing of either."""
+    row = await reader.one(VERIFIER, id=account)
+    verifier = row.verifier if row is not None else None
+    return hashlib.blake2b((verifier or "").encode(), digest_size=16, person=b"holdfast proof").hexdigest()
