@@ -8,7 +8,8 @@ from holdfast.db.query import Query
 
 
 class HeldSecret(NamedTuple):
-    """A secret of a key that has not ended. Times in microseconds; `limits`: of the key, JSON, None: none."""
+    """A secret of a key that has not ended, whose owner no sign-in provider has refused. Times in microseconds;
+    `limits`: of the key, JSON, None: none."""
 
     account_id: int
     limits: str | None
@@ -42,6 +43,9 @@ SECRET_HELD = Query(
     select k.account_id, k.limits, s.expires_at as secret_ends, k.expires_at as key_ends
     from api_secret s join api_key k on k.id = s.key_id
     where s.id = :id and s.gone_at is null and k.gone_at is null
+      and not exists (
+        select 1 from provider_session p where p.account_id = k.account_id and p.refused_at is not null
+      )
     """,
     HeldSecret,
 )
