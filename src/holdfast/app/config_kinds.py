@@ -190,6 +190,20 @@ def readable_file() -> Kind:
     return Kind("FILE", "a file that this user can read", _read_path, str, is_path=True)
 
 
+def growing_file() -> Kind:
+    """A file that lines are added to; it may not exist yet, its directory does. Made absolute."""
+
+    def read(value: object) -> Path:
+        path = Path(text_of(value)).expanduser().absolute()
+        if path.exists() and not path.is_file():
+            raise ValueError("is not a file")
+        if not path.parent.is_dir():
+            raise ValueError("lies in no directory")
+        return path
+
+    return Kind("FILE", "a file, made when it is missing, in a directory that exists", read, str, is_path=True)
+
+
 def _read_path(value: object) -> Path:
     path = Path(text_of(value)).expanduser().absolute()
     if not path.exists():

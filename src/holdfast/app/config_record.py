@@ -220,6 +220,28 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Signin:
+    """Browsers' sessions, and the keys of people who sign in with a provider."""
+
+    idle: Annotated[
+        timedelta,
+        About(kinds.duration(timedelta(minutes=1), timedelta(days=30)), "A browser that is not used is signed out."),
+    ] = timedelta(hours=8)
+    absolute: Annotated[
+        timedelta,
+        About(kinds.duration(timedelta(minutes=1), timedelta(days=90)), "The longest that a browser stays signed in."),
+    ] = timedelta(hours=24)
+    grace: Annotated[
+        timedelta,
+        About(_DURATION, "How long the keys of people hold while their sign-in provider does not answer."),
+    ] = timedelta(hours=24)
+    key_life: Annotated[
+        timedelta,
+        About(_DURATION, "How long they hold after a sign-in, where the provider cannot be asked again."),
+    ] = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """Where the signed heads of the audit go, beside the database and the log."""
 
@@ -304,6 +326,7 @@ class Settings:
     pages: Pages = field(default_factory=Pages)
     outbound: Outbound = field(default_factory=Outbound)
     tokens: Tokens = field(default_factory=Tokens)
+    signin: Signin = field(default_factory=Signin)
     audit: Audit = field(default_factory=Audit)
     usage: Usage = field(default_factory=Usage)
     log: Log = field(default_factory=Log)
@@ -325,6 +348,7 @@ _GROUPS: dict[str, Any] = {
     "pages": Pages,
     "outbound": Outbound,
     "tokens": Tokens,
+    "signin": Signin,
     "audit": Audit,
     "usage": Usage,
     "log": Log,

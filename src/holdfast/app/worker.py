@@ -12,6 +12,8 @@ import socket
 import sys
 
 from holdfast import __version__
+from holdfast.access.installation import installation_id
+from holdfast.app.auditing import make_sealer
 from holdfast.app.config import Settings
 from holdfast.app.engines import engines
 from holdfast.app.foreseen import FORESEEN
@@ -43,6 +45,8 @@ async def _work(settings: Settings, *, alone: bool) -> None:
     events = make_events(settings.log.level, settings.log.format)
     async with engines(settings) as opened:
         upkeep = [asyncio.create_task(renew_keys(opened.objects, events))]
+        sealer = await make_sealer(settings, opened.db, opened.master, await installation_id(opened.db), events)
+        upkeep.append(asyncio.create_task(sealer.run()))
         if alone:
             upkeep.append(asyncio.create_task(Pulse(opened.db, "worker", __version__).run()))
         worker = Worker(
