@@ -8,10 +8,10 @@ session is good for is the pages alone: `/v2` and the token endpoint read no coo
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 
 from holdfast.access.errors import Unauthenticated, Unknown
 from holdfast.access.model import Credential, CredentialKind, Identity, Recognised
-from holdfast.access.rights import identify
 from holdfast.access.signin.model import Session
 from holdfast.access.signin.sealing import Seal
 from holdfast.access.signin.settings import SigninSettings
@@ -38,17 +38,22 @@ _SHOWN = 100
 _AGENT = 256
 
 
+Identify = Callable[[Recognised], Awaitable[Identity]]
+"""From a credential that was found good to an identity. Raises `Unauthenticated`."""
+
+
 class Sessions:
     """Begins, finds, lists and ends sessions."""
 
-    def __init__(self, db: Database, seal: Seal, settings: SigninSettings) -> None:
+    def __init__(self, db: Database, seal: Seal, identify: Identify, settings: SigninSettings) -> None:
         self._db = db
         self._seal = seal
+        self._identify = identify
         self._settings = settings
 
     async def begin_with_password(self, found: Recognised, origin: Origin) -> str:
         """The cookie of a new session of the account whose password was right. Raises `Unauthenticated`."""
-        identity = await identify(self._db, found)
+        identity = await self._identify(found)
 
         async def begin(unit: Unit) -> str:
             await check_permit(unit, identity)
@@ -100,8 +105,8 @@ class Sessions:
 
     async def identity(self, session: Session) -> Identity:
         """Who is behind a session, with the rights of this moment. Raises `Unauthenticated`."""
-        return await identify(
-            self._db, Recognised(session.account_id, Credential(CredentialKind.SESSION), session.until)
+        return await self._identify(
+            Recognised(session.account_id, Credential(CredentialKind.SESSION), session.until)
         )
 
     async def of(self, caller: Identity) -> list[Session]:

@@ -1,0 +1,1 @@
+"""The HTML frame: what every page stands in, and what a browser must show before anything changes."""
