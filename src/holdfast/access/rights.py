@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from ipaddress import ip_network
+from functools import lru_cache
 from typing import Any
 
 from holdfast.access.errors import Unauthenticated
@@ -18,8 +18,8 @@ from holdfast.access.policy.model import (
     Grant,
     Grantee,
     GranteeKind,
-    TimeWindow,
 )
+from holdfast.access.policy.written import read_conditions
 from holdfast.access.rights_store import (
     ANONYMOUS_GRANTS,
     CUSTOM_ROLES,
@@ -69,10 +69,16 @@ async def visibilities(reader: Reader) -> dict[str, bool]:
     return {row.path: row.value == PUBLIC for row in await reader.all(VISIBILITIES, name=VISIBILITY)}
 
 
+async def roles_of(reader: Reader) -> dict[str, frozenset[Action]]:
+    """Every role, built-in or custom, and the actions that it confers now."""
+    custom = {role.name: _actions(role.actions) for role in await reader.all(CUSTOM_ROLES)}
+    return {**custom, **BUILT_IN_ROLES}
+
+
 async def grants_of(reader: Reader, rows: Sequence[GrantRow]) -> list[Grant]:
     """The rows of grants as values, with the actions that their roles confer now."""
-    custom = {role.name: _actions(role.actions) for role in await reader.all(CUSTOM_ROLES)}
-    return [_grant(row, custom) for row in rows]
+    roles = await roles_of(reader)
+    return [_grant(row, roles) for row in rows]
 
 
 async def _version(reader: Reader) -> int:
@@ -80,11 +86,8 @@ async def _version(reader: Reader) -> int:
     return row.version if row is not None else 0
 
 
-def _grant(row: GrantRow, custom: dict[str, frozenset[Action]]) -> Grant:
-    if row.role is not None:
-        actions = BUILT_IN_ROLES.get(row.role) or custom.get(row.role, frozenset())
-    else:
-        actions = _actions(row.actions or "[]")
+def _grant(row: GrantRow, roles: dict[str, frozenset[Action]]) -> Grant:
+    actions = roles.get(row.role, frozenset()) if row.role is not None else _actions(row.actions or "[]")
     kind = GranteeKind(row.subject_kind)
     return Grant(
         row.id,
@@ -108,13 +111,10 @@ def _grantee(kind: GranteeKind, row: GrantRow) -> str:
     return Subject(row.subject_id, row.account_name or "", SubjectKind(row.account_kind or 0)).actor
 
 
+@lru_cache(4096)
 def conditions_of(text: str | None) -> Conditions:
-    """The conditions that a row keeps as JSON: `networks`, `times`, `claims`."""
-    if text is None:
-        return Conditions()
-    kept = json.loads(text)
-    times = tuple(TimeWindow(**{**window, "days": tuple(window.get("days", ()))}) for window in kept.get("times", ()))
-    return Conditions(tuple(map(ip_network, kept.get("networks", ()))), times, kept.get("claims", {}))
+    """The conditions that a row keeps as JSON."""
+    return read_conditions(json.loads(text)) if text is not None else Conditions()
 
 
 def _actions(text: str) -> frozenset[Action]:

@@ -76,13 +76,13 @@ def manages(rights: Rights, scope: Scope, circumstances: Circumstances) -> bool:
     Where there is no literal prefix, only administrators have."""
     if rights.system(Action.ADMINISTER, circumstances):
         return True
-    whole = Scope(scope.repository)
-    if not whole.home:
-        return False
-    speaking = [grant for grant in _speaking(rights, Action.MANAGE_ACCESS) if hold(grant, circumstances)]
-    allows = [_scope(grant) for grant in speaking if grant.effect is Effect.ALLOW]
-    denies = [_scope(grant) for grant in speaking if grant.effect is Effect.DENY]
-    return _over(rights, Action.MANAGE_ACCESS, whole, allows, denies)
+    return bool(scope.home) and _now(rights, Action.MANAGE_ACCESS, scope, circumstances)
+
+
+def oversees(rights: Rights, scope: Scope, circumstances: Circumstances) -> bool:
+    """Whether the holder may see who may do what on every repository that `scope` can match: by manage-access or by
+    read-audit."""
+    return manages(rights, scope, circumstances) or _now(rights, Action.READ_AUDIT, scope, circumstances)
 
 
 def reach(rights: Rights, scope: Scope, circumstances: Circumstances) -> str:
@@ -113,6 +113,14 @@ def may_lift(rights: Rights, actor: str, deny: Grant, made: Made, circumstances:
         holds(rights, action, scope, 0, circumstances, beside=deny.id if own else 0)
         for action in conferred(deny.actions, scope)
     )
+
+
+def _now(rights: Rights, action: Action, scope: Scope, circumstances: Circumstances) -> bool:
+    """Whether the holder has a repository action on the whole of `scope`, under these circumstances."""
+    speaking = [grant for grant in _speaking(rights, action) if hold(grant, circumstances)]
+    allows = [_scope(grant) for grant in speaking if grant.effect is Effect.ALLOW]
+    denies = [_scope(grant) for grant in speaking if grant.effect is Effect.DENY]
+    return _over(rights, action, Scope(scope.repository), allows, denies)
 
 
 def _over(rights: Rights, action: Action, scope: Scope, allows: list[Scope], denies: list[Scope]) -> bool:
