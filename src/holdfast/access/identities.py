@@ -2,8 +2,8 @@
 the rights of this moment.
 
 Promises: a token counts no longer than what it was made of: the secret of a key (with that key's limits of now), a
-refresh token, a password, a rule of federation. Rights are read once a policy version and shared by the credentials of
-a subject.
+refresh token, a password, a rule of federation (and that of a pull request goes on reading only). Rights are read once
+a policy version and shared by the credentials of a subject.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 from typing import NamedTuple
 
 from holdfast.access.errors import Unauthenticated
+from holdfast.access.federation.presets import bounds_of
 from holdfast.access.identities_store import REFRESH_HELD, RULE_HELD, SECRET_HELD, VERIFIER
 from holdfast.access.keys.bounds import read_bounds
 from holdfast.access.model import ANONYMOUS, Credential, CredentialKind, Identity, Recognised, Subject, SubjectKind
@@ -102,6 +103,7 @@ async def _held(reader: Reader, now: int, found: Recognised) -> Recognised:
             rule = await reader.one(RULE_HELD, id=found.credential.id)
             if rule is None or rule.account_id != found.account_id:
                 raise Unauthenticated
+            return found._replace(bounds=bounds_of(found.credential.claims))
         case _:
             pass
     return found
