@@ -207,6 +207,33 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Failed log-ins, which slow down whoever makes them, and the rotation of keys."""
+
+    failures: Annotated[
+        int, About(kinds.number(1, 1000), "Wrong passwords for an account from a network before the first delay.")
+    ] = 3
+    accounts: Annotated[
+        int, About(kinds.number(1, 10_000), "Accounts that an address may fail for before it is slowed for all.")
+    ] = 10
+    delay_max: Annotated[
+        timedelta,
+        About(kinds.duration(timedelta(seconds=1), timedelta(hours=1)), "The longest delay; failures double it."),
+    ] = timedelta(minutes=5)
+    forget: Annotated[
+        timedelta,
+        About(kinds.duration(timedelta(minutes=1), timedelta(days=1)), "Failures count until none came for so long."),
+    ] = timedelta(hours=1)
+    trust: Annotated[
+        timedelta,
+        About(kinds.duration(most=timedelta(days=90)), "How long an account is not delayed where it logged in."),
+    ] = timedelta(days=7)
+    key_overlap: Annotated[
+        timedelta, About(kinds.duration(most=timedelta(days=90)), "How long a key's old secret outlives a rotation.")
+    ] = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """The tokens that clients get for a password or a key."""
 
@@ -325,6 +352,7 @@ class Settings:
     manifests: Manifests = field(default_factory=Manifests)
     pages: Pages = field(default_factory=Pages)
     outbound: Outbound = field(default_factory=Outbound)
+    login: Login = field(default_factory=Login)
     tokens: Tokens = field(default_factory=Tokens)
     signin: Signin = field(default_factory=Signin)
     audit: Audit = field(default_factory=Audit)
@@ -347,6 +375,7 @@ _GROUPS: dict[str, Any] = {
     "manifests": Manifests,
     "pages": Pages,
     "outbound": Outbound,
+    "login": Login,
     "tokens": Tokens,
     "signin": Signin,
     "audit": Audit,
