@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from holdfast.access.accounts.administrator import ensure_administrator
+from holdfast.access.grants.groups import replace_provider_groups
 from holdfast.access.installation import installation_id
 from holdfast.access.keyring import load_key
+from holdfast.access.keys.keychain import Keychain
+from holdfast.access.keys.service import HASH_KEY
 from holdfast.access.service import Access
 from holdfast.access.usage.watch import Watch
 from holdfast.api.frame import Gate
@@ -23,6 +26,7 @@ from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
 from holdfast.app.redirects import Redirects
 from holdfast.app.registry_settings import registry_settings
+from holdfast.app.signing_in import SigningIn, open_signing_in, pages
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database
@@ -46,6 +50,7 @@ from holdfast.registry.sweep.service import Sweep
 from holdfast.registry.upload.mount import Mount
 from holdfast.registry.upload.service import Upload
 from holdfast.registry.upload.session import SessionSigner
+from holdfast.remote.outbound import Outbound
 from holdfast.telemetry.access_log import AccessLog
 from holdfast.telemetry.events import Events, make_events
 from holdfast.telemetry.surface import Telemetry
@@ -64,6 +69,8 @@ class Services:
     objects: Objects
     access: Access
     logins: Logins
+    signing_in: SigningIn
+    outbound: Outbound
     watch: Watch
     surface: Surface
     rooms: Mapping[str, Room]
@@ -75,6 +82,8 @@ class Services:
 
     async def close(self) -> None:
         """Finish what is under way and let go of everything."""
+        await self.signing_in.recheck.close()
+        await self.outbound.close()
         self.logins.close()
         await self.blobs.close()
         await self.db.close()
@@ -112,7 +121,11 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     key = await load_key(db, master, _UPLOAD_KEY)
     objects = await open_objects(db, blobs, master, sealing=seals(settings))
     watch = Watch(db, rows=settings.usage.rows)
-    logins = await open_logins(db, master, installation, settings, watch)
+    outbound = Outbound(settings.outbound.allow, settings.outbound.ca_file)
+    signing_in = await open_signing_in(
+        db, master, settings, outbound=outbound, groups=replace_provider_groups, events=events
+    )
+    logins = await open_logins(db, master, installation, settings, watch=watch, recheck=signing_in.recheck)
     access = Access(db, logins.ways, open_to_all=settings.open)
     proxies = Proxies(settings.trusted_proxies)
     redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
@@ -135,13 +148,21 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     idle = settings.uploads.idle.total_seconds()
     surface = Surface(access, handlers, challenges, Watching(watch), telemetry, idle=idle)
     gate = Gate(access, challenges.of)
-    rooms: dict[str, Room] = {"api": management_api(gate, telemetry, Managed())}
+    rooms: dict[str, Room] = {"api": management_api(gate, telemetry, Managed(signing_in.providers))}
+    if not settings.open:
+        keychain = Keychain(db, await load_key(db, master, HASH_KEY))
+        site = pages(
+            db, signing_in, keys=keychain, password=logins.passwords.recognise, told=watch.login, telemetry=telemetry
+        )
+        rooms |= dict.fromkeys(site.first_segments, site)
     return Services(
         db,
         blobs,
         objects,
         access,
         logins,
+        signing_in,
+        outbound,
         watch,
         surface,
         rooms,

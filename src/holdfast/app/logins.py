@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from holdfast.access.accounts.login import PasswordLogin
 from holdfast.access.keyring import load_key
-from holdfast.access.keys.service import HASH_KEY, Keys
+from holdfast.access.keys.service import HASH_KEY, Keys, KeySettings, Recheck
 from holdfast.access.master import MasterKey
 from holdfast.access.password import PasswordChecker
 from holdfast.access.service import Ways
@@ -27,6 +27,7 @@ class Logins:
     """The ways, and what has to be ended with them."""
 
     ways: Ways
+    passwords: PasswordLogin
     keys: Keys
     checker: PasswordChecker
 
@@ -42,6 +43,19 @@ def token_settings(settings: Settings) -> TokenSettings:
     return TokenSettings(int(settings.tokens.ttl.total_seconds()), settings.tokens.refresh // tick, service)
 
 
+def throttle_settings(settings: Settings) -> ThrottleSettings:
+    """How failed log-ins are slowed down."""
+    login = settings.login
+    cap, forget, trust = (each.total_seconds() for each in (login.delay_max, login.forget, login.trust))
+    return ThrottleSettings(login.failures, login.accounts, cap=cap, forget=forget, trust=trust)
+
+
+def key_settings(settings: Settings) -> KeySettings:
+    """How keys are rotated, and how long a provider's word for their owners holds."""
+    tick = timedelta(microseconds=1)
+    return KeySettings(overlap=settings.login.key_overlap // tick, grace=settings.signin.grace // tick)
+
+
 async def open_signing_keys(db: Database, master: MasterKey) -> SigningKeys:
     """The keys that sign tokens; the first one is made if there is none."""
     keys = SigningKeys(db, await load_key(db, master, WRAPPING_KEY))
@@ -49,19 +63,30 @@ async def open_signing_keys(db: Database, master: MasterKey) -> SigningKeys:
     return keys
 
 
-async def open_logins(db: Database, master: MasterKey, installation: str, settings: Settings, watch: Watch) -> Logins:
-    """Every way of logging in to this installation."""
+async def open_logins(
+    db: Database, master: MasterKey, installation: str, settings: Settings, *, watch: Watch, recheck: Recheck
+) -> Logins:
+    """Every way of logging in to this installation. `recheck`: whether a provider still knows somebody."""
     tokens = token_settings(settings)
     signing = await open_signing_keys(db, master)
     checker = PasswordChecker()
     hold = Hold()
-    limits = ThrottleSettings()
-    keys = Keys(db, await load_key(db, master, HASH_KEY), Throttle(limits, time.monotonic), hold, told=watch.login)
+    limits = throttle_settings(settings)
+    keys = Keys(
+        db,
+        await load_key(db, master, HASH_KEY),
+        Throttle(limits, time.monotonic),
+        hold,
+        key_settings(settings),
+        told=watch.login,
+        recheck=recheck,
+    )
+    passwords = PasswordLogin(db, Throttle(limits, time.monotonic), checker, hold, told=watch.login)
     ways = Ways(
-        passwords=PasswordLogin(db, Throttle(limits, time.monotonic), checker, hold, told=watch.login),
+        passwords=passwords,
         keys=keys,
         tokens=Tokens(db, signing, await load_key(db, master, SEALING_KEY), installation, tokens),
         refresh=RefreshTokens(db, await load_key(db, master, HASHING_KEY), tokens),
         used=keys,
     )
-    return Logins(ways, keys, checker)
+    return Logins(ways, passwords, keys, checker)

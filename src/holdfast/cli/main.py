@@ -19,6 +19,7 @@ from holdfast.cli.login import contexts, login, logout, me
 from holdfast.cli.migrate import migrate
 from holdfast.cli.migrate_storage import migrate_storage
 from holdfast.cli.nodes import nodes, read_only
+from holdfast.cli.providers import provider
 from holdfast.cli.rotate_keys import rotate_keys
 from holdfast.cli.serve import serve
 from holdfast.cli.tls import tls
@@ -57,6 +58,7 @@ for verb in (
     migrate_storage,
     nodes,
     read_only,
+    provider,
     rotate_keys,
     login,
     logout,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from holdfast.access.signin.providers import Providers
 from holdfast.api.frame import Frame, Gate
 from holdfast.management.me import me_routes
+from holdfast.management.providers import provider_routes
 from holdfast.telemetry.surface import Telemetry
 
 
@@ -13,7 +15,9 @@ from holdfast.telemetry.surface import Telemetry
 class Managed:
     """The services that the API is a face of."""
 
+    providers: Providers
+
 
 def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
     """`/api/v1` as an ASGI application."""
-    return Frame(gate, telemetry, [me_routes()])
+    return Frame(gate, telemetry, [me_routes(), provider_routes(managed.providers)])

@@ -25,9 +25,9 @@ class Templates:
         self._environment.globals.update(style=style, version=__version__)
         self._environment.filters.update(moment=moment, plain=plain)
 
-    def render(self, name: str, **values: object) -> str:
-        """The page `name` with these values."""
-        return self._environment.get_template(name).render(**values)
+    def render(self, template: str, /, **values: object) -> str:
+        """The page of `template` with these values."""
+        return self._environment.get_template(template).render(**values)
 
 
 def moment(at: int | None) -> str:

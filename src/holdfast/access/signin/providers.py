@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from holdfast.access.errors import Conflict, Denied, Invalid, ProviderAway, Unknown
+from holdfast.access.delegating import circumstances_of, require_administrator
+from holdfast.access.errors import Changed, Conflict, Invalid, ProviderAway, Unknown
 from holdfast.access.model import Identity
-from holdfast.access.policy.model import Action
 from holdfast.access.signin.discovery import Discovery, Metadata
 from holdfast.access.signin.model import Check, Provider, Wish
 from holdfast.access.signin.sealing import Seal
@@ -30,7 +30,7 @@ from holdfast.access.signin.store import (
 )
 from holdfast.access.standing import check_permit
 from holdfast.access.versions import move, touch_accounts
-from holdfast.db.port import Database, Unit
+from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
 from holdfast.remote.errors import UrlRefused
@@ -61,27 +61,28 @@ class Providers:
         """What the sign-in page offers everyone."""
         return [_provider(row) for row in await self._db.all(PROVIDERS, after="", limit=_SHOWN)]
 
-    async def page(self, caller: Identity, *, after: str, limit: int) -> list[Provider]:
-        """Providers by name. Raises `Denied`."""
-        _administrator(caller)
+    async def page(self, caller: Identity, *, after: str, limit: int, origin: Origin) -> list[Provider]:
+        """Up to `limit` providers by name, those after `after`. Raises `Denied`."""
+        await self._require(self._db, caller, origin)
         return [_provider(row) for row in await self._db.all(PROVIDERS, after=after, limit=limit)]
 
-    async def get(self, caller: Identity, name: str) -> Provider:
+    async def get(self, caller: Identity, name: str, *, origin: Origin) -> Provider:
         """One provider. Raises `Denied`, `Unknown`."""
-        _administrator(caller)
+        await self._require(self._db, caller, origin)
         return _provider(await self._row(name))
 
     async def add(self, caller: Identity, name: str, wish: Wish, *, origin: Origin) -> Provider:
         """Add a provider. Raises `Denied`, `Invalid`, `Conflict`."""
-        _administrator(caller)
+        await self._require(self._db, caller, origin)
         if len(name) > _NAME_LIMIT or not _NAME.match(name):
             raise Invalid("name", f"a provider's name has 1 to {_NAME_LIMIT} of a-z, 0-9, single '.' or '-' between")
         _check(wish)
         await self._reach(wish)
 
         async def add(unit: Unit) -> None:
-            await check_permit(unit, caller)
             version = await move(unit)
+            await check_permit(unit, caller)
+            await self._require(unit, caller, origin)
             known = await unit.one(PROVIDER_EVER, name=name)
             same = await unit.one(PROVIDER_OF_ISSUER, issuer=wish.issuer)
             if same is not None:
@@ -102,20 +103,25 @@ class Providers:
         await self._db.write(add)
         return _provider(await self._row(name))
 
-    async def change(self, caller: Identity, name: str, wish: Wish, *, origin: Origin) -> Provider:
+    async def change(
+        self, caller: Identity, name: str, wish: Wish, *, expected: int | None = None, origin: Origin
+    ) -> Provider:
         """Change everything of a provider but its name and issuer; a `wish` without a secret keeps the one it has.
 
-        Raises `Denied`, `Unknown`, `Invalid`."""
-        _administrator(caller)
+        Raises `Denied`, `Unknown`, `Invalid`; `Changed` unless its `changed` is `expected`."""
+        await self._require(self._db, caller, origin)
         _check(wish)
         await self._row(name)
 
         async def change(unit: Unit) -> None:
-            await check_permit(unit, caller)
             version = await move(unit)
+            await check_permit(unit, caller)
+            await self._require(unit, caller, origin)
             known = await unit.one(PROVIDER, name=name)
             if known is None:
                 raise _unknown(name)
+            if expected is not None and known.changed != expected:
+                raise Changed
             if known.issuer != wish.issuer:
                 raise Invalid("issuer", "people are known by it: remove this provider and add another one")
             values = self._values(name, wish, known.secret)
@@ -128,17 +134,22 @@ class Providers:
         self._discovery.forget(wish.issuer)
         return _provider(await self._row(name))
 
-    async def remove(self, caller: Identity, name: str, *, origin: Origin) -> None:
-        """Remove a provider: its people are signed out at once, and their keys refused. Raises `Denied`, `Unknown`."""
-        _administrator(caller)
+    async def remove(self, caller: Identity, name: str, *, expected: int | None = None, origin: Origin) -> None:
+        """Remove a provider: its people are signed out at once, and their keys refused.
+
+        Raises `Denied`, `Unknown`; `Changed` unless its `changed` is `expected`."""
+        await self._require(self._db, caller, origin)
         await self._row(name)
 
         async def remove(unit: Unit) -> None:
-            await check_permit(unit, caller)
             version = await move(unit)
+            await check_permit(unit, caller)
+            await self._require(unit, caller, origin)
             known = await unit.one(PROVIDER, name=name)
             if known is None:
                 raise _unknown(name)
+            if expected is not None and known.changed != expected:
+                raise Changed
             await unit.run(REMOVE_PROVIDER, id=known.id, version=version)
             await unit.run(REFUSE_PEOPLE, id=known.id)
             await unit.run(END_SESSIONS_OF_PROVIDER, id=known.id)
@@ -150,9 +161,9 @@ class Providers:
 
         await self._db.write(remove)
 
-    async def test(self, caller: Identity, name: str) -> list[Check]:
+    async def test(self, caller: Identity, name: str, *, origin: Origin) -> list[Check]:
         """Ask the provider for its document and keys, and say what was found. Raises `Denied`, `Unknown`."""
-        _administrator(caller)
+        await self._require(self._db, caller, origin)
         row = await self._row(name)
         try:
             metadata, keys = await self._discovery.fetch(row.issuer)
@@ -167,6 +178,10 @@ class Providers:
             _offline(metadata),
             Check("redirect", ok=True, found=f"register there: {self.redirect_uri(name)}"),
         ]
+
+    @staticmethod
+    async def _require(reader: Reader, caller: Identity, origin: Origin) -> None:
+        require_administrator(caller, await circumstances_of(reader, caller, origin))
 
     async def _row(self, name: str) -> ProviderRow:
         row = await self._db.one(PROVIDER, name=name)
@@ -219,11 +234,6 @@ def _provider(row: ProviderRow) -> Provider:
         row.made_by,
         row.changed,
     )
-
-
-def _administrator(caller: Identity) -> None:
-    if not caller.rights.system(Action.ADMINISTER):
-        raise Denied("sign-in providers are managed by administrators", action=str(Action.ADMINISTER))
 
 
 def _unknown(name: str) -> Unknown:

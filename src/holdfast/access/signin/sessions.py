@@ -105,9 +105,7 @@ class Sessions:
 
     async def identity(self, session: Session) -> Identity:
         """Who is behind a session, with the rights of this moment. Raises `Unauthenticated`."""
-        return await self._identify(
-            Recognised(session.account_id, Credential(CredentialKind.SESSION), session.until)
-        )
+        return await self._identify(Recognised(session.account_id, Credential(CredentialKind.SESSION), session.until))
 
     async def of(self, caller: Identity) -> list[Session]:
         """The caller's own sessions, the one used last first."""
