@@ -131,7 +131,7 @@ def test_a_refusal_comes_through_as_it_is(reached: Reached) -> None:
     assert (status, headers["content-type"]) == (404, "application/json")
     assert b"MANIFEST_UNKNOWN" in body
     status, headers, _ = reached.ask("GET", "/v2/", Authorization="")
-    assert (status, headers["www-authenticate"].split()[0]) == (401, "Basic")
+    assert (status, headers["www-authenticate"].split()[0]) == (401, "Bearer")
 
 
 def test_crane(reached: Reached, tmp_path: Path) -> None:

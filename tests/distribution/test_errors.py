@@ -21,8 +21,12 @@ CODES = {
     *("DENIED", "UNSUPPORTED", "TOOMANYREQUESTS"),
 }
 """The fourteen of the distribution specification, "Error Codes"."""
-NOT_FOR_CLIENTS = {access.WrongMasterKey, access.MasterKeyAway, db.StatementFailed, db.TooNew, registry.RegistryError}
-"""Raised at start only, a mistake in the program (500 and a stack in the log), or a base that nobody raises."""
+NOT_FOR_CLIENTS = {
+    *(access.WrongMasterKey, access.MasterKeyAway, db.StatementFailed, db.TooNew, registry.RegistryError),
+    *(access.Unknown, access.Conflict, access.Changed, access.ProviderAway),
+}
+"""Raised at start only, a mistake in the program (500 and a stack in the log), a base that nobody raises, or by the
+services of the management API alone."""
 FIVE_HUNDREDS = {503, 507}
 
 
@@ -41,6 +45,8 @@ def made(kind: type[BaseException]) -> BaseException:
         registry.BlobsMissing: registry.BlobsMissing(["sha256:" + "a" * 64]),
         errors.MethodNotAllowed: errors.MethodNotAllowed("GET, HEAD"),
         request.BadRequest: request.BadRequest("message"),
+        access.Throttled: access.Throttled(17),
+        access.Invalid: access.Invalid("scope", "message"),
     }
     if kind in special:
         return special[kind]
@@ -66,7 +72,7 @@ def test_every_code_is_the_specifications() -> None:
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 def test_every_answer_has_the_shape_and_hides_the_inside(kind: type[BaseException]) -> None:
-    answer = errors.answer_to(made(kind), "id-1")
+    answer = errors.answer_to(made(kind), "id-1", b"Bearer realm")
     headers = dict(answer.headers)
     document = json.loads(answer.body)
     assert headers[b"content-type"] == b"application/json"
@@ -119,6 +125,18 @@ def test_the_reason_of_a_refusal_is_in_it() -> None:
 def test_a_connection_ends_where_nothing_more_can_be_read_from_it(error: Exception, closes: bool) -> None:
     assert errors.ends_connection(error) == closes
     assert ((b"connection", b"close") in errors.answer_to(error, "id-1").headers) == closes
+
+
+def test_a_throttled_log_in_is_told_how_long_to_wait() -> None:
+    answer = errors.answer_to(access.Throttled(17), "id-1")
+    assert (answer.status, dict(answer.headers)[b"retry-after"]) == (429, b"17")
+
+
+def test_a_scope_that_is_missing_is_named() -> None:
+    answer = errors.answer_to(access.InsufficientScope("repository:a:pull"), "id-1", b"challenge")
+    assert (answer.status, dict(answer.headers)[b"www-authenticate"]) == (401, b"challenge")
+    (entry,) = json.loads(answer.body)["errors"]
+    assert (entry["code"], entry["detail"]["scope"]) == ("UNAUTHORIZED", "repository:a:pull")
 
 
 def test_a_read_only_registry_says_why() -> None:

@@ -11,6 +11,13 @@ DIGEST = "sha256:" + "a" * 64
 TABLE = [
     ("/v2", Route(Endpoint.PING, "", "")),
     ("/v2/", Route(Endpoint.PING, "", "")),
+    ("/token", Route(Endpoint.TOKEN, "", "")),
+    ("/service/token", Route(Endpoint.TOKEN, "", "")),
+    ("/oauth2/token", Route(Endpoint.TOKEN, "", "")),
+    ("/v2/token", Route(Endpoint.TOKEN, "", "")),
+    ("/v2/auth", Route(Endpoint.TOKEN, "", "")),
+    ("/.well-known/jwks.json", Route(Endpoint.KEYS, "", "")),
+    ("/v2/token/manifests/v1", Route(Endpoint.MANIFEST, "token", "v1")),
     ("/v2/_catalog", Route(Endpoint.CATALOG, "", "")),
     ("/v2/_catalog/", Route(Endpoint.CATALOG, "", "")),
     ("/v2/a/manifests/v1", Route(Endpoint.MANIFEST, "a", "v1")),
@@ -54,7 +61,7 @@ NO_ROUTE = [
     "/v2/tags/list",
     "/v2/" + "a/" * 5000,
 ]
-ELSEWHERE = ["", "/", "/v1/", "/v22/", "/V2/", "v2/", "/v2x", "//v2/", "/v2.", "/api/v2/"]
+ELSEWHERE = ["/token/", "/tokens", "/.well-known/openid-configuration", "", "/", "/v1/", "/v22/", "/V2/", "v2/", "/v2x", "//v2/", "/v2.", "/api/v2/"]
 
 
 @pytest.mark.parametrize(("path", "wanted"), TABLE, ids=[path for path, _ in TABLE])

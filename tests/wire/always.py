@@ -26,6 +26,15 @@ CODES = frozenset(
 )
 """The specification's fourteen ("Error Codes")."""
 
+_NAME = r"[a-z0-9._/-]+"
+_SCOPES = rf"repository:{_NAME}:(?:pull|pull,push|delete)(?: repository:{_NAME}:pull)?|registry:catalog:\*"
+CHALLENGE = re.compile(
+    r'Bearer realm="https?://[a-z0-9.:-]+/token",service="[a-z0-9.:-]+"'
+    rf'(?:,scope="(?P<scope>{_SCOPES})")?(?:,error="(?P<error>insufficient_scope|invalid_token)")?'
+    r'|Basic realm="holdfast", charset="UTF-8"'
+)
+"""What a 401 asks for; Basic at the token endpoint alone."""
+
 _ID = re.compile(r"[0-9a-f-]{10,30}")
 _TYPE = re.compile(r"application/[a-z0-9.+-]+")
 _RUNS_IN_A_BROWSER = ("xml", "script", "html", "pdf", "x-shockwave")
@@ -56,8 +65,8 @@ def problems(answer: Answer) -> list[str]:
     found += [f"an absolute Location: {to}" for to in answer.all("location") if not to.startswith("/v2/")]
     if answer.status >= 500:
         found.append(f"a status of {answer.status}")
-    if answer.status == 401 and not answer["www-authenticate"].startswith("Basic realm="):
-        found.append("no challenge")
+    if answer.status == 401 and CHALLENGE.fullmatch(answer["www-authenticate"]) is None:
+        found.append(f"a challenge of {answer['www-authenticate']}")
     if answer.status == 405 and not answer.header("allow"):
         found.append("405 without Allow")
     if answer.status >= 400 and answer.method != "HEAD":
@@ -69,6 +78,8 @@ def _error_problems(answer: Answer) -> list[str]:
     """The error shape of the specification, and nothing of the inside of the program in it."""
     found = [] if answer["content-type"] == "application/json" else ["an error that is no JSON"]
     document = answer.json
+    if answer.method == "POST" and "token" in answer.target:
+        document.pop("error", None)  # RFC 6749, 5.2
     if set(document) != {"errors"} or not document["errors"]:
         return [*found, "not the error shape"]
     for entry in document["errors"]:
