@@ -4,7 +4,7 @@ Specification"; RFC 6750, 3). Basic is accepted everywhere and advertised by the
 from __future__ import annotations
 
 from holdfast.access.errors import InsufficientScope, Unauthenticated
-from holdfast.distribution.request import Request
+from holdfast.distribution.request import BadRequest, Request
 from holdfast.distribution.router import Endpoint, Route
 from holdfast.oci.errors import Invalid
 from holdfast.oci.name import RepositoryName
@@ -53,7 +53,7 @@ def scope_of(request: Request, route: Route) -> str:
         if request.method in _READS and route.endpoint not in _UPLOADING:
             return f"repository:{name}:pull"
         source = mount_source(request)
-    except (Invalid, ValueError):
+    except (Invalid, BadRequest):
         return ""
     read = f" repository:{source}:pull" if source is not None and route.endpoint is Endpoint.UPLOADS else ""
     return f"repository:{name}:pull,push{read}"

@@ -18,7 +18,7 @@ from holdfast.access.service import Access
 from holdfast.distribution.answer import Answer, AnyAnswer, send
 from holdfast.distribution.challenge import Challenges, mount_source
 from holdfast.distribution.deletes import DeleteHandlers
-from holdfast.distribution.errors import MethodNotAllowed, NotFound, answer_to, ends_connection
+from holdfast.distribution.errors import MethodNotAllowed, NotFound, answer_to, ends_connection, refusal_of
 from holdfast.distribution.lists import ListHandlers
 from holdfast.distribution.pulls import PullHandlers, Unsatisfiable
 from holdfast.distribution.pushes import PushHandlers
@@ -217,7 +217,8 @@ class Surface:
 
     def _refuse(self, request: Request, route: Route | None, error: Exception) -> Answer:
         """The answer to an error; what nobody foresaw goes to the log with its stack."""
-        answer = answer_to(error, request.id, self._challenges.to(error, request, route))
+        challenge = self._challenges.to(error, request, route) if refusal_of(error).status == 401 else b""
+        answer = answer_to(error, request.id, challenge)
         if answer.status in _EXPECTED:
             self._telemetry.events.warning("request refused", request=request.id, status=answer.status, why=repr(error))
         elif answer.status >= 500:
