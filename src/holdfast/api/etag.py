@@ -17,10 +17,6 @@ from holdfast.access.errors import Invalid
 _TAG = re.compile(r'"([0-9]{1,18})"\Z')
 
 
-class PreconditionFailed(Exception):
-    """What is to be changed has changed since the caller looked at it."""
-
-
 def mark(response: Response, version: int) -> None:
     """Put the version of what is answered on the answer."""
     response.headers["etag"] = f'"{version}"'
@@ -41,9 +37,3 @@ async def _expected(
 
 Expected = Annotated[int | None, Depends(_expected)]
 """The annotation by which a handler gets the version that the caller wants to change, None: whichever it is."""
-
-
-def check(expected: int | None, version: int) -> None:
-    """Raise `PreconditionFailed` when another version than this one is expected."""
-    if expected is not None and expected != version:
-        raise PreconditionFailed

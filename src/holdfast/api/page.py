@@ -21,7 +21,7 @@ from holdfast.access.errors import Invalid
 T = TypeVar("T")
 V = TypeVar("V")
 DEFAULT = 100
-MOST = 1000
+MOST = 500
 _CURSOR_LENGTH = 2048
 
 
@@ -64,6 +64,11 @@ class Paging(NamedTuple):
         shown = found[: self.limit]
         more = len(found) > self.limit
         return Page(items=[shape(each) for each in shown], next=_cursor(key(shown[-1])) if more else None)
+
+    def part(self, found: Sequence[V], shape: Callable[[V], T], next: str | int | None) -> Page[T]:
+        """The page made of exactly these items, which goes on after the key `next` (None: at the end): for lists whose
+        service says where to go on, because it looks at more than it shows."""
+        return Page(items=[shape(each) for each in found], next=None if next is None else _cursor(next))
 
     def _key(self) -> str | int | None:
         if self.cursor is None:

@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 
 from holdfast.access import errors as access
 from holdfast.api import framing
-from holdfast.api.etag import PreconditionFailed
 from holdfast.db import errors as db
 from holdfast.oci.errors import Invalid as OciInvalid
 from holdfast.registry import errors as registry
@@ -44,7 +43,8 @@ TABLE: dict[type[BaseException], Refusal] = {
     access.StalePermit: Refusal(409, "stale", "Rights changed meanwhile"),
     access.Throttled: Refusal(429, "throttled", "Too many failed log-ins"),
     access.Busy: Refusal(429, "busy", "Too many log-ins at once"),
-    PreconditionFailed: Refusal(412, "changed", "It has changed since you looked"),
+    access.ProviderAway: Refusal(503, "provider-away", "The provider that people sign in by does not answer"),
+    access.Changed: Refusal(412, "changed", "It has changed since you looked"),
     framing.Malformed: Refusal(400, "malformed", "The request cannot be read"),
     framing.CrossSite: Refusal(403, "cross-site", "A page of another site sends this"),
     framing.NotJson: Refusal(415, "not-json", "The body is not called JSON"),
@@ -68,8 +68,9 @@ _ROUTING = {404: NO_ROUTE, 405: METHOD}
 _PLAIN: dict[type[BaseException], str] = {
     access.Unauthenticated: "give a user name and a password or key, or a token, that are good",
     access.StalePermit: "accounts or rights changed while this was under way: repeat it",
+    access.ProviderAway: "try again in a moment",
     access.Busy: "too many passwords are being checked: try again in a moment",
-    PreconditionFailed: "read it again, see what changed, and repeat the change with the new ETag",
+    access.Changed: "read it again, see what changed, and repeat the change with the new ETag",
     framing.CrossSite: "browsers may not change anything here from other sites",
     framing.NotJson: "send the body as application/json",
     framing.BodyTooLarge: f"a body has at most {framing.BODY_BYTES} bytes",
@@ -180,7 +181,7 @@ def _detail(error: BaseException, refusal: Refusal, fields: list[dict[str, str]]
         return "; ".join(f"{each['field']}: {each['reason']}" for each in fields[:5])[:_TEXT]
     if isinstance(error, HTTPException):
         return refusal.title.lower()
-    if refusal.status == 503 and not isinstance(error, db.ReadOnly):
+    if isinstance(error, db.DatabaseError) and not isinstance(error, db.ReadOnly):
         return "try again in a moment"
     return str(error)[:_TEXT] or refusal.title
 

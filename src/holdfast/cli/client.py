@@ -26,6 +26,7 @@ _NEUTRAL = "<token>"
 """The user name that a key is sent under when its owner's is not known."""
 _TIMEOUT = 60.0
 _LARGEST = 64 << 20
+_PAGE = 500
 
 
 class Problem(Exception):
@@ -62,37 +63,37 @@ class Client:
         `ContextError`."""
         return cls(chosen(name))
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """GET `path` (below /api/v1); fields of `query` that are None are left out."""
         return self._call("GET", path, None, query, {})[0]
 
-    def get_version(self, path: str, **query: Any) -> tuple[Any, str]:
+    def get_version(self, path: str, /, **query: Any) -> tuple[Any, str]:
         """GET `path`, and the ETag of the answer ('' where there is none)."""
         body, headers = self._call("GET", path, None, query, {})
         return body, str(headers.get("etag", ""))
 
-    def post(self, path: str, body: Any = None, **query: Any) -> Any:
+    def post(self, path: str, body: Any = None, /, **query: Any) -> Any:
         """POST `body` (None: none)."""
         return self._call("POST", path, body, query, {})[0]
 
-    def put(self, path: str, body: Any = None, *, version: str = "", **query: Any) -> Any:
+    def put(self, path: str, body: Any = None, /, *, version: str = "", **query: Any) -> Any:
         """PUT `body`; `version`: the ETag that is replaced."""
         return self._call("PUT", path, body, query, _if_match(version))[0]
 
-    def patch(self, path: str, body: Any, *, version: str = "", **query: Any) -> Any:
+    def patch(self, path: str, body: Any, /, *, version: str = "", **query: Any) -> Any:
         """PATCH with `body`; `version`: the ETag that is changed."""
         return self._call("PATCH", path, body, query, _if_match(version))[0]
 
-    def delete(self, path: str, *, version: str = "", **query: Any) -> Any:
+    def delete(self, path: str, /, *, version: str = "", **query: Any) -> Any:
         """DELETE; `version`: the ETag that is deleted."""
         return self._call("DELETE", path, None, query, _if_match(version))[0]
 
-    def pages(self, path: str, *, most: int | None = None, **query: Any) -> Iterator[Any]:
+    def pages(self, path: str, /, *, most: int | None = None, **query: Any) -> Iterator[Any]:
         """Every item of a list, page by page; `most`: no more than these."""
         after: str | None = None
         left = most
         while left is None or left > 0:
-            page = self.get(path, after=after, limit=1000 if left is None else min(left, 1000), **query)
+            page = self.get(path, after=after, limit=_PAGE if left is None else min(left, _PAGE), **query)
             yield from page["items"]
             left = None if left is None else left - len(page["items"])
             after = page["next"]

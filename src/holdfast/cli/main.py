@@ -14,16 +14,24 @@ from holdfast import __version__
 from holdfast.cli.admin import admin
 from holdfast.cli.config import config
 from holdfast.cli.doctor import doctor
+from holdfast.cli.grants import grant
+from holdfast.cli.groups import group
 from holdfast.cli.jobs import jobs
+from holdfast.cli.keys import key
 from holdfast.cli.login import contexts, login, logout, me
 from holdfast.cli.migrate import migrate
 from holdfast.cli.migrate_storage import migrate_storage
 from holdfast.cli.nodes import nodes, read_only
 from holdfast.cli.providers import provider
+from holdfast.cli.robots import robot
+from holdfast.cli.roles import role
 from holdfast.cli.rotate_keys import rotate_keys
 from holdfast.cli.serve import serve
+from holdfast.cli.sessions import session
 from holdfast.cli.tls import tls
+from holdfast.cli.users import user
 from holdfast.cli.verify import verify
+from holdfast.cli.visibility import visibility
 from holdfast.cli.worker import worker
 
 _EXAMPLES = """\b
@@ -64,6 +72,14 @@ for verb in (
     logout,
     contexts,
     me,
+    user,
+    group,
+    robot,
+    key,
+    session,
+    role,
+    grant,
+    visibility,
 ):
     main.add_command(verb)
 

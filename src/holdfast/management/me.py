@@ -9,15 +9,7 @@ from holdfast.access.policy.model import Action
 from holdfast.api.caller import Asking
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import Moment, Output
-from holdfast.management.shape import GrantView, grant_view
-
-
-class BoundView(Output):
-    """What the caller's key may at most."""
-
-    actions: list[str]
-    repository: str
-    tag: str | None
+from holdfast.management.shape import BoundView, GrantView, bound_views, grant_view
 
 
 class Me(Output):
@@ -45,7 +37,6 @@ class MeHandlers:
         kind: Literal["user", "robot", "anonymous"] = (
             "anonymous" if not who.subject.id else "robot" if who.subject.kind is SubjectKind.ROBOT else "user"
         )
-        bounds = who.rights.bounds
         return Me(
             subject=who.subject.actor,
             name=who.subject.name,
@@ -55,9 +46,7 @@ class MeHandlers:
             administrator=who.rights.system(Action.ADMINISTER),
             operator=who.rights.system(Action.OPERATE),
             open=who.version == UNCHECKED,
-            bounds=None
-            if bounds is None
-            else [BoundView(actions=sorted(each.actions), repository=each.repository, tag=each.tag) for each in bounds],
+            bounds=bound_views(who.rights.bounds),
             grants=list(map(grant_view, who.rights.grants)),
         )
 

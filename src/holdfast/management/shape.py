@@ -1,37 +1,44 @@
-"""Answers that several routers give: subjects, grants, conditions."""
+"""What several routers give and take: grants, conditions, the limits of keys."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
-from holdfast.access.policy.model import Conditions, Effect, Grant, TimeWindow
-from holdfast.api.shape import Moment, Output
+from pydantic import Field
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from holdfast.access.policy.decide import Bound
+from holdfast.access.policy.model import Conditions, Effect, Grant
+from holdfast.access.policy.written import write_conditions
+from holdfast.api.shape import Input, Moment, Output
 
-
-class TimesView(Output):
-    """A time window: on these days (none: every day), from minute to minute of the day (`HH:MM`, in `zone`), between
-    two moments (null: open)."""
-
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]]
-    start: str
-    end: str
-    zone: str
-    not_before: Moment | None
-    not_after: Moment | None
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class ConditionsView(Output):
-    """All of them must hold: one of the networks, one of the time windows, every claim."""
+class TimesShape(Input):
+    """A time window: on these days (none: every day), between two times of the day (`HH:MM`, in `zone`; an end before
+    the start is on the next day), between two moments. What is left out is open."""
 
-    networks: list[str]
-    times: list[TimesView]
-    claims: dict[str, str]
+    days: list[Day] = Field(default_factory=list)
+    start: str | None = Field(None, description="08:00")
+    end: str | None = Field(None, description="18:00")
+    zone: str | None = Field(None, description="Europe/Berlin; without it UTC")
+    not_before: str | None = Field(None, description="2026-01-01T00:00:00Z")
+    not_after: str | None = Field(None, description="2027-01-01T00:00:00Z")
+
+
+class ConditionsShape(Input):
+    """When a grant holds: from one of these networks, in one of these windows, with all of these claims in the
+    machine's token (exactly, or by a glob). What is left out does not matter."""
+
+    networks: list[str] = Field(default_factory=list, description="10.0.0.0/8, 2001:db8::/32")
+    times: list[TimesShape] = Field(default_factory=list)
+    claims: dict[str, str] = Field(default_factory=dict)
 
 
 class GrantView(Output):
-    """One grant or deny. `role` is null for a deny, whose `actions` are what it denies."""
+    """One grant or deny. `actions`: those of its role now, or what a deny denies; `role` null: a deny; `tag` null: the
+    repository as a whole; `scope`: both globs as the command line takes them."""
 
     id: int
     effect: Literal["allow", "deny"]
@@ -41,9 +48,17 @@ class GrantView(Output):
     repository: str
     tag: str | None
     scope: str
-    conditions: ConditionsView | None
+    conditions: ConditionsShape | None
     expires_at: Moment | None
     note: str
+
+
+class BoundView(Output):
+    """What a key may at most: these actions, in repositories and at tags of these globs (tag null: all)."""
+
+    actions: list[str]
+    repository: str
+    tag: str | None
 
 
 def grant_view(grant: Grant) -> GrantView:
@@ -57,31 +72,19 @@ def grant_view(grant: Grant) -> GrantView:
         repository=grant.repository,
         tag=grant.tag,
         scope=grant.scope,
-        conditions=conditions_view(grant.conditions) if grant.conditions.any else None,
+        conditions=conditions_shape(grant.conditions),
         expires_at=grant.expires_at or None,
         note=grant.note,
     )
 
 
-def conditions_view(conditions: Conditions) -> ConditionsView:
-    """Conditions as the API shows them."""
-    return ConditionsView(
-        networks=list(map(str, conditions.networks)),
-        times=list(map(_times_view, conditions.times)),
-        claims=dict(conditions.claims),
-    )
+def conditions_shape(conditions: Conditions) -> ConditionsShape | None:
+    """Conditions as the API shows them, null for none."""
+    return ConditionsShape.model_validate(write_conditions(conditions)) if conditions.any else None
 
 
-def _times_view(window: TimeWindow) -> TimesView:
-    return TimesView(
-        days=[_DAYS[day] for day in window.days],  # type: ignore[misc]
-        start=_clock(window.start),
-        end=_clock(window.end),
-        zone=window.zone,
-        not_before=window.not_before or None,
-        not_after=window.not_after or None,
-    )
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"
+def bound_views(bounds: Iterable[Bound] | None) -> list[BoundView] | None:
+    """The limits of a key as the API shows them, null for none."""
+    if bounds is None:
+        return None
+    return [BoundView(actions=sorted(each.actions), repository=each.repository, tag=each.tag) for each in bounds]
