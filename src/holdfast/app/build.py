@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from holdfast.access.accounts.administrator import ensure_administrator
+from holdfast.access.auditing.service import Audit
 from holdfast.access.grants.groups import replace_provider_groups
 from holdfast.access.installation import installation_id
 from holdfast.access.keyring import load_key
@@ -15,12 +16,14 @@ from holdfast.access.keys.service import HASH_KEY
 from holdfast.access.service import Access
 from holdfast.access.usage.watch import Watch
 from holdfast.api.frame import Gate
+from holdfast.app.auditing import audit_keys
 from holdfast.app.banner import address
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
 from holdfast.app.handing import Handing
 from holdfast.app.logins import Logins, open_logins, open_signing_keys, token_settings
+from holdfast.app.managing import open_managed, refusals_watched
 from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import Proxies
@@ -40,7 +43,7 @@ from holdfast.distribution.request import Receive, Scope, Send
 from holdfast.distribution.surface import Handlers, Surface
 from holdfast.distribution.tokens import TokenHandlers
 from holdfast.distribution.watching import Watching
-from holdfast.management.app import Managed, management_api
+from holdfast.management.app import management_api
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
 from holdfast.registry.objects import Objects
@@ -147,10 +150,12 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     telemetry = Telemetry(events, access_log, proxies.remote)
     idle = settings.uploads.idle.total_seconds()
     surface = Surface(access, handlers, challenges, Watching(watch), telemetry, idle=idle)
-    gate = Gate(access, challenges.of)
-    rooms: dict[str, Room] = {"api": management_api(gate, telemetry, Managed(signing_in.providers))}
+    audit = Audit(db, await audit_keys(db, master), installation)
+    keychain = Keychain(db, await load_key(db, master, HASH_KEY))
+    managed = open_managed(db, logins, keychain, signing_in, audit)
+    gate = Gate(access, challenges.of, refusals_watched(watch))
+    rooms: dict[str, Room] = {"api": management_api(gate, telemetry, managed)}
     if not settings.open:
-        keychain = Keychain(db, await load_key(db, master, HASH_KEY))
         site = pages(
             db, signing_in, keys=keychain, password=logins.passwords.recognise, told=watch.login, telemetry=telemetry
         )

@@ -12,6 +12,7 @@ import click
 
 from holdfast import __version__
 from holdfast.cli.admin import admin
+from holdfast.cli.audit import audit
 from holdfast.cli.config import config
 from holdfast.cli.doctor import doctor
 from holdfast.cli.grants import grant
@@ -80,6 +81,7 @@ for verb in (
     role,
     grant,
     visibility,
+    audit,
 ):
     main.add_command(verb)
 

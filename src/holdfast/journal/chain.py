@@ -62,9 +62,14 @@ def row_line(row: SealedRow) -> str:
 
 def rows_hash(rows: Iterable[SealedRow]) -> bytes:
     """The hash of the rows of a segment."""
+    return lines_hash(map(row_line, rows))
+
+
+def lines_hash(lines: Iterable[str]) -> bytes:
+    """The hash of the lines of a segment."""
     whole = hashlib.sha256()
-    for row in rows:
-        whole.update(row_line(row).encode())
+    for line in lines:
+        whole.update(line.encode())
         whole.update(b"\n")
     return whole.digest()
 

@@ -4,20 +4,60 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from holdfast.access.accounts.robots import Robots
+from holdfast.access.accounts.users import Users
+from holdfast.access.auditing.service import Audit
+from holdfast.access.grants.groups import Groups
+from holdfast.access.grants.roles import Roles
+from holdfast.access.grants.service import Grants
+from holdfast.access.grants.visibility import Visibility
+from holdfast.access.keys.keychain import Keychain
 from holdfast.access.signin.providers import Providers
+from holdfast.access.tokens.sessions import Sessions
 from holdfast.api.frame import Frame, Gate
+from holdfast.management.audit import audit_routes
+from holdfast.management.grants import grant_routes
+from holdfast.management.groups import group_routes
+from holdfast.management.keys import key_routes
 from holdfast.management.me import me_routes
 from holdfast.management.providers import provider_routes
+from holdfast.management.robots import robot_routes
+from holdfast.management.roles import role_routes
+from holdfast.management.sessions import session_routes
+from holdfast.management.users import user_routes
+from holdfast.management.visibility import visibility_routes
 from holdfast.telemetry.surface import Telemetry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Managed:
     """The services that the API is a face of."""
 
+    users: Users
+    groups: Groups
+    robots: Robots
+    keys: Keychain
+    sessions: Sessions
+    roles: Roles
+    grants: Grants
+    visibility: Visibility
     providers: Providers
+    audit: Audit
 
 
 def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
     """`/api/v1` as an ASGI application."""
-    return Frame(gate, telemetry, [me_routes(), provider_routes(managed.providers)])
+    rooms = [
+        me_routes(),
+        user_routes(managed.users),
+        group_routes(managed.groups),
+        robot_routes(managed.robots),
+        key_routes(managed.keys),
+        session_routes(managed.sessions),
+        role_routes(managed.roles),
+        grant_routes(managed.grants),
+        visibility_routes(managed.visibility),
+        provider_routes(managed.providers),
+        audit_routes(managed.audit),
+    ]
+    return Frame(gate, telemetry, rooms)
