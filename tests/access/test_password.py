@@ -102,3 +102,94 @@ def test_an_unknown_name_costs_one_argon2_of_the_same_parameters() -> None:
     finally:
         first.close()
         second.close()
+
+
+async def queued(checker: PasswordChecker, order: list[str], block: str, *, favoured: bool = False) -> str:
+    """One check from `block`; its name goes to `order` when it is done. Returns what became of it."""
+    try:
+        await checker.check("damaged", "x", block, favoured=favoured)
+    except Busy:
+        return "busy"
+    order.append(block)
+    return "done"
+
+
+def in_turn(blocks: list[str], later: list[tuple[str, bool]]) -> tuple[list[str], list[str]]:
+    """Let checks from `blocks` queue up at once, then those of `later`; returns the order in which they were done, and
+    what became of each of all."""
+
+    async def main() -> tuple[list[str], list[str]]:
+        checker = PasswordChecker()
+        order: list[str] = []
+        try:
+            tasks = [asyncio.create_task(queued(checker, order, block)) for block in blocks]
+            await asyncio.sleep(0)
+            tasks += [asyncio.create_task(queued(checker, order, block, favoured=yes)) for block, yes in later]
+            return order, await asyncio.gather(*tasks)
+        finally:
+            checker.close()
+
+    return asyncio.run(main())
+
+
+def test_blocks_take_turns() -> None:
+    order, became = in_turn(["a"] * 40 + ["b"] * 3 + ["c"] * 3, [])
+    assert set(became) == {"done"}
+    assert order.index("b") < 5
+    assert order.index("c") < 6
+    assert set(order[14:]) == {"a"}, "b and c were done while most of a waited"
+
+
+def test_a_block_that_fills_the_queue_gives_way() -> None:
+    order, became = in_turn(["a"] * WAITING, [("b", False)] * 10)
+    assert became[WAITING:] == ["done"] * 10
+    assert became[:WAITING].count("busy") == 10
+    assert set(order[22:]) == {"a"}
+
+
+def test_a_block_does_not_drive_out_its_own() -> None:
+    _, became = in_turn(["a"] * WAITING, [("a", False)] * 5)
+    assert became == ["done"] * WAITING + ["busy"] * 5
+
+
+def test_many_blocks_keep_out_nobody_who_logged_in_lately() -> None:
+    """A queue full of blocks with one check each, as of many machines at once."""
+    crowd = [f"crowd-{number}" for number in range(WAITING)]
+    _, became = in_turn(crowd, [("home", True), ("stranger", False), ("home", True)])
+    assert became[WAITING:] == ["done", "busy", "done"]
+    assert became[:WAITING].count("busy") == 2
+
+
+def test_strangers_do_not_drive_out_who_logged_in_lately() -> None:
+    async def main() -> list[str]:
+        checker = PasswordChecker()
+        order: list[str] = []
+        try:
+            office = [asyncio.create_task(queued(checker, order, "office", favoured=True)) for _ in range(WAITING)]
+            await asyncio.sleep(0)
+            strangers = [asyncio.create_task(queued(checker, order, f"s-{number}")) for number in range(5)]
+            await asyncio.gather(*strangers)
+            return [await each for each in (*office, *strangers)]
+        finally:
+            checker.close()
+
+    assert asyncio.run(main()) == ["done"] * WAITING + ["busy"] * 5
+
+
+def test_who_does_not_wait_any_more_takes_no_turn() -> None:
+    async def main() -> None:
+        checker = PasswordChecker()
+        order: list[str] = []
+        try:
+            tasks = [asyncio.create_task(queued(checker, order, "a")) for _ in range(WAITING)]
+            await asyncio.sleep(0)
+            for task in tasks[4:]:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert await queued(checker, order, "a") == "done"
+            assert len(order) <= 5
+            assert (checker._waiting, checker._running, checker._lines) == (0, 0, {})
+        finally:
+            checker.close()
+
+    asyncio.run(main())
