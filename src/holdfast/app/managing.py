@@ -1,0 +1,54 @@
+"""The services that the management API is a face of, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from holdfast.access.accounts.robots import Robots
+from holdfast.access.accounts.users import Users
+from holdfast.access.auditing.service import Audit
+from holdfast.access.errors import Denied
+from holdfast.access.grants.groups import Groups
+from holdfast.access.grants.roles import Roles
+from holdfast.access.grants.service import Grants
+from holdfast.access.grants.visibility import Visibility
+from holdfast.access.keys.keychain import Keychain
+from holdfast.access.model import UNCHECKED, Identity
+from holdfast.access.policy.model import Action
+from holdfast.access.tokens.sessions import Sessions
+from holdfast.access.usage.watch import Watch
+from holdfast.app.logins import Logins
+from holdfast.app.signing_in import SigningIn
+from holdfast.db.port import Database
+from holdfast.journal.model import Origin
+from holdfast.management.app import Managed
+
+
+def open_managed(db: Database, logins: Logins, keychain: Keychain, signing_in: SigningIn, audit: Audit) -> Managed:
+    """Every service that the API shows."""
+    return Managed(
+        users=Users(db, logins.checker, logins.passwords),
+        groups=Groups(db),
+        robots=Robots(db),
+        keys=keychain,
+        sessions=Sessions(db),
+        roles=Roles(db),
+        grants=Grants(db),
+        visibility=Visibility(db),
+        providers=signing_in.providers,
+        audit=audit,
+    )
+
+
+def refusals_watched(watch: Watch) -> Callable[[Identity, Origin, Denied], None]:
+    """Tells the watch of what the API refused; what a refusal does not name counts as management of access."""
+
+    def denied(who: Identity, origin: Origin, error: Denied) -> None:
+        if who.version == UNCHECKED:
+            return
+        said, where, tag = (error.detail.get(name) for name in ("action", "repository", "tag"))
+        action = Action(said) if isinstance(said, str) and said in set(Action) else Action.MANAGE_ACCESS
+        where = where if isinstance(where, str) else ""
+        watch.denied(who, origin, action, where, tag if isinstance(tag, str) else "", str(error))
+
+    return denied
