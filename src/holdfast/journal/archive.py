@@ -33,17 +33,21 @@ class Kept(NamedTuple):
 
 
 async def segments(db: Database, *, after: int, sealed_before: int) -> list[Kept]:
-    """The next segments beyond `after` that were sealed before a time (microseconds) and are not archived; bounded."""
+    """The next segments beyond `after` that were sealed before a time (microseconds) and are not archived, without the
+    last of all; bounded."""
 
     async def read(reader: Reader) -> list[Kept]:
         oldest = await reader.one(store.OLDEST_KEPT)
         start = max(after, (oldest.number or 1) - 1 if oldest is not None else 0)
         before = await reader.one(store.SEGMENT, n=start)
         previous = before.hash.hex() if before is not None else ""
+        head = await reader.one(store.HEAD)
         found: list[Kept] = []
         rows = 0
         for segment in await reader.all(store.SEGMENTS, after=start, limit=SEGMENTS_A_PART):
             if segment.sealed_at >= sealed_before or segment.archived_at is not None or rows >= ROWS_A_PART:
+                break
+            if head is None or segment.n == head.n:
                 break
             held = await reader.all(
                 store.ROWS, first_pos=segment.first_pos, last_pos=segment.last_pos, limit=_MOST_ROWS
