@@ -207,6 +207,26 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Federation:
+    """The tokens of machines."""
+
+    token_life: Annotated[
+        timedelta,
+        About(
+            kinds.duration(timedelta(minutes=1), timedelta(days=31)),
+            "The longest that a machine's own token may live in all.",
+        ),
+    ] = timedelta(days=1)
+    keys_stale: Annotated[
+        timedelta,
+        About(
+            kinds.duration(timedelta(minutes=1), timedelta(days=31)),
+            "How long the keys of an issuer that does not answer go on counting.",
+        ),
+    ] = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """Failed log-ins, which slow down whoever makes them, and the rotation of keys."""
 
@@ -352,6 +372,7 @@ class Settings:
     manifests: Manifests = field(default_factory=Manifests)
     pages: Pages = field(default_factory=Pages)
     outbound: Outbound = field(default_factory=Outbound)
+    federation: Federation = field(default_factory=Federation)
     login: Login = field(default_factory=Login)
     tokens: Tokens = field(default_factory=Tokens)
     signin: Signin = field(default_factory=Signin)
@@ -375,6 +396,7 @@ _GROUPS: dict[str, Any] = {
     "manifests": Manifests,
     "pages": Pages,
     "outbound": Outbound,
+    "federation": Federation,
     "login": Login,
     "tokens": Tokens,
     "signin": Signin,
