@@ -112,7 +112,9 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{plain(name)}={plain(inner)}" for name, inner in value.items())
+        return ", ".join(
+            f"{plain(name)}={plain(inner)}" for name, inner in value.items() if inner not in (None, [], {})
+        )
     if isinstance(value, list | tuple):
         return ", ".join(map(plain, value))
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in str(value))
@@ -125,10 +127,15 @@ def when(moment: str | None, never: str = "") -> str:
 
 def show_facts(value: Mapping[str, Any]) -> None:
     """One thing as lines of name and value; what is empty is left out."""
-    facts = [(name.replace("_", " "), plain(inner)) for name, inner in value.items() if inner not in (None, [], {}, "")]
+    facts: list[tuple[str, str]] = []
+    for name, inner in value.items():
+        if inner in (None, [], {}, ""):
+            continue
+        several = inner if isinstance(inner, list) and any(isinstance(each, Mapping) for each in inner) else [inner]
+        facts += [(name.replace("_", " ") if first == 0 else "", plain(each)) for first, each in enumerate(several)]
     width = max((len(name) for name, _ in facts), default=0)
-    for name, inner in facts:
-        click.echo(f"{name:<{width}}  {inner}")
+    for name, text in facts:
+        click.echo(f"{name:<{width}}  {text}".rstrip())
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -91,8 +91,7 @@ class GrantHandlers:
 
 def kept_view(kept: KeptGrant) -> KeptGrantView:
     """A grant that stands as the API shows it."""
-    view = grant_view(kept.grant).model_dump()
-    return KeptGrantView(**view, made_at=kept.made_at, made_by=kept.made_by, notice=kept.notice)
+    return KeptGrantView(**dict(grant_view(kept.grant)), made_at=kept.made_at, made_by=kept.made_by, notice=kept.notice)
 
 
 def grant_routes(grants: Grants) -> Routes:
