@@ -24,6 +24,7 @@ NUMBERS = {
     "content_id",
     "creates",
     "due",
+    "effect",
     "expires_at",
     "id",
     "key_id",
@@ -39,6 +40,7 @@ NUMBERS = {
     "size",
     "since",
     "state",
+    "subject_id",
     "version",
 }
 BLOBS = {"hash", "secret", "wrapped_key"}
