@@ -21,8 +21,9 @@ from holdfast.app.banner import address
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
+from holdfast.app.federating import open_federation
 from holdfast.app.handing import Handing
-from holdfast.app.logins import Logins, open_logins, open_signing_keys, token_settings
+from holdfast.app.logins import Logins, key_settings, open_logins, open_signing_keys, token_settings
 from holdfast.app.managing import open_managed, refusals_watched
 from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
@@ -129,7 +130,8 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
         db, master, settings, outbound=outbound, groups=replace_provider_groups, events=events
     )
     logins = await open_logins(db, master, installation, settings, watch=watch, recheck=signing_in.recheck)
-    access = Access(db, logins.ways, open_to_all=settings.open)
+    federating = open_federation(db, settings, outbound, watch.login)
+    access = Access(db, logins.ways._replace(machines=federating.federation), open_to_all=settings.open)
     proxies = Proxies(settings.trusted_proxies)
     redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
     accel = settings.storage.accel
@@ -151,8 +153,8 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     idle = settings.uploads.idle.total_seconds()
     surface = Surface(access, handlers, challenges, Watching(watch), telemetry, idle=idle)
     audit = Audit(db, await audit_keys(db, master), installation)
-    keychain = Keychain(db, await load_key(db, master, HASH_KEY))
-    managed = open_managed(db, logins, keychain, signing_in, audit)
+    keychain = Keychain(db, await load_key(db, master, HASH_KEY), key_settings(settings))
+    managed = open_managed(db, logins, keychain, signing_in, audit, federating=federating)
     gate = Gate(access, challenges.of, refusals_watched(watch))
     rooms: dict[str, Room] = {"api": management_api(gate, telemetry, managed)}
     if not settings.open:

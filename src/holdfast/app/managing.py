@@ -17,6 +17,8 @@ from holdfast.access.model import UNCHECKED, Identity
 from holdfast.access.policy.model import Action
 from holdfast.access.tokens.sessions import Sessions
 from holdfast.access.usage.watch import Watch
+from holdfast.access.why import Why
+from holdfast.app.federating import Federating
 from holdfast.app.logins import Logins
 from holdfast.app.signing_in import SigningIn
 from holdfast.db.port import Database
@@ -24,7 +26,9 @@ from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
 
 
-def open_managed(db: Database, logins: Logins, keychain: Keychain, signing_in: SigningIn, audit: Audit) -> Managed:
+def open_managed(
+    db: Database, logins: Logins, keychain: Keychain, signing_in: SigningIn, audit: Audit, *, federating: Federating
+) -> Managed:
     """Every service that the API shows."""
     return Managed(
         users=Users(db, logins.checker, logins.passwords),
@@ -35,7 +39,10 @@ def open_managed(db: Database, logins: Logins, keychain: Keychain, signing_in: S
         roles=Roles(db),
         grants=Grants(db),
         visibility=Visibility(db),
+        why=Why(db),
         providers=signing_in.providers,
+        issuers=federating.issuers,
+        rules=federating.rules,
         audit=audit,
     )
 

@@ -15,8 +15,10 @@ from holdfast.cli.admin import admin
 from holdfast.cli.audit import audit
 from holdfast.cli.config import config
 from holdfast.cli.doctor import doctor
+from holdfast.cli.federation import federation
 from holdfast.cli.grants import grant
 from holdfast.cli.groups import group
+from holdfast.cli.issuers import issuer
 from holdfast.cli.jobs import jobs
 from holdfast.cli.keys import key
 from holdfast.cli.login import contexts, login, logout, me
@@ -33,6 +35,7 @@ from holdfast.cli.tls import tls
 from holdfast.cli.users import user
 from holdfast.cli.verify import verify
 from holdfast.cli.visibility import visibility
+from holdfast.cli.why import who_may, why
 from holdfast.cli.worker import worker
 
 _EXAMPLES = """\b
@@ -81,6 +84,10 @@ for verb in (
     role,
     grant,
     visibility,
+    issuer,
+    federation,
+    why,
+    who_may,
     audit,
 ):
     main.add_command(verb)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from holdfast.access.accounts.robots import Robots
 from holdfast.access.accounts.users import Users
 from holdfast.access.auditing.service import Audit
+from holdfast.access.federation.issuers import Issuers
+from holdfast.access.federation.rules import Rules
 from holdfast.access.grants.groups import Groups
 from holdfast.access.grants.roles import Roles
 from holdfast.access.grants.service import Grants
@@ -14,10 +16,13 @@ from holdfast.access.grants.visibility import Visibility
 from holdfast.access.keys.keychain import Keychain
 from holdfast.access.signin.providers import Providers
 from holdfast.access.tokens.sessions import Sessions
+from holdfast.access.why import Why
 from holdfast.api.frame import Frame, Gate
 from holdfast.management.audit import audit_routes
+from holdfast.management.federation import federation_routes
 from holdfast.management.grants import grant_routes
 from holdfast.management.groups import group_routes
+from holdfast.management.issuers import issuer_routes
 from holdfast.management.keys import key_routes
 from holdfast.management.me import me_routes
 from holdfast.management.providers import provider_routes
@@ -26,6 +31,7 @@ from holdfast.management.roles import role_routes
 from holdfast.management.sessions import session_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
+from holdfast.management.why import why_routes
 from holdfast.telemetry.surface import Telemetry
 
 
@@ -41,7 +47,10 @@ class Managed:
     roles: Roles
     grants: Grants
     visibility: Visibility
+    why: Why
     providers: Providers
+    issuers: Issuers
+    rules: Rules
     audit: Audit
 
 
@@ -57,7 +66,10 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
         role_routes(managed.roles),
         grant_routes(managed.grants),
         visibility_routes(managed.visibility),
+        why_routes(managed.why),
         provider_routes(managed.providers),
+        issuer_routes(managed.issuers),
+        federation_routes(managed.rules),
         audit_routes(managed.audit),
     ]
     return Frame(gate, telemetry, rooms)
