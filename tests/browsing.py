@@ -21,7 +21,7 @@ class Page(NamedTuple):
     @property
     def location(self) -> str:
         """Where a redirect leads, absolute."""
-        return urljoin(self.url, self.headers["Location"] or "")
+        return urljoin(self.url, str(self.headers["Location"] or ""))
 
     def forms(self) -> dict[str, dict[str, str]]:
         """The forms of the page: action -> fields with their values."""

@@ -51,7 +51,7 @@ class RealProvider:
         _, headers = self._call(
             "POST", f"{parts.path}?{parts.query}", urlencode({"sub": sub}).encode(), "application/x-www-form-urlencoded"
         )
-        return headers["Location"]
+        return str(headers["Location"])
 
     def _call(self, method: str, path: str, body: bytes, kind: str) -> tuple[bytes, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)

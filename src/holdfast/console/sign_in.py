@@ -68,8 +68,8 @@ class SignInPages:
         self._frame.forms.check(visit.headers, fields, browser)
         next_path = local_path(fields.get("next", ""))
         name, password = fields.get("name", "").strip(), fields.get("password", "")
-        if not 0 < len(name) <= _FIELD_LIMIT or not 0 < len(password) <= _FIELD_LIMIT:
-            return await self._form(visit, next_path, 403, _FAILED, name=name[:_FIELD_LIMIT])
+        if not 0 < len(name) <= _FIELD_LIMIT or not 0 < len(password) <= _FIELD_LIMIT or "\0" in name + password:
+            return await self._form(visit, next_path, 403, _FAILED)
         try:
             found = await self._password(name, password, visit.origin)
             cookie = await self._frame.sessions.begin_with_password(found, visit.origin)

@@ -146,6 +146,8 @@ class Site:
         reads = visit.method in ("GET", "HEAD")
         if visit.path == self._style.path and reads:
             return Answer(200, self._style.body, (("content-type", "text/css; charset=utf-8"), _KEPT))
+        if "\0" in visit.path:
+            raise NoPage
         for route in self._routes:
             match = route.pattern.fullmatch(visit.path)
             if match is None:
