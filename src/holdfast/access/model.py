@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from holdfast.access.policy.decide import Bound, Rights, TagRights
+from holdfast.access.policy.decide import Bound, Rights, Shown, TagRights
 from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
 
@@ -162,16 +162,18 @@ class PushPermit(Permit, frozen=True, gc=False):
 
 
 class DeletePermit(Permit, frozen=True, gc=False):
-    """May delete tags that `tags` allows, and by digest what no other tag reaches."""
+    """May delete tags that `tags` allows, and by digest what no other tag reaches. `pull`: what it may read, for what
+    it may not is answered as if it were not there."""
 
     tags: TagRights = TagRights.ALL
+    pull: TagRights = TagRights.ALL
 
 
 class CatalogPermit(msgspec.Struct, frozen=True, gc=False):
-    """May be told the repositories that `rights` show; `rights` None: all."""
+    """May be told the repositories that are `shown`, None: all."""
 
     subject: Subject
     version: int
     origin: Origin
-    rights: Rights | None = None
+    shown: Shown | None = None
     credential: Credential = Credential()

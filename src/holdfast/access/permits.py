@@ -87,16 +87,18 @@ def delete(who: Identity, repository: RepositoryName, origin: Origin, now: int) 
     if tags.nothing:
         raise tags.refuse()
     known = entry.repository_id if entry is not None else 0
-    return DeletePermit(who.subject, repository, who.version, origin, who.credential, known, tags)
+    read = who.rights.tags(Action.PULL, repository, here)
+    return DeletePermit(who.subject, repository, who.version, origin, who.credential, known, tags, read)
 
 
-def catalog(who: Identity, origin: Origin, *, everything: bool) -> CatalogPermit:
+def catalog(who: Identity, origin: Origin, now: int, *, everything: bool) -> CatalogPermit:
     """The permit to list the repositories that `who` may know; `everything`: all. Raises `InsufficientScope`."""
     if who.ceiling is not None and not any(
         entry.kind == REGISTRY and entry.name == CATALOG and "*" in entry.actions for entry in who.ceiling
     ):
         raise InsufficientScope(f"{REGISTRY}:{CATALOG}:*")
-    return CatalogPermit(who.subject, who.version, origin, None if everything else who.rights, who.credential)
+    shown = who.rights.shown(Circumstances(origin.address, now, who.credential.claims))
+    return CatalogPermit(who.subject, who.version, origin, None if everything else shown, who.credential)
 
 
 def reading(who: Identity, repository: RepositoryName, origin: Origin, now: int) -> Reading:

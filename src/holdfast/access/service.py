@@ -215,7 +215,7 @@ class Access:
             here = Circumstances(origin.address, self._now(who))
             if who.rights.shown(here).prefixes() == ():
                 raise Unauthenticated
-        return permits.catalog(who, origin, everything=who.version == UNCHECKED)
+        return permits.catalog(who, origin, self._now(who), everything=who.version == UNCHECKED)
 
     def _now(self, who: Identity) -> int:
         """The database's clock, where a decision may rest on it."""

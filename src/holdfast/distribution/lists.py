@@ -9,7 +9,8 @@ from holdfast.access.model import CatalogPermit, PullPermit
 from holdfast.distribution.answer import Answer, AnyAnswer, Headers
 from holdfast.distribution.request import BadRequest, Request
 from holdfast.oci.digest import Digest
-from holdfast.registry.listing.service import Listing, Page
+from holdfast.registry.listing.filling import Page
+from holdfast.registry.listing.service import Listing
 
 _JSON = (b"content-type", b"application/json")
 _INDEX = (b"content-type", b"application/vnd.oci.image.index.v1+json")

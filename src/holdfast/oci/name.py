@@ -22,6 +22,8 @@ _SEGMENT: Final = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _NAME: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 # <tag>: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+# What clients add to a digest's manifest without `subject`: `sha256-<hex>`, `sha256-<hex>.sig`, `.att`, `.sbom` ...
+_OF_A_DIGEST: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\..*)?")
 _NOT_IN_A_TAG: Final = re.compile(r"[^a-zA-Z0-9._-]")
 
 # A name costs more to match than to look up, and a server meets the same few thousand all day. Only valid names are
@@ -97,3 +99,9 @@ def referrers_tag(digest: Digest) -> Tag:
     sha512 digests may share one: the list under the tag says nothing about whose it is, its entries' `subject` does.
     """
     return Tag.parse(_NOT_IN_A_TAG.sub("-", f"{digest.algorithm[:32]}-{digest.encoded[:64]}"))
+
+
+def signed_digest(tag: str) -> Digest | None:
+    """Return the digest that a tag `sha256-<hex>[.suffix]` belongs to, None for every other tag."""
+    found = _OF_A_DIGEST.fullmatch(tag)
+    return Digest(f"sha256:{found[1]}") if found is not None else None

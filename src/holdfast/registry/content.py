@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from holdfast.access.model import Permit
+from holdfast.access.model import Permit, PushPermit
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Unit
 from holdfast.jobs.model import NewJob, Priority
@@ -119,10 +119,10 @@ async def doom_objects(unit: Unit, content_id: int, key: str | None, due: int) -
     await unit.run(store.DROP_SEGMENTS, id=content_id)
 
 
-async def show_blob(unit: Unit, settings: RegistrySettings, permit: Permit, kept: Kept) -> None:
+async def show_blob(unit: Unit, settings: RegistrySettings, permit: PushPermit, kept: Kept) -> None:
     """Link content into the permit's repository as a blob, leased to whoever is told that it is here (data model,
-    rule 3)."""
-    repo_id = await store.ensure_repository(unit, permit.repository)
+    rule 3). Raises `Denied` when the repository would have to be made and may not, `StalePermit`."""
+    repo_id = await store.ensure_repository(unit, permit)
     place = {"repo_id": repo_id, "content_id": kept.content_id}
     await unit.run(store.CANDIDATE, due=unit.now + 2 * settings.lease, **place)
     fresh = await unit.run(store.NEW_BLOB_LINK, **place) or await unit.run(store.REVIVE_LINK, **place)

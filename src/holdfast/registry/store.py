@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from holdfast.access.errors import Denied, StalePermit
+from holdfast.access.model import Permit, PushPermit
 from holdfast.db.port import Reader, Unit
 from holdfast.db.query import Command, Query
 from holdfast.journal.service import Place
@@ -161,40 +163,79 @@ SETTING = Query(
 )
 
 
-async def ensure_repository(unit: Unit, path: str) -> int:
-    """The id of the repository at `path`, made if there is none; takes no place in its history."""
-    row = await unit.one(REPOSITORY, path=path)
+def same_repository(permit: Permit, repo_id: int) -> None:
+    """Raise `StalePermit` unless the repository that has the name now is the one that the credential speaks of."""
+    if permit.repository_id not in (0, repo_id):
+        raise StalePermit
+
+
+async def check_repository(reader: Reader, permit: Permit) -> None:
+    """Raise `StalePermit` when another repository has the name by now than the one that the credential speaks of."""
+    if permit.repository_id:
+        row = await reader.one(REPOSITORY, path=permit.repository)
+        if row is not None:
+            same_repository(permit, row.id)
+
+
+async def ensure_repository(unit: Unit, permit: PushPermit) -> int:
+    """The id of the permit's repository, made if there is none; takes no place in its history.
+
+    Raises `Denied` when it would have to be made and may not, `StalePermit`.
+    """
+    row = await unit.one(REPOSITORY, path=permit.repository)
     if row is None:
-        row = await unit.one(NEW_REPOSITORY, path=path, seq=0)
+        require_making(permit)
+        row = await unit.one(NEW_REPOSITORY, path=permit.repository, seq=0)
         if row is None:
-            row = await unit.one(REPOSITORY, path=path)
+            row = await unit.one(REPOSITORY, path=permit.repository)
         else:
-            await unit.run(USAGE, path=path, bytes=0, repositories=1, tags=0)
+            await unit.run(USAGE, path=permit.repository, bytes=0, repositories=1, tags=0)
     assert row is not None
+    same_repository(permit, row.id)
     return row.id
 
 
-async def advance(unit: Unit, path: str) -> Place | None:
+def require_making(permit: PushPermit) -> None:
+    """Where there is no such repository: raise `Denied` unless it may be made, `StalePermit` when the credential speaks
+    of one that was there."""
+    same_repository(permit, 0)
+    if not permit.create_repository:
+        raise Denied(
+            f"'create-repository' on {permit.repository} is refused: there is no such repository, and no rule of yours"
+            " lets you make it",
+            action="create-repository",
+            repository=permit.repository,
+        )
+
+
+async def advance(unit: Unit, permit: Permit) -> Place | None:
     """Lock the repository and take its next place in history; None when there is no such repository."""
-    row = await unit.one(ADVANCE, path=path)
-    return Place(row.id, row.seq, row.last_at) if row is not None else None
+    row = await unit.one(ADVANCE, path=permit.repository)
+    return _place(permit, row)
 
 
-async def hold(unit: Unit, path: str) -> Place | None:
+async def hold(unit: Unit, permit: Permit) -> Place | None:
     """Lock the repository without taking a place in its history, for what changes no tag and no manifest.
 
     Its time moves all the same: what is recorded now is never before what was recorded last.
     """
-    row = await unit.one(HOLD, path=path)
-    return Place(row.id, row.seq, row.last_at) if row is not None else None
+    row = await unit.one(HOLD, path=permit.repository)
+    return _place(permit, row)
 
 
-async def make_and_advance(unit: Unit, path: str) -> Place:
-    """Like `advance`, making the repository first when there is none."""
-    place = await advance(unit, path)
+def _place(permit: Permit, row: Moment | None) -> Place | None:
+    if row is None:
+        return None
+    same_repository(permit, row.id)
+    return Place(row.id, row.seq, row.last_at)
+
+
+async def make_and_advance(unit: Unit, permit: PushPermit) -> Place:
+    """Like `advance`, making the repository first when there is none. Raises `Denied` when it may not be made."""
+    place = await advance(unit, permit)
     if place is None:
-        await ensure_repository(unit, path)
-        place = await advance(unit, path)
+        await ensure_repository(unit, permit)
+        place = await advance(unit, permit)
     assert place is not None
     return place
 

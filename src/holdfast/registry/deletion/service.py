@@ -1,7 +1,8 @@
 """The use-cases of deletes.
 
 Promises: what was deleted answers 404 at once, and its row stays as a tombstone inside the history window; nothing is
-deleted from under a manifest that uses it; every tag that pointed to a deleted manifest ends with an event.
+deleted from under a manifest that uses it; every tag that pointed to a deleted manifest ends with an event;
+nothing goes that a tag leads to which the caller may not delete.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
 from holdfast.oci.digest import Digest
 from holdfast.oci.manifest import Kind
-from holdfast.oci.name import Tag
+from holdfast.oci.name import Tag, signed_digest
 from holdfast.registry.deletion import store
-from holdfast.registry.errors import BlobUnknown, InUse, ManifestUnknown, RepositoryUnknown
+from holdfast.registry.errors import BlobUnknown, InUse, ManifestUnknown, RegistryError, RepositoryUnknown
 from holdfast.registry.objects import Objects
+from holdfast.registry.reach.service import NOTHING, Reach, Target
+from holdfast.registry.reach.spans import allowed, refused
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import CANDIDATE, TAG_EVENT, USAGE, advance, hold
 
@@ -31,15 +34,27 @@ class Deletion:
         self._db = db
         self._objects = objects
         self._settings = settings
+        self._reach = Reach(db, settings.window)
 
     async def tag(self, permit: DeletePermit, name: Tag) -> None:
-        """End a tag; its manifest stays pullable by digest. Raises `ManifestUnknown`, `RepositoryUnknown`."""
+        """End a tag; its manifest stays pullable by digest.
+
+        Raises `ManifestUnknown`, `RepositoryUnknown`, `Denied`, `StalePermit`.
+        """
+        unknown = ManifestUnknown("this repository has no such tag", reference=name)
 
         async def end(unit: Unit) -> None:
-            place = await self._begin(unit, permit)
+            await check_permit(unit, permit)
+            if not permit.tags.allows(name):
+                raise permit.tags.refuse(name)
+            place = _known(await advance(unit, permit), permit)
+            digest = signed_digest(name)
+            if digest is not None and not permit.tags.everything:
+                target = await self._reach.find(unit, permit.repository, digest)
+                await self._require_all(unit, permit, target, unknown)
             row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
             if row is None:
-                raise ManifestUnknown("this repository has no such tag", reference=name)
+                raise unknown
             await unit.run(store.DROP_TAG, repo_id=place.repo_id, name=name)
             await unit.run(
                 TAG_EVENT,
@@ -57,16 +72,22 @@ class Deletion:
         await self._db.write(end)
 
     async def manifest(self, permit: DeletePermit, digest: Digest) -> None:
-        """Delete a manifest and every tag on it. Raises `ManifestUnknown`, `RepositoryUnknown`, `InUse`."""
+        """Delete a manifest and every tag on it.
+
+        Raises `ManifestUnknown`, `RepositoryUnknown`, `InUse`, `Denied`, `StalePermit`.
+        """
+        unknown = ManifestUnknown("this repository has no such manifest", reference=digest)
 
         async def bury(unit: Unit) -> None:
-            place = await self._begin(unit, permit)
+            await check_permit(unit, permit)
+            place = _known(await advance(unit, permit), permit)
             row = await unit.one(store.TARGET, repo_id=place.repo_id, digest=digest)
-            if row is None or row.kind == Kind.BLOB:
-                raise ManifestUnknown("this repository has no such manifest", reference=digest)
-            await self._refuse_in_use(
-                unit, place, row.content_id, digest, "an index lists this manifest: delete it first"
-            )
+            if row is not None and row.kind == Kind.BLOB:
+                row = None
+            await self._require_all(unit, permit, _target(place, row), unknown)
+            if row is None:
+                raise unknown
+            await self._refuse_in_use(unit, permit, place, row, digest)
             tags = await unit.one(store.TAGS_OF, repo_id=place.repo_id, content_id=row.content_id)
             await unit.run(store.END_TAGS, repo_id=place.repo_id, content_id=row.content_id, seq=place.seq, at=place.at)
             await unit.run(store.DROP_TAGS, repo_id=place.repo_id, content_id=row.content_id)
@@ -76,25 +97,37 @@ class Deletion:
         await self._objects.knowing(lambda: self._db.write(bury))
 
     async def blob(self, permit: DeletePermit, digest: Digest) -> None:
-        """Delete a blob that no manifest uses. Raises `BlobUnknown`, `RepositoryUnknown`, `InUse`."""
+        """Delete a blob that no manifest uses.
+
+        Raises `BlobUnknown`, `RepositoryUnknown`, `InUse`, `Denied`, `StalePermit`.
+        """
+        unknown = BlobUnknown("this repository has no such blob", digest=digest)
 
         async def bury(unit: Unit) -> None:
             await check_permit(unit, permit)
             # No tag or manifest changes: the repository keeps its place in history, and stays out of the catalog when
             # it holds nothing but blobs.
-            place = _known(await hold(unit, permit.repository), permit)
+            place = _known(await hold(unit, permit), permit)
             row = await unit.one(store.TARGET, repo_id=place.repo_id, digest=digest)
-            if row is None or row.kind != Kind.BLOB:
-                raise BlobUnknown("this repository has no such blob", digest=digest)
-            await self._refuse_in_use(unit, place, row.content_id, digest, "a manifest uses this blob: delete it first")
+            if row is not None and row.kind != Kind.BLOB:
+                row = None
+            await self._require_all(unit, permit, _target(place, row), unknown)
+            if row is None:
+                raise unknown
+            await self._refuse_in_use(unit, permit, place, row, digest)
             await self._bury(unit, permit, place, row, 0)
             await self._record(unit, permit, place, ChangeKind.BLOB_DELETED, {"digest": digest})
 
         await self._objects.knowing(lambda: self._db.write(bury))
 
-    async def _begin(self, unit: Unit, permit: DeletePermit) -> Place:
-        await check_permit(unit, permit)
-        return _known(await advance(unit, permit.repository), permit)
+    async def _require_all(self, unit: Unit, permit: DeletePermit, target: Target, unknown: RegistryError) -> None:
+        """Raise `Denied` unless every tag that leads to `target`, now or inside the window, may be deleted; `unknown`
+        instead to who may not see it, after the same statements as for what is not there."""
+        if permit.tags.everything:
+            return
+        seen = permit.pull.everything or await self._reach.leads(unit, allowed(permit.pull), target, level=True)
+        if await self._reach.leads(unit, refused(permit.tags), target, level=True):
+            raise permit.tags.refuse() if seen else unknown
 
     async def _bury(self, unit: Unit, permit: DeletePermit, place: Place, row: store.TargetRow, tags: int) -> None:
         # The candidate first: a push of the same content locks it as well, so one of the two sees what the other did.
@@ -108,13 +141,17 @@ class Deletion:
         due = max(place.at, unit.now) + self._settings.window + self._settings.lease
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
 
-    async def _refuse_in_use(self, unit: Unit, place: Place, content_id: int, digest: Digest, message: str) -> None:
-        """Raise `InUse` naming the live manifests that name `digest` as a part (its subject does not: it is kept by
-        it). A manifest that cannot be opened may name it."""
-        rows = await unit.all(store.KEEPERS, repo_id=place.repo_id, content_id=content_id, limit=_NAMED_KEEPERS)
-        users = [row.digest for row in rows if not row.subject or self._names(row, digest)]
+    async def _refuse_in_use(
+        self, unit: Unit, permit: DeletePermit, place: Place, row: store.TargetRow, digest: Digest
+    ) -> None:
+        """Raise `InUse` while live manifests name `digest` as a part (its subject does not: it is kept by it), naming
+        them to who may pull everything. A manifest that cannot be opened may name it."""
+        keepers = await unit.all(store.KEEPERS, repo_id=place.repo_id, content_id=row.content_id, limit=_NAMED_KEEPERS)
+        users = [keeper.digest for keeper in keepers if not keeper.subject or self._names(keeper, digest)]
         if users:
-            raise InUse(message, used_by=users)
+            user = "a manifest uses this blob" if row.kind == Kind.BLOB else "an index lists this manifest"
+            known = {"used_by": users} if permit.pull.everything else {}
+            raise InUse(f"{user}: delete it first", **known)
 
     def _names(self, row: store.KeeperRow, digest: Digest) -> bool:
         try:
@@ -132,3 +169,7 @@ def _known(place: Place | None, permit: DeletePermit) -> Place:
     if place is None:
         raise RepositoryUnknown("there is no such repository", name=permit.repository)
     return place
+
+
+def _target(place: Place, row: store.TargetRow | None) -> Target:
+    return Target(place.repo_id, row.content_id) if row is not None else NOTHING

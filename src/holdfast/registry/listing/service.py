@@ -17,18 +17,15 @@ from holdfast.oci.digest import Digest
 from holdfast.oci.mediatype import is_valid
 from holdfast.registry.errors import RepositoryUnknown
 from holdfast.registry.listing import store
+from holdfast.registry.listing.filling import Page, fill
 from holdfast.registry.objects import Objects
+from holdfast.registry.reach.service import Reach
+from holdfast.registry.reach.spans import listed, shown
 from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.store import check_repository
 
 REFERRERS_PAGE = 200
 _REFERRERS_BYTES = 3 << 20
-
-
-class Page(NamedTuple):
-    """Names in order, and whether more follow the last one."""
-
-    names: list[str]
-    more: bool
 
 
 class Referrers(NamedTuple):
@@ -45,21 +42,48 @@ class Listing:
         self._db = db
         self._objects = objects
         self._limit = settings.page_limit
+        self._reach = Reach(db, settings.window)
 
     async def tags(self, permit: PullPermit, last: str, n: int | None) -> Page:
-        """Tags after `last`, at most `n` (clamped; None: a full page). Raises `RepositoryUnknown`, `StalePermit`."""
+        """Tags after `last` that may be told, at most `n` (clamped; None: a full page).
+
+        Raises `RepositoryUnknown`, `Denied`, `StalePermit`.
+        """
         limit = self._limit if n is None else min(n, self._limit)
+        if not permit.listing.everything:
+            return await self._some_tags(permit, last, limit)
         rows = await self._db.all(store.TAGS, path=permit.repository, last=last, limit=limit + 1)
         if not rows:
             await check_permit(self._db, permit)
             raise RepositoryUnknown("there is no such repository", name=permit.repository)
-        prove(permit, rows[0].version)
+        prove(permit, rows[0].version, rows[0].repo_id)
         names = sorted(row.name for row in rows if row.name is not None)  # a union promises no order
         return Page(names[:limit], limit > 0 and len(names) > limit)
 
+    async def _some_tags(self, permit: PullPermit, last: str, limit: int) -> Page:
+        """A page for a reader who may be told some tags; never those that belong to a digest, which go with it."""
+        if permit.listing.nothing:
+            await check_permit(self._db, permit)
+            raise permit.listing.refuse()
+        seen = await self._db.one(store.SEEN, path=permit.repository)
+        if seen is None:
+            await check_permit(self._db, permit)
+            raise RepositoryUnknown("there is no such repository", name=permit.repository)
+        prove(permit, seen.version, seen.id)
+        return await fill(
+            lambda ranges: self._db.all(store.TAGS_IN, repo_id=seen.id, **ranges), listed(permit.listing), last, limit
+        )
+
     async def catalog(self, permit: CatalogPermit, last: str, n: int | None) -> Page:
-        """Repositories after `last`, at most `n` (clamped; None: a full page). Raises `StalePermit`."""
+        """Repositories after `last` that may be told, at most `n` (clamped; None: a full page).
+
+        Raises `StalePermit`.
+        """
         limit = self._limit if n is None else min(n, self._limit)
+        if permit.shown is not None and not permit.shown.everything:
+            page = await fill(lambda ranges: self._db.all(store.CATALOG_IN, **ranges), shown(permit.shown), last, limit)
+            await check_permit(self._db, permit)  # still the rights that the page was chosen by
+            return page
 
         async def read(reader: Reader) -> list[store.PathRow]:
             await check_permit(reader, permit)
@@ -69,7 +93,16 @@ class Listing:
         return Page(names[:limit], limit > 0 and len(names) > limit)
 
     async def referrers(self, permit: PullPermit, subject: Digest, artifact_type: str | None, after: int) -> Referrers:
-        """Descriptors of the manifests whose subject is `subject`, after the cursor `after`, of one type if given."""
+        """Descriptors of the manifests whose subject is `subject`, after the cursor `after`, of one type if given; none
+        of a subject that may not be read. Raises `Denied`, `StalePermit`."""
+        if permit.tags.nothing:
+            await check_permit(self._db, permit)
+            raise permit.tags.refuse()
+        if not permit.tags.everything:
+            target = await self._reach.find(self._db, permit.repository, subject)
+            if not await self._reach.may_read(self._db, permit, target):
+                await check_permit(self._db, permit)
+                return Referrers([], None)
         parameters: dict[str, object] = {
             "path": permit.repository,
             "subject": subject,
@@ -79,6 +112,7 @@ class Listing:
 
         async def read(reader: Reader) -> Referrers:
             await check_permit(reader, permit)
+            await check_repository(reader, permit)
             if artifact_type is None:
                 rows = await reader.all(store.REFERRERS, **parameters)
             elif is_valid(artifact_type):

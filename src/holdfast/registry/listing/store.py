@@ -12,6 +12,21 @@ class TagRow(NamedTuple):
 
     name: str | None
     version: int
+    repo_id: int
+
+
+class SeenRow(NamedTuple):
+    """A repository that is in the catalog."""
+
+    id: int
+    version: int
+
+
+class NameRow(NamedTuple):
+    """The name of a tag or of a repository, and which of the ranges it is in."""
+
+    slot: int
+    name: str
 
 
 class PathRow(NamedTuple):
@@ -42,15 +57,15 @@ class BodyRow(NamedTuple):
 # name says that it is there.
 TAGS = Query(
     """
-    select name, version from (
-      select t.name, (select version from policy where id = 1) as version
+    select name, version, repo_id from (
+      select t.name, (select version from policy where id = 1) as version, t.repo_id
       from tag t
       where t.repo_id = (select r.id from repository r where r.path = :path and r.gone_at is null and r.seq > 0)
         and t.name > :last
       order by t.name limit :limit
     ) as page
     union all
-    select cast(null as text) as name, (select version from policy where id = 1) as version
+    select cast(null as text) as name, (select version from policy where id = 1) as version, r.id as repo_id
     from repository r where r.path = :path and r.gone_at is null and r.seq > 0
     """,
     TagRow,
@@ -60,6 +75,44 @@ CATALOG = Query(
     select path from repository where path > :last and gone_at is null and seq > 0 order by path limit :limit
     """,
     PathRow,
+)
+SEEN = Query(
+    """
+    select r.id, (select version from policy where id = 1) as version
+    from repository r where r.path = :path and r.gone_at is null and r.seq > 0
+    """,
+    SeenRow,
+)
+SLOTS = 4
+"""From so many ranges of names does a statement give the first ones of each."""
+
+
+def _slots(template: str) -> str:
+    whole = "select * from (<part>) as found".replace("<part>", template)
+    parts = (
+        whole.replace("<slot>", str(n)).replace("<in>", f">= :low{n}").replace("<until>", f"< :high{n}")
+        for n in range(SLOTS)
+    )
+    return " union all ".join(parts)
+
+
+TAGS_IN = Query(
+    _slots(
+        """
+        select <slot> as slot, name from tag
+        where repo_id = :repo_id and name <in> and name <until> order by name limit :limit
+        """
+    ),
+    NameRow,
+)
+CATALOG_IN = Query(
+    _slots(
+        """
+        select <slot> as slot, path as name from repository
+        where path <in> and path <until> and gone_at is null and seq > 0 order by path limit :limit
+        """
+    ),
+    NameRow,
 )
 # Scalars and no joins: otherwise SQLite walks every link of the repository instead of the subject's referrers, and
 # PostgreSQL sorts all of them for each page, or walks all content beside them.

@@ -2,16 +2,18 @@
 
 Promises: what GET returns hashes to its digest (inline content is hashed again on the way out; content that no longer
 hashes is marked, never served, and repaired by the next push); HEAD by someone who may push leases what it reports;
-reads need no write, so they go on while the disk is full or nothing can be committed.
+reads need no write, so they go on while the disk is full or nothing can be committed. Nothing is read, linked or placed
+but what `blob` found, and that is only what the reader may see.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from typing import TypeVar
 
 from holdfast.access.model import Permit, PullPermit
-from holdfast.access.standing import check_permit, prove
+from holdfast.access.standing import prove
 from holdfast.blobs.errors import BlobError, Corrupt, Missing
 from holdfast.db.errors import DatabaseError, ReadOnly
 from holdfast.db.port import Database, Unit
@@ -19,14 +21,18 @@ from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
-from holdfast.registry.errors import BlobUnknown, ContentUnavailable, ManifestUnknown
+from holdfast.registry.errors import ContentUnavailable
 from holdfast.registry.model import Segment, State, Stored, StoredBlob, StoredManifest
 from holdfast.registry.objects import Objects
 from holdfast.registry.pull import store
+from holdfast.registry.pull.sight import Sight, no_blob, no_manifest
+from holdfast.registry.reach.service import NOTHING, Target
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import MARK_DAMAGED, SEGMENTS, effective_setting
 
 REDIRECT = "redirect"
+Seen = TypeVar("Seen", store.ManifestRow, store.ManifestHead)
+Shown = TypeVar("Shown", store.BlobRow, store.BlobHead)
 
 
 class Pull:
@@ -36,67 +42,63 @@ class Pull:
         self._db = db
         self._objects = objects
         self._settings = settings
+        self._sight = Sight(db, settings.window)
 
     async def manifest(self, permit: PullPermit, reference: Tag | Digest) -> StoredManifest:
-        """The manifest with its bytes. Raises `ManifestUnknown`, `StalePermit`."""
+        """The manifest with its bytes. Raises `ManifestUnknown`, `Denied`, `StalePermit`."""
+        if not permit.tags.everything:
+            await self._sight.ask_manifest(permit, reference, head=False)
         if isinstance(reference, Digest):
             row = await self._db.one(store.MANIFEST_BY_DIGEST, path=permit.repository, digest=reference)
         else:
             row = await self._db.one(store.MANIFEST_BY_TAG, path=permit.repository, name=reference)
-        if row is None:
-            await check_permit(self._db, permit)
-            raise _no_manifest(reference)
-        prove(permit, row.version)
+        row = await self._seen_manifest(permit, reference, row)
         digest = Digest(row.digest)
-        if row.state != State.STORED:
-            raise _no_manifest(reference)
         data = row.bytes if row.wrapped_key is None else await self._opened(row.wrapped_key, digest, row.bytes)
         if Digest.of(data, digest.algorithm) != digest:
             await self._mark_damaged(permit, row.content_id, digest, None)
-            raise _no_manifest(reference)
+            raise no_manifest(permit, reference)
         return StoredManifest(digest, row.media_type, row.size, data)
 
     async def manifest_head(self, permit: PullPermit, reference: Tag | Digest) -> StoredManifest:
-        """The manifest without its bytes, leased to someone who may push. Raises `ManifestUnknown`, `StalePermit`."""
+        """The manifest without its bytes, leased to someone who may push.
+
+        Raises `ManifestUnknown`, `Denied`, `StalePermit`.
+        """
+        if not permit.tags.everything:
+            await self._sight.ask_manifest(permit, reference, head=True)
         if isinstance(reference, Digest):
             row = await self._db.one(store.MANIFEST_HEAD_BY_DIGEST, path=permit.repository, digest=reference)
         else:
             row = await self._db.one(store.MANIFEST_HEAD_BY_TAG, path=permit.repository, name=reference)
-        if row is None:
-            await check_permit(self._db, permit)
-            raise _no_manifest(reference)
-        prove(permit, row.version)
-        if row.state != State.STORED or not await self._leased(permit, row.repo_id, row.content_id, row.due):
-            raise _no_manifest(reference)
+        row = await self._seen_manifest(permit, reference, row)
+        if not await self._leased(permit, row.repo_id, row.content_id, row.due):
+            raise no_manifest(permit, reference)
         return StoredManifest(Digest(row.digest), row.media_type, row.size, b"")
 
     async def blob(self, permit: PullPermit, digest: Digest) -> StoredBlob:
-        """The blob with its inline bytes or its key. Raises `BlobUnknown`, `StalePermit`."""
+        """The blob with its inline bytes or its key. Raises `BlobUnknown`, `Denied`, `StalePermit`."""
+        if not permit.tags.everything:
+            await self._sight.ask_blob(permit)
         row = await self._db.one(store.BLOB, path=permit.repository, digest=digest)
-        if row is None:
-            await check_permit(self._db, permit)
-            raise _no_blob(digest)
-        prove(permit, row.version)
-        if row.state != State.STORED:
-            raise _no_blob(digest)
+        row = await self._seen_blob(permit, digest, row)
         if row.bytes is None:
             stored = await self._stored(permit, digest, row)
             return StoredBlob(row.content_id, digest, row.size, None, stored)
         data = row.bytes if row.wrapped_key is None else await self._opened(row.wrapped_key, digest, row.bytes)
         if Digest.of(data, digest.algorithm) != digest:
             await self._mark_damaged(permit, row.content_id, digest, None)
-            raise _no_blob(digest)
+            raise no_blob(permit, digest)
         return StoredBlob(row.content_id, digest, row.size, data, None)
 
     async def blob_head(self, permit: PullPermit, digest: Digest) -> StoredBlob:
-        """The blob without its bytes, leased to someone who may push. Raises `BlobUnknown`, `StalePermit`."""
+        """The blob without its bytes, leased to someone who may push. Raises `BlobUnknown`, `Denied`, `StalePermit`."""
+        if not permit.tags.everything:
+            await self._sight.ask_blob(permit)
         row = await self._db.one(store.BLOB_HEAD, path=permit.repository, digest=digest)
-        if row is None:
-            await check_permit(self._db, permit)
-            raise _no_blob(digest)
-        prove(permit, row.version)
-        if row.state != State.STORED or not await self._leased(permit, row.repo_id, row.content_id, row.due):
-            raise _no_blob(digest)
+        row = await self._seen_blob(permit, digest, row)
+        if not await self._leased(permit, row.repo_id, row.content_id, row.due):
+            raise no_blob(permit, digest)
         return StoredBlob(row.content_id, digest, row.size, None, None)
 
     async def read(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> bytes:
@@ -110,7 +112,7 @@ class Pull:
             moved = await self._moved(permit, blob)
             if moved is None:
                 await self._mark_damaged(permit, blob.content_id, blob.digest, blob.stored.key)
-                raise _no_blob(blob.digest) from None
+                raise no_blob(permit, blob.digest) from None
             return await self.read(permit, moved, start, end)
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
@@ -130,7 +132,7 @@ class Pull:
             if moved is not None:
                 return await self.stream(permit, moved, start, end)
             await self._mark_damaged(permit, blob.content_id, blob.digest, blob.stored.key if blob.stored else None)
-            raise _no_blob(blob.digest) from None
+            raise no_blob(permit, blob.digest) from None
         except BlobError as error:
             raise ContentUnavailable("the blob store does not answer") from error
 
@@ -154,6 +156,34 @@ class Pull:
             return stored.key if await self._objects.sizes_fit(stored) else None
         except BlobError:
             return None
+
+    async def _seen_manifest(self, permit: PullPermit, reference: Tag | Digest, row: Seen | None) -> Seen:
+        """The row of a manifest that is there, stored, and not hidden from the reader."""
+        if row is not None:
+            prove(permit, row.version, row.repo_id)
+        if not permit.tags.everything:
+            target = Target(row.repo_id, row.content_id) if row is not None else NOTHING
+            if not await self._sight.sees_manifest(permit, reference, target):
+                row = None
+        if row is None:
+            await self._sight.check_absent(permit)
+        if row is None or row.state != State.STORED:
+            raise no_manifest(permit, reference)
+        return row
+
+    async def _seen_blob(self, permit: PullPermit, digest: Digest, row: Shown | None) -> Shown:
+        """The row of a blob that is there, stored, and not hidden from the reader."""
+        if row is not None:
+            prove(permit, row.version, row.repo_id)
+        if not permit.tags.everything:
+            target = Target(row.repo_id, row.content_id) if row is not None else NOTHING
+            if not await self._sight.sees_blob(permit, target):
+                row = None
+        if row is None:
+            await self._sight.check_absent(permit)
+        if row is None or row.state != State.STORED:
+            raise no_blob(permit, digest)
+        return row
 
     async def _pieces(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes of a blob; when its objects are replaced meanwhile, the rest comes from those that replaced them.
@@ -194,7 +224,7 @@ class Pull:
         again = await self._db.one(store.BLOB, path=permit.repository, digest=digest)
         if again is None or again.key is None:
             await self._mark_damaged(permit, row.content_id, digest, None)
-            raise _no_blob(digest)
+            raise no_blob(permit, digest)
         return Stored((Segment(again.key, again.size),), again.wrapped_key, digest)
 
     async def _opened(self, wrapped: bytes, digest: Digest, data: bytes) -> bytes:
@@ -245,11 +275,3 @@ async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenera
             yield first
         async for piece in rest:
             yield piece
-
-
-def _no_manifest(reference: str) -> ManifestUnknown:
-    return ManifestUnknown("this repository has no such manifest", reference=reference)
-
-
-def _no_blob(digest: str) -> BlobUnknown:
-    return BlobUnknown("this repository has no such blob", digest=digest)

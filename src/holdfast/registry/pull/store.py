@@ -10,6 +10,7 @@ from holdfast.db.query import Command, Query
 class ManifestRow(NamedTuple):
     """A manifest with its bytes."""
 
+    repo_id: int
     content_id: int
     digest: str
     media_type: str
@@ -36,6 +37,7 @@ class ManifestHead(NamedTuple):
 class BlobRow(NamedTuple):
     """A blob with its inline bytes or the key of its object; it has neither when it lies in several."""
 
+    repo_id: int
     content_id: int
     size: int
     state: int
@@ -69,7 +71,7 @@ _BY_DIGEST = """
 """
 _LIVE = " where r.path = :path and r.gone_at is null and l.gone_at is null"
 _MANIFEST = """
-    select c.id as content_id, c.digest, l.media_type, c.size, c.state, c.wrapped_key, b.bytes,
+    select r.id as repo_id, c.id as content_id, c.digest, l.media_type, c.size, c.state, c.wrapped_key, b.bytes,
       (select version from policy where id = 1) as version
 """
 _MANIFEST_HEAD = """
@@ -77,7 +79,7 @@ _MANIFEST_HEAD = """
       (select version from policy where id = 1) as version
 """
 _BLOB = """
-    select c.id as content_id, c.size, c.state, c.key, c.wrapped_key, b.bytes,
+    select r.id as repo_id, c.id as content_id, c.size, c.state, c.key, c.wrapped_key, b.bytes,
       (select version from policy where id = 1) as version
 """
 _BLOB_HEAD = """

@@ -2,7 +2,8 @@
 
 Promises: what a manifest names is in the repository or the push is refused naming what is missing; the bytes are kept
 as they came; every tag of the request moves, or none; putting the digest that a tag already has makes no event; the
-content that the manifest keeps can no longer be collected when the answer is sent.
+content that the manifest keeps can no longer be collected when the answer is sent; every right that a push needs
+(rights.py) is looked at in the same unit, and one that is missing leaves nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from holdfast.registry.content import Offer, doom_objects, keep_content, require
 from holdfast.registry.errors import BlobsMissing, DigestMismatch
 from holdfast.registry.objects import Objects
 from holdfast.registry.push import store
+from holdfast.registry.push.rights import PushRights, require_tag
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import (
     CANDIDATE,
@@ -61,11 +63,12 @@ class _Move(NamedTuple):
 
 
 class _Parsed(NamedTuple):
-    """A push after parsing, with everything the unit needs."""
+    """A push after parsing, with everything the unit needs. `seen`: what it may keep of what it names, None: all."""
 
     put: ManifestPut
     digest: Digest
     manifest: Manifest
+    seen: frozenset[str] | None = None
 
 
 class Push:
@@ -75,11 +78,12 @@ class Push:
         self._db = db
         self._objects = objects
         self._settings = settings
+        self._rights = PushRights(db, settings)
 
     async def manifest(self, permit: PushPermit, put: ManifestPut) -> Pushed:
         """Store a manifest and move its tags.
 
-        Raises `ManifestInvalid` (oci), `DigestMismatch`, `BlobsMissing`, `NoRoom`, `StalePermit`.
+        Raises `ManifestInvalid` (oci), `DigestMismatch`, `BlobsMissing`, `Denied`, `NoRoom`, `StalePermit`.
         """
         digest = Digest.of(put.data, put.digest.algorithm if put.digest is not None else "sha256")
         if put.digest is not None and digest != put.digest:
@@ -92,13 +96,18 @@ class Push:
 
     async def _store(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> None:
         await check_permit(unit, permit)
-        place = await make_and_advance(unit, permit.repository)
+        place = await make_and_advance(unit, permit)
+        subject = parsed.manifest.subject
+        await self._rights.require_signing(unit, permit, place, subject.digest if subject else None, parsed.put.tags)
         present = await unit.one(store.PRESENT, repo_id=place.repo_id, digest=parsed.digest)
+        if not permit.pull.everything:
+            parsed = await self._require_named(unit, permit, place, parsed, present)
         content_id, fresh = (present.id, False) if present is not None else await self._lay(unit, permit, place, parsed)
         if named := _named(parsed.manifest):
             await unit.run(store.SETTLE_CHILDREN, repo_id=place.repo_id, keeper_id=content_id, digests=named)
             await unit.run(store.END_LEASES, repo_id=place.repo_id, digests=named, opener=permit.subject.id)
-        moves = [move for name in parsed.put.tags if (move := await self._move(unit, place, content_id, name))]
+        await self._rights.keep(unit, permit, place, content_id)
+        moves = [move for name in parsed.put.tags if (move := await self._move(unit, permit, place, content_id, name))]
         if parsed.put.tags:
             await unit.run(store.SETTLE, repo_id=place.repo_id, content_id=content_id)
         else:
@@ -111,6 +120,26 @@ class Push:
             data: dict[str, object] = {"digest": parsed.digest, "tags": [move.name for move in moves]}
             kind = ChangeKind.MANIFEST_PUSHED if fresh else ChangeKind.TAG_MOVED
             await record(unit, kind, place, actor=permit.subject.actor, origin=permit.origin, data=data)
+
+    async def _require_named(
+        self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed, present: store.ContentId | None
+    ) -> _Parsed:
+        """Raise `BlobsMissing` when the manifest names what is hidden from the pusher, as if it were not there; unless
+        he may read the manifest itself, or has put it before. Returns the push with what it may keep."""
+        own: dict[str, int] = {parsed.digest: present.id if present is not None else 0}
+        if await self._rights.readable(unit, permit, place, own) and present is not None:
+            return parsed
+        named = _named(parsed.manifest)
+        rows = await unit.all(store.CHILDREN, repo_id=place.repo_id, digests=named)
+        here = {row.digest: row.id for row in rows if row.kind is not None}
+        seen = await self._rights.readable(unit, permit, place, {digest: here.get(digest, 0) for digest in named})
+        seen &= set(here)
+        # What is needed, and whatever a manifest that is here already keeps.
+        needed = dict.fromkeys([*_needed(parsed.manifest), *(here if present is not None else ())])
+        missing = [digest for digest in needed if digest not in seen]
+        if missing:
+            raise BlobsMissing(missing)
+        return parsed._replace(seen=frozenset(seen))
 
     async def _lay(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> tuple[int, bool]:
         """Everything of a manifest that the repository does not show yet: content, link, edges. Returns its id, and
@@ -141,12 +170,12 @@ class Push:
     async def _children(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> list[int]:
         """The ids of what the manifest keeps, sorted. Raises `BlobsMissing` naming what is not there."""
         manifest = parsed.manifest
-        needed = [d.digest for d in (manifest.manifests if manifest.kind is Kind.INDEX else manifest.blobs)]
         if not (named := _named(manifest)):
             return []
         rows = await unit.all(store.CHILDREN, repo_id=place.repo_id, digests=named)
-        found = {row.digest: row.id for row in rows if row.kind is not None}
-        missing = [digest for digest in dict.fromkeys(needed) if digest not in found]
+        seen = parsed.seen
+        found = {row.digest: row.id for row in rows if row.kind is not None and (seen is None or row.digest in seen)}
+        missing = [digest for digest in dict.fromkeys(_needed(manifest)) if digest not in found]
         if missing:
             if manifest.kind is not Kind.INDEX or not await self._may_be_sparse(unit, permit):
                 raise BlobsMissing(missing)
@@ -158,10 +187,12 @@ class Push:
         row = await effective_setting(unit, permit.repository.prefixes(), SPARSE_INDEXES)
         return row.value == "true" if row is not None else self._settings.sparse_indexes
 
-    async def _move(self, unit: Unit, place: Place, content_id: int, name: Tag) -> _Move | None:
-        """Point the tag `name` at the manifest; None when it points there already, which is no event."""
+    async def _move(self, unit: Unit, permit: PushPermit, place: Place, content_id: int, name: Tag) -> _Move | None:
+        """Point the tag `name` at the manifest; None when it points there already, which is no event. Raises
+        `Denied`."""
         row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
         was = row.content_id if row is not None else None
+        require_tag(permit, name, was, content_id)
         if was == content_id:
             return None
         await unit.run(
@@ -184,6 +215,11 @@ class Push:
         """Keep what has no tag (any more) for the history window, and a lease beyond it."""
         due = max(place.at, unit.now) + self._settings.window + self._settings.lease
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
+
+
+def _needed(manifest: Manifest) -> list[Digest]:
+    """What must be here before the manifest is."""
+    return [part.digest for part in (manifest.manifests if manifest.kind is Kind.INDEX else manifest.blobs)]
 
 
 def _named(manifest: Manifest) -> list[Digest]:

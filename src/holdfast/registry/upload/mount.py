@@ -8,6 +8,7 @@ from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database, Unit
 from holdfast.oci.digest import Digest
 from holdfast.registry.content import Kept, require_room, show_blob
+from holdfast.registry.reach.service import NOTHING, Reach, Target
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.upload import store
 
@@ -19,11 +20,13 @@ class Mount:
         self._db = db
         self._blobs = blobs
         self._settings = settings
+        self._reach = Reach(db, settings.window)
 
     async def blob(self, permit: PushPermit, source: PullPermit, digest: Digest) -> bool:
-        """Make `digest` of the source repository visible; False when it is not there, as for one that is nowhere.
+        """Make `digest` of the source repository visible; False when it is not there or hidden, as for one that is
+        nowhere.
 
-        Raises `NoRoom`, `StalePermit`.
+        Raises `NoRoom`, `Denied`, `StalePermit`.
         """
 
         async def link(unit: Unit) -> bool:
@@ -34,8 +37,16 @@ class Mount:
             await show_blob(unit, self._settings, permit, Kept(row.id, row.size))
             return True
 
-        if await self._db.one(store.MOUNTABLE, path=source.repository, digest=digest) is None:
+        row = await self._db.one(store.MOUNTABLE, path=source.repository, digest=digest)
+        if not await self._may_read(source, row) or row is None:
             await check_permit(self._db, permit)
             return False
         require_room(self._blobs, self._settings)
         return await self._db.write(link)
+
+    async def _may_read(self, source: PullPermit, row: store.SourceRow | None) -> bool:
+        """Whether the source may be read there by this permit: to who may not, it is not there."""
+        if row is not None and source.repository_id not in (0, row.repo_id):
+            row = None
+        target = Target(row.repo_id, row.id) if row is not None else NOTHING
+        return await self._reach.may_read_blob(self._db, source, target)

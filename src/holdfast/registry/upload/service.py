@@ -27,6 +27,7 @@ from holdfast.registry.errors import (
 from holdfast.registry.model import Segment, Stored
 from holdfast.registry.objects import Objects, Seal
 from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.store import REPOSITORY, require_making, same_repository
 from holdfast.registry.upload import store
 from holdfast.registry.upload.appending import NOTHING_STORED, Coming, Taken, add_object, stage
 from holdfast.registry.upload.intake import (
@@ -69,15 +70,19 @@ class Upload:
         self._streams = Streams(settings.upload_streams)
 
     async def start(self, permit: PushPermit, algorithm: str) -> Session:
-        """A new session. Writes nothing: the session is its signed id until it holds bytes. Raises `NoRoom`."""
+        """A new session. Writes nothing: the session is its signed id until it holds bytes.
+
+        Raises `NoRoom`, `Denied`, `StalePermit`.
+        """
         require_room(self._blobs, self._settings)
         await check_permit(self._db, permit)
+        await self._check_place(permit)
         return self._signer.issue(permit.repository, permit.subject.id, self._db.now(), algorithm)
 
     async def status(self, permit: PushPermit, token: str) -> tuple[Session, int]:
         """The session and how many bytes it holds. Raises `UploadUnknown`."""
         session = self._signer.check(token, permit.repository, permit.subject.id)
-        row = await self._sessions.row(session)
+        row = await self._sessions.row(permit, session)
         await check_permit(self._db, permit)
         return session, row.received if row is not None else 0
 
@@ -87,7 +92,7 @@ class Upload:
         Raises `UploadUnknown`, `UploadOutOfOrder`, `SizeMismatch`, `TooManyUploads`, `NoRoom`.
         """
         session = self._signer.check(token, permit.repository, permit.subject.id)
-        row = await self._sessions.row(session)
+        row = await self._sessions.row(permit, session)
         await check_permit(self._db, permit)
         was = row.received if row is not None else 0
         check_start(chunk, was)
@@ -112,7 +117,7 @@ class Upload:
         Raises `UploadUnknown`, `UploadOutOfOrder`, `SizeMismatch`, `DigestMismatch`, `TooManyUploads`, `NoRoom`.
         """
         session = self._signer.check(token, permit.repository, permit.subject.id)
-        row = await self._sessions.row(session)
+        row = await self._sessions.row(permit, session)
         await check_permit(self._db, permit)
         if row is None:
             await self._finish_whole(permit, digest, chunk)
@@ -134,13 +139,17 @@ class Upload:
                 await self._finish_staged(permit, session, row, coming, digest)
 
     async def put(self, permit: PushPermit, digest: Digest, chunk: Chunk) -> None:
-        """A whole blob in one request. Raises `DigestMismatch`, `SizeMismatch`, `TooManyUploads`, `NoRoom`."""
+        """A whole blob in one request.
+
+        Raises `DigestMismatch`, `SizeMismatch`, `TooManyUploads`, `NoRoom`, `Denied`, `StalePermit`.
+        """
+        await self._check_place(permit)
         await self._put(permit, digest, chunk, None)
 
     async def cancel(self, permit: PushPermit, token: str) -> None:
         """End the session and free its bytes. Raises `UploadUnknown`."""
         session = self._signer.check(token, permit.repository, permit.subject.id)
-        await self._sessions.row(session)
+        await self._sessions.row(permit, session)
         await self._sessions.bury(permit, session)
         if self._blobs.staging is None:
             return
@@ -148,6 +157,16 @@ class Upload:
             await self._blobs.staging.drop(session.name)
         except Busy:
             return  # a chunk is being written: it finds the session cancelled and the sweeper takes its file
+
+    async def _check_place(self, permit: PushPermit) -> None:
+        """Refuse before any byte what the unit refuses: only permits that depend on the repository pay for it."""
+        if permit.create_repository and not permit.repository_id:
+            return
+        row = await self._db.one(REPOSITORY, path=permit.repository)
+        if row is None:
+            require_making(permit)
+        else:
+            same_repository(permit, row.id)
 
     async def _early(self, session: Session, row: store.UploadRow) -> bytes:
         """The bytes of a session that the database keeps, in clear."""
@@ -164,7 +183,7 @@ class Upload:
     async def _extend(self, permit: PushPermit, session: Session, row: store.UploadRow | None, coming: Coming) -> int:
         """Make the coming bytes durable beyond the database and acknowledge them; returns the session's size."""
         was = row.received if row is not None else 0
-        way, wrapped = await self._way(session, row, coming)
+        way, wrapped = await self._way(permit, session, row, coming)
         async with way as taken:
             if taken is None:
                 return was
@@ -173,13 +192,13 @@ class Upload:
         return taken.size
 
     async def _way(
-        self, session: Session, row: store.UploadRow | None, coming: Coming
+        self, permit: PushPermit, session: Session, row: store.UploadRow | None, coming: Coming
     ) -> tuple[AbstractAsyncContextManager[Taken | None], bytes | None]:
         """How the bytes are appended: a session goes on as it began, whatever the settings say by now."""
         staging = self._objects.staging if coming.start == 0 else self._blobs.staging
         if staging is not None and not (row is not None and row.segmented):
             was = row.received if row is not None else 0
-            return stage(staging, session, coming, lambda: self._sessions.unmoved(session, was)), None
+            return stage(staging, session, coming, lambda: self._sessions.unmoved(permit, session, was)), None
         if coming.start and (row is None or not row.segmented):
             raise gone()  # they were staged in another store
         seal = await self._seal(session, row) if coming.start else self._objects.fresh()
@@ -197,7 +216,7 @@ class Upload:
         staging = self._blobs.staging
         assert staging is not None
         async with staging.receive(session.name, session.algorithm, at=row.received, state=row.hash_state) as receiver:
-            await self._sessions.unmoved(session, row.received)
+            await self._sessions.unmoved(permit, session, row.received)
             async for piece in coming.body:
                 await receiver.write(piece)
             coming.check(receiver.offset - row.received)
@@ -220,7 +239,7 @@ class Upload:
         rows = await self._db.all(store.SEGMENTS, id=session.name)
         segments = tuple(Segment(each.key, each.size) for each in rows)
         if sum(segment.size for segment in segments) != row.received:
-            now = await self._sessions.standing(session)
+            now = await self._sessions.standing(permit, session)
             raise overtaken(now) if now != row.received else gone()
         async with add_object(self._objects, seal, session, coming, self._db.now()) as taken:
             found, fresh = row.digest_so_far, None
@@ -285,7 +304,7 @@ class Upload:
                 self._sessions.refuse_old(unit, ended.fresh)
             if ended.session is not None and ended.was is not None:
                 if not await unit.run(store.FINISH_UPLOAD, id=ended.session.name, was=ended.was):
-                    row = await unit.one(store.UPLOAD, id=ended.session.name)
+                    row = await unit.one(store.UPLOAD, id=ended.session.name, path=permit.repository)
                     raise overtaken(row.received if row is not None else CANCELLED)
             elif ended.session is not None:
                 await self._sessions.drop(unit, ended.session)

@@ -14,7 +14,7 @@ from holdfast.blobs.key import issued_at
 from holdfast.db.port import Database, Unit
 from holdfast.registry.errors import TooManyUploads, UploadUnknown
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import DOOM_PARTS, DROP_PARTS, ensure_repository
+from holdfast.registry.store import DOOM_PARTS, DROP_PARTS, ensure_repository, same_repository
 from holdfast.registry.upload import store
 from holdfast.registry.upload.appending import Taken
 from holdfast.registry.upload.intake import CANCELLED, overtaken
@@ -61,7 +61,7 @@ class Sessions:
         else:
             changed = await self._open_row(unit, permit, values)
         if not changed:
-            row = await unit.one(store.UPLOAD, id=name)
+            row = await unit.one(store.UPLOAD, id=name, path=permit.repository)
             raise overtaken(row.received if row is not None else 0)
         if step.early is not None:
             await unit.run(store.PUT_EARLY, id=name, bytes=step.early)
@@ -76,7 +76,7 @@ class Sessions:
         held = await unit.one(store.HELD, opener=opener, cap=cap)
         if held is not None and held.total >= cap:
             raise TooManyUploads(f"{cap} upload sessions are open already: finish or cancel some")
-        repo_id = await ensure_repository(unit, permit.repository)
+        repo_id = await ensure_repository(unit, permit)
         return await unit.run(store.NEW_UPLOAD, repo_id=repo_id, opener=opener, **values)
 
     def refuse_old(self, unit: Unit, key: str) -> None:
@@ -84,22 +84,25 @@ class Sessions:
         if issued_at(key) < unit.now - self._settings.upload_expire:
             raise UploadUnknown("this upload took too long: start a new one with POST")
 
-    async def row(self, session: Session) -> store.UploadRow | None:
-        """The session's row; None when it holds no bytes yet. Raises `UploadUnknown` when cancelled or expired."""
-        row = await self._db.one(store.UPLOAD, id=session.name)
+    async def row(self, permit: PushPermit, session: Session) -> store.UploadRow | None:
+        """The session's row; None when it holds no bytes yet. Raises `UploadUnknown` when cancelled or expired,
+        `StalePermit` when another repository has the name by now."""
+        row = await self._db.one(store.UPLOAD, id=session.name, path=permit.repository)
+        if row is not None and row.repo_id is not None:
+            same_repository(permit, row.repo_id)
         expired = row is None and session.issued + self._settings.upload_expire <= self._db.now()
         if expired or (row is not None and row.received == CANCELLED):
             raise UploadUnknown("this upload session has ended: start a new one with POST")
         return row
 
-    async def standing(self, session: Session) -> int:
+    async def standing(self, permit: PushPermit, session: Session) -> int:
         """How many bytes the session holds. Raises `UploadUnknown`."""
-        row = await self.row(session)
+        row = await self.row(permit, session)
         return row.received if row is not None else 0
 
-    async def unmoved(self, session: Session, was: int) -> None:
+    async def unmoved(self, permit: PushPermit, session: Session, was: int) -> None:
         """Under the lock of the staged file: raise unless the session stands where it stood when the request came."""
-        now = await self.standing(session)
+        now = await self.standing(permit, session)
         if now != was:
             raise overtaken(now)
 

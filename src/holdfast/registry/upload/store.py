@@ -10,7 +10,7 @@ from holdfast.db.query import Command, Query
 class UploadRow(NamedTuple):
     """A session that holds bytes; `received` is -1 when it was cancelled. `early`: its bytes, while they are few
     enough to be kept in the database; else they are objects (`segmented`) or staged in the blob store. `wrapped_key`:
-    the data key of what is encrypted, bound to the session's name."""
+    the data key of what is encrypted, bound to the session's name. `repo_id`: the repository that has the name now."""
 
     received: int
     digest_so_far: str | None
@@ -18,6 +18,7 @@ class UploadRow(NamedTuple):
     wrapped_key: bytes | None
     early: bytes | None
     segmented: bool
+    repo_id: int | None
 
 
 class StandingRow(NamedTuple):
@@ -40,8 +41,9 @@ class Held(NamedTuple):
 
 
 class SourceRow(NamedTuple):
-    """Content that may be mounted."""
+    """Content that may be mounted, and the repository that shows it."""
 
+    repo_id: int
     id: int
     size: int
 
@@ -55,7 +57,8 @@ class LeaseRow(NamedTuple):
 UPLOAD = Query(
     """
     select u.received, u.digest_so_far, u.hash_state, u.wrapped_key, b.bytes as early,
-      case when exists (select 1 from upload_segment s where s.upload_id = u.id) then 1 else 0 end as segmented
+      case when exists (select 1 from upload_segment s where s.upload_id = u.id) then 1 else 0 end as segmented,
+      (select r.id from repository r where r.path = :path and r.gone_at is null) as repo_id
     from upload u left join upload_body b on b.upload_id = u.id where u.id = :id
     """,
     UploadRow,
@@ -95,7 +98,7 @@ SEGMENTS = Query("select key, size from upload_segment where upload_id = :id ord
 NEW_SEGMENT = Command("insert into upload_segment (upload_id, n, key, size) values (:id, :n, :key, :size)")
 MOUNTABLE = Query(
     """
-    select c.id, c.size
+    select r.id as repo_id, c.id, c.size
     from repository r
     join content c on c.digest = :digest
     join link l on l.repo_id = r.id and l.content_id = c.id

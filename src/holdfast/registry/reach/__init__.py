@@ -1,0 +1,1 @@
+"""Reach: whether tags lead to content, through indexes, subjects and signature tags, now or inside the window."""
