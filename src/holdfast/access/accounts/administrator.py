@@ -56,7 +56,7 @@ async def ensure_administrator(db: Database, password: str | None) -> str | None
         )
         assert made is not None
         await unit.run(ADD_ADMINISTRATOR, id=made.id, made_by=_SYSTEM)
-        data: dict[str, object] = {"user": ADMINISTRATOR, "role": "administrator"}
+        data: dict[str, object] = {"id": made.id, "name": ADMINISTRATOR, "role": "administrator"}
         await note(unit, ChangeKind.USER_CREATED, actor=_SYSTEM, origin=_NO_REQUEST, data=data)
         return True
 
@@ -85,7 +85,8 @@ async def reset_password(db: Database, name: str) -> Reset:
         await unit.run(END_SECRETS, id=account.id, version=version)
         tokens = await unit.run(END_TOKENS, id=account.id, version=version)
         sessions = await unit.run(END_SESSIONS, id=account.id)
-        data: dict[str, object] = {"user": name, "reset": True, "keys": keys, "tokens": tokens, "sessions": sessions}
+        ended = {"keys": keys, "tokens": tokens, "sessions": sessions}
+        data: dict[str, object] = {"id": account.id, "name": name, "reset": True, "ended": ended}
         await note(unit, ChangeKind.PASSWORD_CHANGED, actor=_HOST, origin=_NO_REQUEST, data=data)
         return Reset(chosen, keys, tokens, sessions, account.disabled_at is not None)
 

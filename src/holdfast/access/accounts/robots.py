@@ -87,8 +87,9 @@ class Robots:
                 made_by=caller.subject.actor,
                 version=version,
             )
-            await self._note(unit, ChangeKind.ROBOT_CREATED, caller, origin, full)
-            return await self._seen(unit, caller, full, origin)
+            robot = await self._seen(unit, caller, full, origin)
+            await self._note(unit, ChangeKind.ROBOT_CREATED, caller, origin, robot)
+            return robot
 
         return await self._change(caller, add)
 
@@ -138,7 +139,8 @@ class Robots:
             if expires_at != robot.expires_at:
                 self._check_end(expires_at)
             await unit.run(CHANGE_ROBOT, id=robot.id, description=about, expires_at=expires_at, version=version)
-            await self._note(unit, ChangeKind.ROBOT_CHANGED, caller, origin, name)
+            what = {"description": about, "expires_at": expires_at}
+            await self._note(unit, ChangeKind.ROBOT_CHANGED, caller, origin, robot, **what)
             return await self._seen(unit, caller, name, origin)
 
         return await self._change(caller, change)
@@ -150,7 +152,7 @@ class Robots:
             robot = await self._kept(unit, caller, name, origin)
             if await unit.run(DISABLE, id=robot.id, version=version):
                 await unit.run(END_TOKENS, id=robot.id, version=version)
-                await self._note(unit, ChangeKind.ROBOT_DISABLED, caller, origin, name)
+                await self._note(unit, ChangeKind.ROBOT_DISABLED, caller, origin, robot)
             return await self._seen(unit, caller, name, origin)
 
         return await self._change(caller, change)
@@ -161,7 +163,7 @@ class Robots:
         async def change(unit: Unit, version: int) -> Robot:
             robot = await self._kept(unit, caller, name, origin)
             if await unit.run(ENABLE, id=robot.id, version=version):
-                await self._note(unit, ChangeKind.ROBOT_ENABLED, caller, origin, name)
+                await self._note(unit, ChangeKind.ROBOT_ENABLED, caller, origin, robot)
             return await self._seen(unit, caller, name, origin)
 
         return await self._change(caller, change)
@@ -177,7 +179,7 @@ class Robots:
             await unit.run(END_TOKENS, id=robot.id, version=version)
             await unit.run(DROP_MEMBERSHIPS, id=robot.id)
             await unit.run(DROP_GRANTS, id=robot.id)
-            await self._note(unit, ChangeKind.ROBOT_DELETED, caller, origin, name)
+            await self._note(unit, ChangeKind.ROBOT_DELETED, caller, origin, robot)
 
         await self._change(caller, change)
 
@@ -206,10 +208,11 @@ class Robots:
             raise Invalid("expires_at", "this is not in the future")
 
     @staticmethod
-    async def _note(unit: Unit, kind: ChangeKind, caller: Identity, origin: Origin, name: str) -> None:
-        namespace = name.rpartition("+")[0]
-        data: dict[str, object] = {"robot": name}
-        await note(unit, kind, actor=caller.subject.actor, origin=origin, data=data, path=namespace)
+    async def _note(
+        unit: Unit, kind: ChangeKind, caller: Identity, origin: Origin, robot: Robot, **more: object
+    ) -> None:
+        data: dict[str, object] = {"id": robot.id, "name": robot.name, "namespace": robot.namespace, **more}
+        await note(unit, kind, actor=caller.subject.actor, origin=origin, data=data)
 
 
 def _sees(caller: Identity, robot: Robot, here: Circumstances) -> bool:

@@ -91,8 +91,9 @@ class Users:
                 made_by=caller.subject.actor,
                 version=version,
             )
-            await self._note(unit, ChangeKind.USER_CREATED, caller, origin, name)
-            return await self._seen(unit, caller, name, origin)
+            user = await self._seen(unit, caller, name, origin)
+            await self._note(unit, ChangeKind.USER_CREATED, caller, origin, user)
+            return user
 
         return await self._change(caller, add)
 
@@ -128,7 +129,8 @@ class Users:
             if expected is not None and user.changed != expected:
                 raise Changed
             await unit.run(DESCRIBE, id=user.id, description=about[0], display=about[1], version=version)
-            await self._note(unit, ChangeKind.USER_CHANGED, caller, origin, name)
+            what = {"description": about[0], "display": about[1]}
+            await self._note(unit, ChangeKind.USER_CHANGED, caller, origin, user, **what)
             return await self._seen(unit, caller, name, origin)
 
         return await self._change(caller, change)
@@ -143,7 +145,7 @@ class Users:
                 await unit.run(END_TOKENS, id=user.id, version=version)
                 await unit.run(END_SESSIONS, id=user.id)
                 await require_administrator_left(unit)
-                await self._note(unit, ChangeKind.USER_DISABLED, caller, origin, name)
+                await self._note(unit, ChangeKind.USER_DISABLED, caller, origin, user)
             return await self._seen(unit, caller, name, origin)
 
         return await self._change(caller, change)
@@ -154,7 +156,7 @@ class Users:
         async def change(unit: Unit, version: int) -> User:
             user = await self._kept(unit, caller, name, origin)
             if await unit.run(ENABLE, id=user.id, version=version):
-                await self._note(unit, ChangeKind.USER_ENABLED, caller, origin, name)
+                await self._note(unit, ChangeKind.USER_ENABLED, caller, origin, user)
             return await self._seen(unit, caller, name, origin)
 
         return await self._change(caller, change)
@@ -173,7 +175,7 @@ class Users:
             for command in (DROP_MEMBERSHIPS, DROP_PROVIDER_SESSION, DROP_GRANTS):
                 await unit.run(command, id=user.id)
             await require_administrator_left(unit)
-            await self._note(unit, ChangeKind.USER_DELETED, caller, origin, name)
+            await self._note(unit, ChangeKind.USER_DELETED, caller, origin, user)
 
         await self._change(caller, change)
 
@@ -210,7 +212,7 @@ class Users:
             await unit.run(SET_VERIFIER, id=user.id, verifier=verifier, version=version)
             await unit.run(END_LOGIN_TOKENS, id=user.id, version=version)
             await unit.run(END_SESSIONS, id=user.id)
-            await self._note(unit, ChangeKind.PASSWORD_CHANGED, caller, origin, name)
+            await self._note(unit, ChangeKind.PASSWORD_CHANGED, caller, origin, user)
 
         await self._change(caller, change)
 
@@ -238,8 +240,9 @@ class Users:
         return user
 
     @staticmethod
-    async def _note(unit: Unit, kind: ChangeKind, caller: Identity, origin: Origin, name: str) -> None:
-        await note(unit, kind, actor=caller.subject.actor, origin=origin, data={"user": name})
+    async def _note(unit: Unit, kind: ChangeKind, caller: Identity, origin: Origin, user: User, **more: object) -> None:
+        data: dict[str, object] = {"id": user.id, "name": user.name, **more}
+        await note(unit, kind, actor=caller.subject.actor, origin=origin, data=data)
 
     @staticmethod
     async def _administers(reader: Reader, caller: Identity, origin: Origin) -> bool:

@@ -10,9 +10,13 @@ from holdfast.access.policy.model import Action
 
 def write_bounds(bounds: tuple[Bound, ...] | None) -> str | None:
     """The bounds as JSON; None: there are none."""
-    if bounds is None:
-        return None
-    return json.dumps([_plain(bound) for bound in bounds], sort_keys=True, separators=(",", ":"))
+    plain = plain_bounds(bounds)
+    return None if plain is None else json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def plain_bounds(bounds: tuple[Bound, ...] | None) -> list[dict[str, object]] | None:
+    """The bounds as values of JSON."""
+    return None if bounds is None else [_plain(bound) for bound in bounds]
 
 
 def read_bounds(text: str | None) -> tuple[Bound, ...] | None:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from holdfast.access.delegating import circumstances_of, require_manage, require_over_grantee
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.keys.asking import EVERYTHING, no_later, parent_id, read_asked, within
-from holdfast.access.keys.bounds import read_bounds, write_bounds
+from holdfast.access.keys.bounds import plain_bounds, read_bounds, write_bounds
 from holdfast.access.keys.model import Asked, Key, NewKey, Secret
 from holdfast.access.keys.secret import hint, keyed_hash, new_secret
 from holdfast.access.keys.service import DEFAULTS, KeySettings
@@ -102,7 +102,8 @@ class Keychain:
             assert made is not None
             await self._add_secret(unit, made.id, secret, version)
             key = await self._found(unit, of, name)
-            await self._note(unit, ChangeKind.KEY_CREATED, caller, origin, key, expires_at=ends, bounded=bool(limits))
+            what = {"expires_at": ends, "bounds": plain_bounds(limits)}
+            await self._note(unit, ChangeKind.KEY_CREATED, caller, origin, key, **what)
             return NewKey(key, secret)
 
         return await self._change(caller, add)
@@ -246,8 +247,8 @@ class Keychain:
 
     @staticmethod
     async def _note(unit: Unit, kind: ChangeKind, caller: Identity, origin: Origin, key: Key, **more: object) -> None:
-        data: dict[str, object] = {"key": key.name, "owner": key.owner, "hints": [each.hint for each in key.secrets]}
-        data |= {name: value for name, value in more.items() if value is not None}
+        hints = [each.hint for each in key.secrets]
+        data: dict[str, object] = {"id": key.id, "name": key.name, "owner": key.owner, "hints": hints, **more}
         namespace = key.owner.partition(":")[2].rpartition("+")[0]
         await note(unit, kind, actor=caller.subject.actor, origin=origin, data=data, path=namespace)
 
