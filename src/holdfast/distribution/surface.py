@@ -33,7 +33,7 @@ from holdfast.registry.errors import UploadOutOfOrder
 from holdfast.telemetry.access_log import Access as AccessLine
 from holdfast.telemetry.surface import Telemetry
 
-_METHODS = {
+METHODS = {
     Endpoint.PING: "GET, HEAD",
     Endpoint.CATALOG: "GET, HEAD",
     Endpoint.MANIFEST: "GET, HEAD, PUT, DELETE",
@@ -43,7 +43,7 @@ _METHODS = {
     Endpoint.TAGS: "GET, HEAD",
     Endpoint.REFERRERS: "GET, HEAD",
 }
-_ALLOWED = {endpoint: frozenset(methods.split(", ")) for endpoint, methods in _METHODS.items()}
+_ALLOWED = {endpoint: frozenset(methods.split(", ")) for endpoint, methods in METHODS.items()}
 _READS = ("GET", "HEAD")
 _EXPECTED = (503, 507)  # an outage, a full disk: told in a line, not by a stack
 _AGENT = 256
@@ -158,7 +158,7 @@ class Surface:
         if endpoint is Endpoint.UNROUTED:
             raise NotFound
         if method not in _ALLOWED[endpoint]:
-            raise MethodNotAllowed(_METHODS[endpoint])
+            raise MethodNotAllowed(METHODS[endpoint])
         if endpoint is Endpoint.PING:
             await self._access.confirm(who)
             if _is_stranger(who):
