@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match
 
-from holdfast.access.errors import Denied, StalePermit
+from holdfast.access.errors import Denied, InsufficientScope, StalePermit
 from holdfast.access.model import Identity
 from holdfast.access.service import Access
 from holdfast.api.caller import SCOPE, Caller, admit, place
@@ -40,11 +40,11 @@ _COMMON = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-stor
 
 
 class Gate(NamedTuple):
-    """What the frame asks of the rest: who somebody is, what a 401 asks for (given the scope), and who is told of a
-    refusal."""
+    """What the frame asks of the rest: who somebody is, what a 401 asks for (given the scope, and the error of RFC
+    6750), and who is told of a refusal."""
 
     access: Access
-    challenge: Callable[[str], bytes]
+    challenge: Callable[[str, str], bytes]
     denied: Callable[[Identity, Origin, Denied], None] = lambda who, origin, error: None
 
 
@@ -99,16 +99,27 @@ class Frame:
             await self._run(exchange, scope, b"")
             return
         authorization = incoming.headers.get(b"authorization")
-        who = self._gate.access.remembered(authorization)
-        if who is None:
-            who = await self._gate.access.authenticate(authorization, exchange.origin)
-        exchange.take(admit(who))
+        exchange.take(admit(await self._recognise(authorization, exchange.origin)))
         body = await incoming.body()
         try:
             await self._run(exchange, scope, body)
         except StalePermit:
             exchange.take(admit(await self._gate.access.authenticate(authorization, exchange.origin)))
             await self._run(exchange, scope, body)
+        if exchange.caller is not None:
+            self._gate.access.served(*exchange.caller)
+
+    async def _recognise(self, authorization: bytes | None, origin: Origin) -> Identity:
+        """Who asks, as of now: reads have no statement of their own that would prove what is remembered."""
+        access = self._gate.access
+        who = access.remembered(authorization)
+        if who is None:
+            return await access.authenticate(authorization, origin)
+        try:
+            await access.confirm(who)
+        except StalePermit:
+            return await access.authenticate(authorization, origin)
+        return who
 
     async def _run(self, exchange: _Exchange, scope: dict[str, Any], body: bytes) -> None:
         """Let the application answer; raises what a handler raised."""
@@ -125,7 +136,7 @@ class Frame:
         problem = problem_of(
             error,
             exchange.id,
-            challenge=self._gate.challenge(SCOPE),
+            challenge=self._gate.challenge(SCOPE, _error_of(error, exchange)),
             allowed=self._allowed(exchange) if refusal_of(error) is METHOD else [],
         )
         if problem.status in _EXPECTED:
@@ -223,6 +234,14 @@ class _Catching:
             await self._app(scope, receive, send)
         except Exception as error:
             scope[_ERROR] = error
+
+
+def _error_of(error: Exception, exchange: _Exchange) -> str:
+    """What RFC 6750, 3.1 calls the refusal of a token; '' where none was shown."""
+    if isinstance(error, InsufficientScope):
+        return "insufficient_scope"
+    shown = exchange.incoming.text(b"authorization")[:7].lower() == "bearer "
+    return "invalid_token" if shown else ""
 
 
 async def _onward(_request: object, error: Exception) -> Any:

@@ -14,7 +14,7 @@ from holdfast.api.page import Page, Paged
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import Input, Moment, Output, Segment
 
-_PASSWORD = Field(max_length=1024, description="At least 12 characters; shown never again.")
+_PASSWORD_LIMIT = 1024
 
 
 class UserView(Output):
@@ -39,7 +39,7 @@ class NewUser(Input):
     """A user to be made. Without a password the user cannot log in until one is set."""
 
     name: str = Field(max_length=256)
-    password: str | None = _PASSWORD
+    password: str | None = Field(None, max_length=_PASSWORD_LIMIT, description="At least 12 characters.")
     description: str | None = None
     display: str | None = Field(None, description="The name that people know the person by.")
 
@@ -54,8 +54,8 @@ class UserChange(Input):
 class NewPassword(Input):
     """A new password. `old`: needed for one's own."""
 
-    password: str = _PASSWORD
-    old: str | None = Field(None, max_length=1024)
+    password: str = Field(max_length=_PASSWORD_LIMIT, description="At least 12 characters.")
+    old: str | None = Field(None, max_length=_PASSWORD_LIMIT)
 
 
 class UserHandlers:

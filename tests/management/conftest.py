@@ -1,0 +1,128 @@
+"""Fixtures: one server a pair, and two tenants on it who must not see each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from tests.management.api import Asker, segment
+from tests.pairs import BOTH, Pair, pairs, run_on
+from tests.serving import Credentials, Server, running_server
+from tests.wire.client import basic
+
+PASSWORD = "Planted-Password-4711"
+_ON_BOTH = frozenset({"test_tenants", "test_lists", "test_life"})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `pair`."""
+    name = metafunc.module.__name__.rpartition(".")[2]
+    run_on(metafunc, pairs(*BOTH) if name in _ON_BOTH else pairs(Pair.EMBEDDED))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
+    """Run a server whose administrator has the password `PASSWORD`."""
+    with running_server(
+        tmp_path_factory.mktemp("management"), env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}, pair=pair
+    ) as running:
+        running.known_admin = Credentials("admin", PASSWORD)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def admin(server: Server) -> Iterator[Asker]:
+    """Ask as the administrator."""
+    asker = Asker.named(server, "admin", PASSWORD)
+    yield asker
+    asker.close()
+
+
+class Asking:
+    """Makes askers, and closes them in the end."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.made: list[Asker] = []
+
+    def named(self, user: str, secret: str) -> Asker:
+        """Ask as a user with a password, or by a key."""
+        return self.by(basic(user, secret))
+
+    def by(self, authorization: str = "") -> Asker:
+        """Ask with this header."""
+        self.made.append(Asker(self.server, authorization))
+        return self.made[-1]
+
+
+@pytest.fixture
+def asking(server: Server) -> Iterator[Asking]:
+    """Ask as whoever a test needs."""
+    made = Asking(server)
+    yield made
+    for asker in made.made:
+        asker.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A team with a namespace: an owner, a member, a group, a robot with a key, a role, grants."""
+
+    name: str
+    owner: Asker
+    member: Asker
+    robot: Asker
+    grant: int
+    key: str
+    session: int
+
+    @property
+    def user(self) -> str:
+        """Give the owner's name."""
+        return f"{self.name}-owner"
+
+
+@pytest.fixture(scope="session")
+def tenants(server: Server, admin: Asker) -> Iterator[tuple[Tenant, Tenant]]:
+    """Make two teams, `red` and `blue`."""
+    made = (_tenant(server, admin, "red"), _tenant(server, admin, "blue"))
+    yield made
+    for tenant in made:
+        for asker in (tenant.owner, tenant.member, tenant.robot):
+            asker.close()
+
+
+def _tenant(server: Server, admin: Asker, name: str) -> Tenant:
+    for user in ("owner", "member"):
+        admin.do(201, "POST", "/users", {"name": f"{name}-{user}", "password": f"{name} {user} pass phrase"})
+    admin.do(201, "POST", "/grants", {"subject": f"user:{name}-owner", "role": "owner", "scope": f"{name}/**"})
+    owner = Asker.named(server, f"{name}-owner", f"{name} owner pass phrase")
+    owner.do(201, "POST", "/groups", {"name": f"{name}-team"})
+    granted = owner.do(
+        201, "POST", "/grants", {"subject": f"group:{name}-team", "role": "writer", "scope": f"{name}/**"}
+    )
+    owner.do(204, "PUT", f"/groups/{name}-team/members/user:{name}-member")
+    owner.do(201, "POST", "/roles", {"name": f"{name}-role", "actions": ["pull"]})
+    robot = owner.do(201, "POST", "/robots", {"namespace": f"{name}/app", "name": "ci"})["subject"]
+    owner.do(201, "POST", "/grants", {"subject": robot, "role": "reader", "scope": f"{name}/app/**"})
+    key = owner.do(201, "POST", "/keys", {"name": "pipeline", "owner": robot})["secret"]
+    owner.do(200, "PUT", "/visibility", {"path": f"{name}/open", "visibility": "public"})
+    token = owner.connection.ask(
+        "POST",
+        "/token",
+        f"grant_type=password&username={name}-owner&password={name}+owner+pass+phrase&access_type=offline"
+        "&client_id=test&scope=registry:management:*".encode(),
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert token.status == 200, token
+    session = owner.do(200, "GET", "/sessions")["items"][0]["id"]
+    return Tenant(
+        name,
+        owner,
+        Asker.named(server, f"{name}-member", f"{name} member pass phrase"),
+        Asker.named(server, robot.partition(":")[2], key),
+        granted["id"],
+        f"/keys/{segment(robot)}/pipeline",
+        session,
+    )
