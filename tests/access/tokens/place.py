@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.access.house import HERE, Engine, House, lived_in
 
@@ -103,3 +105,10 @@ def basic(name: str, secret: str) -> bytes:
 def bearer(token: str) -> bytes:
     """An Authorization header."""
     return b"Bearer " + token.encode()
+
+
+def opened(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Header, claims and signature."""
+    first, second, third = token.split(".")
+    header, claims = (json.loads(base64.urlsafe_b64decode(each + "=" * (-len(each) % 4))) for each in (first, second))
+    return header, claims, third

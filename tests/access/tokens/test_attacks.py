@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from tests.access.house import DAY, HERE, SECOND
-from tests.access.tokens.place import Desk, at_desk, basic, bearer
+from tests.access.tokens.place import Desk, at_desk, basic, bearer, opened
 
 from holdfast.access.errors import Unauthenticated
 
@@ -23,13 +25,6 @@ def part(value: object) -> str:
     """A part of a token."""
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def opened(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Header, claims and signature."""
-    first, second, third = token.split(".")
-    header, claims = (json.loads(base64.urlsafe_b64decode(each + "=" * (-len(each) % 4))) for each in (first, second))
-    return header, claims, third
 
 
 class Forge:
@@ -50,10 +45,9 @@ class Forge:
 
     def signed(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
         text = f"{part(header)}.{part(claims)}"
-        signed = jws.serialize_compact({"alg": "ES256"}, b"x", self.own, algorithms=["ES256"])
-        del signed
-        compact = jws.serialize_compact({"alg": "ES256"}, json.dumps(claims).encode(), self.own, algorithms=["ES256"])
-        return f"{text}.{compact.split('.')[2]}"
+        key = self.own.get_op_key("sign")
+        r, s = utils.decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
+        return f"{text}.{part(r.to_bytes(32) + s.to_bytes(32))}"
 
     def hmac_with(self, key: bytes) -> str:
         text = f"{part({**self.header, 'alg': 'HS256'})}.{part(self.claims)}"
