@@ -57,7 +57,8 @@ class Application:
         elif path == "/readyz":
             await self._ready(scope, send, services)
         else:
-            room = services.rooms.get(path.split("/", 2)[1])
+            _, _, below = path.partition("/")  # a path may be none: `*`
+            room = services.rooms.get(below.partition("/")[0])
             await (services.surface if room is None else room)(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
