@@ -144,6 +144,15 @@ def test_what_is_no_secret_stays(text: str, tmp_path: Path) -> None:
     assert Scrubber(_settings(tmp_path), {"PATH": "/usr/bin"})(text) == text
 
 
+@pytest.mark.parametrize(
+    "secret", ["hf_" + "aB3" * 12, "hfr_" + "aB3" * 15 + "x", f"eyJ{'hbGci' * 3}.eyJ{'zdWIi' * 3}.{'c2ln' * 9}"]
+)
+def test_credentials_of_a_registry_are_hidden_wherever_they_stand(tmp_path: Path, secret: str) -> None:
+    hidden = Scrubber(_settings(tmp_path), {})(f"path=/v2/{secret}/x agent={secret}")
+    assert secret not in hidden
+    assert hidden.count(HIDDEN) == 2
+
+
 def test_a_secret_in_its_other_forms(tmp_path: Path) -> None:
     scrub = Scrubber(_settings(tmp_path), {"X_SECRET": 'quote"and/slash and words'})
     inside = base64.b64encode(b'me:quote"and/slash and words').decode()

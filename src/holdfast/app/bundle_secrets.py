@@ -34,6 +34,9 @@ _FORMS = (
         re.compile(r"((?:password|passwd|secret|token)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}[{][^\s\"',;&}]{3,}", re.I),
         rf"\1{HIDDEN}",
     ),
+    # Keys and refresh tokens of a registry like this one; JSON web tokens.
+    (re.compile(r"\bhfr?_[0-9A-Za-z]{36,46}\b"), HIDDEN),
+    (re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"), HIDDEN),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), HIDDEN),
 )
 
