@@ -83,7 +83,8 @@ TABLE: dict[type[BaseException], Refusal] = {
 }
 _FAULT = Refusal(500, "UNSUPPORTED")
 _PLAIN = {
-    Unauthenticated: "log in first: the user name or the password is missing or wrong",
+    Unauthenticated: "log in first: the user name or the password is missing or wrong; who signs in with a provider "
+    "uses a key, made in the browser at /me",
     StalePermit: "your account has changed: log in again",
     LogInsBusy: "too many log-ins at once: try again in a moment",
     DatabaseFull: "the disk of the registry is full: nothing of this was stored",

@@ -98,7 +98,7 @@ class People:
             ChangeKind.USER_CREATED,
             actor=f"provider:{provider.name}",
             origin=origin,
-            data={"user": name, "provider": provider.name, "subject": person.subject},
+            data={"id": made.id, "name": name, "provider": provider.name, "subject": person.subject},
         )
         return Linked(made.id, name, made=True)
 

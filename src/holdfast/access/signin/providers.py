@@ -156,7 +156,7 @@ class Providers:
             people = await unit.all(PEOPLE_OF_PROVIDER, id=known.id)
             await touch_accounts(unit, (row.id for row in people), version)
             await note(
-                unit, ChangeKind.PROVIDER_REMOVED, actor=caller.subject.actor, origin=origin, data={"provider": name}
+                unit, ChangeKind.PROVIDER_REMOVED, actor=caller.subject.actor, origin=origin, data={"name": name}
             )
 
         await self._db.write(remove)
@@ -242,7 +242,7 @@ def _unknown(name: str) -> Unknown:
 
 def _data(name: str, wish: Wish) -> dict[str, object]:
     return {
-        "provider": name,
+        "name": name,
         "issuer": wish.issuer,
         "client": wish.client_id,
         "groups_claim": wish.groups_claim or "",

@@ -127,9 +127,16 @@ class Sessions:
             raise Unknown("there is no such session") from error
 
         async def end(unit: Unit) -> None:
-            if await unit.one(END_SESSION, hash=digest, account_id=caller.subject.id) is None:
+            ended = await unit.one(END_SESSION, hash=digest, account_id=caller.subject.id)
+            if ended is None:
                 raise Unknown("there is no such session")
-            await note(unit, ChangeKind.SESSION_ENDED, actor=caller.subject.actor, origin=origin, data={})
+            await note(
+                unit,
+                ChangeKind.SESSION_ENDED,
+                actor=caller.subject.actor,
+                origin=origin._replace(credential=caller.credential.text),
+                data={"method": ended.method},
+            )
 
         await self._db.write(end)
 

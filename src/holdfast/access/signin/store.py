@@ -78,10 +78,10 @@ class SubjectRow(NamedTuple):
     subject: str | None
 
 
-class HashRow(NamedTuple):
-    """The hash of a session."""
+class EndedRow(NamedTuple):
+    """How a session that was ended was begun."""
 
-    hash: bytes
+    method: str
 
 
 _PROVIDER = """
@@ -228,7 +228,7 @@ SESSIONS = Query(
 )
 SEE_SESSION = Command("update web_session set seen_at = :now where hash = :hash and seen_at < :before")
 END_SESSION = Query(
-    "delete from web_session where hash = :hash and account_id = :account_id returning hash",
-    HashRow,
+    "delete from web_session where hash = :hash and account_id = :account_id returning method",
+    EndedRow,
 )
 DROP_ENDED = Command("delete from web_session where expires_at <= :now")
