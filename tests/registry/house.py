@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tests.databases import Tables, database_at, lay_database
 
@@ -23,6 +24,7 @@ from holdfast.access.model import (
     PushPermit,
     Subject,
 )
+from holdfast.access.policy.decide import Shown, TagRights
 from holdfast.blobs.memory import MemoryBlobs
 from holdfast.blobs.port import BlobStore, Staging
 from holdfast.journal.model import Origin
@@ -68,6 +70,21 @@ class Clock:
         return self.now
 
 
+class Held(NamedTuple):
+    """The rights of who acts. `listing` None: as `pull`."""
+
+    pull: TagRights = TagRights.ALL
+    create: TagRights = TagRights.ALL
+    overwrite: TagRights = TagRights.ALL
+    sign: TagRights = TagRights.ALL
+    delete: TagRights = TagRights.ALL
+    listing: TagRights | None = None
+    push: bool = True
+    create_repository: bool = True
+    repository_id: int = 0
+    shown: Shown | None = None
+
+
 class House:
     """The use-cases of one process, and permits for `who` at policy version `version`."""
 
@@ -85,22 +102,65 @@ class House:
         self.deletion = Deletion(self.db, self.objects, settings)
         self.sweep = Sweep(self.db, blobs, settings)
         self.who = WHO
+        self.held = Held()
         self.version = UNCHECKED
         self._tables = Tables(target)
 
     # -- permits ---------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def acting(self, who: Subject, held: Held) -> Iterator[None]:
+        """Let somebody else act for a while, with these rights."""
+        before = self.who, self.held
+        self.who, self.held = who, held
+        try:
+            yield
+        finally:
+            self.who, self.held = before
+
     def may_pull(self, repo: str = REPO, *, may_push: bool = True) -> PullPermit:
-        return PullPermit(self.who, RepositoryName.parse(repo), self.version, Origin("test"), may_push=may_push)
+        held = self.held
+        return PullPermit(
+            self.who,
+            RepositoryName.parse(repo),
+            self.version,
+            Origin("test"),
+            repository_id=held.repository_id,
+            may_push=may_push and held.push,
+            tags=held.pull,
+            listing=held.listing if held.listing is not None else held.pull,
+        )
 
     def may_push(self, repo: str = REPO) -> PushPermit:
-        return PushPermit(self.who, RepositoryName.parse(repo), self.version, Origin("test"))
+        held = self.held
+        return PushPermit(
+            self.who,
+            RepositoryName.parse(repo),
+            self.version,
+            Origin("test"),
+            repository_id=held.repository_id,
+            create=held.create,
+            overwrite=held.overwrite,
+            sign=held.sign,
+            pull=held.pull,
+            create_repository=held.create_repository,
+        )
 
     def may_delete(self, repo: str = REPO) -> DeletePermit:
-        return DeletePermit(self.who, RepositoryName.parse(repo), self.version, Origin("test"))
+        held = self.held
+        name = RepositoryName.parse(repo)
+        return DeletePermit(
+            self.who,
+            name,
+            self.version,
+            Origin("test"),
+            repository_id=held.repository_id,
+            tags=held.delete,
+            pull=held.pull,
+        )
 
     def may_list(self) -> CatalogPermit:
-        return CatalogPermit(self.who, self.version, Origin("test"))
+        return CatalogPermit(self.who, self.version, Origin("test"), self.held.shown)
 
     # -- what clients do -------------------------------------------------------------------------------------------
 

@@ -127,7 +127,7 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laid]:
     found.runner.close()
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graph=graphs, allow=globs, deny=globs, bound=st.none() | globs, many=st.sampled_from([1, 2, 4, 500]))
 def test_reach_is_what_a_look_at_everything_says(
     laid: Laid, graph: Graph, allow: list[str], deny: list[str], bound: list[str] | None, many: int

@@ -1,10 +1,10 @@
 """Whether a tag that is wanted leads to content: through indexes and their children, manifests and their parts,
 subjects and what refers to them, and tags that belong to a digest; now, or inside the history window.
 
-Promises: exact, whatever the repository holds. The usual question takes a step or two up from the content. Where very
-much keeps it (a base layer), a second walk comes down from the wanted tags: at most five statements, bounded each.
-Where very much is wanted as well, everything above is walked, in pages. Whatever is answered with no went through the
-same statements before, so that what is hidden and what is not there cannot be told apart.
+Promises: exact, whatever the repository holds. The usual question takes a step or two up from the content, and a no
+always takes five, so that what is hidden and what is not there cannot be told apart. Where very much keeps the content
+(a base layer), a second walk comes down from the wanted tags: at most five statements for it all, bounded each. Where
+very much is wanted as well, everything above is walked, in pages.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, signed_digest
 from holdfast.registry.reach import store
 from holdfast.registry.reach.leases import has_uploaded
-from holdfast.registry.reach.spans import NONE, Wanted, allowed
+from holdfast.registry.reach.spans import Wanted, allowed
 from holdfast.registry.reach.walk import Question, everything_above, is_full, slots, step
 
 _SAMPLE = 64
 _MOST = 20_000
-_STEPS = 3
+_STEPS = 5
 
 
 class Target(NamedTuple):
@@ -75,22 +75,20 @@ class Reach:
         since = self._db.now() - self._window
         question = Question(reader, wanted, target.repo_id, since, self._many, reader is self._db)
         found, crowded = await _climb(question, target.content_id, level=level)
-        if found and not level:
-            return True
         if found or not crowded:
-            await _descend(question._replace(wanted=NONE), target.content_id)
             return found
         found, sure = await _descend(question, target.content_id)
         return found or (not sure and await everything_above(question, target.content_id))
 
 
 async def _climb(question: Question, start: int, *, level: bool) -> tuple[bool, bool]:
-    """Whether a wanted tag was found on the way up; and whether more lies above than was looked at."""
+    """Whether a wanted tag was found on the way up; and whether more lies above than was looked at. Whatever ends with
+    no, and is not crowded, took `_STEPS` steps, unless it lies deeper than anything usual."""
     seen = {start}
     ids = {start}
     found = crowded = False
     steps = 0
-    while ids or steps < _STEPS:
+    while ids or (steps < _STEPS and not crowded):
         here = await step(question, ids)
         steps += 1
         found = found or here.found
@@ -98,7 +96,7 @@ async def _climb(question: Question, start: int, *, level: bool) -> tuple[bool, 
             return True, crowded
         ids = set() if found else here.above - seen
         seen |= ids
-        if here.full or len(seen) > question.many:
+        if not found and (here.full or len(seen) > question.many):
             # A look at a few of them, for most of those that a base layer is under may be wanted; then from above.
             ids = set() if crowded else set(sorted(ids)[:_SAMPLE])
             crowded = True

@@ -67,7 +67,6 @@ def shown(repositories: Shown) -> Wanted:
 
 
 ANY = Wanted(lambda _tag: True, (EVERYWHERE,))
-NONE = Wanted(lambda _tag: False, ())
 
 
 def after(spans: Iterable[Span], last: str) -> list[Span]:

@@ -22,7 +22,8 @@ class StepRow(NamedTuple):
 
 
 class RootRow(NamedTuple):
-    """A tag, what it points or pointed to, and when it ceased to (0: it still does)."""
+    """A tag, what it points or pointed to, and when it ceased to (0: it still does). `branch` 0: one of those that
+    belong to a digest is or was here."""
 
     branch: int
     id: int
@@ -134,6 +135,7 @@ ROOTS = Query(
     " union all ".join(
         [
             _branch(_TAGS_IN.replace(":limit", "1"), 0),
+            _branch(_WERE_IN.replace(":limit", "1"), 0),
             *_slots(_TAGS_IN, 1),
             *_slots(_WERE_IN, 1 + SLOTS),
         ]
