@@ -180,3 +180,26 @@ def test_values_say_what_they_are_without_end() -> None:
     assert repr(TagRights.ALL) == "<TagRights: everything>"
     assert repr(TagRights.NONE) == "<TagRights: nothing>"
     assert repr(tags._asked) == "<user:alice: pull in team/app>"
+
+
+def test_what_is_looked_at_does_not_grow_with_the_grants_on_other_namespaces() -> None:
+    """10,000 grants of one subject: a decision looks at those that live above the repository's name, and no others."""
+    looked: list[str] = []
+
+    class Counted(frozenset[Action]):
+        def __contains__(self, action: object) -> bool:
+            looked.append(str(action))
+            return super().__contains__(action)
+
+    globs = ("**", "app", "app*", "*/x", "lib/**", "a", "b", "c*", "d/*", "e")
+    actions = Counted(BUILT_IN_ROLES["writer"])
+    grants = [allow(actions, f"space-{n}/{glob}", id=n * 10 + i) for n in range(1000) for i, glob in enumerate(globs)]
+    grants = [grant._replace(actions=actions) for grant in grants]
+    held = rights(*grants, deny({Action.PULL}, "other/**"))
+    for n in (1, 500, 999):
+        looked.clear()
+        assert held.allows(Action.PULL, f"space-{n}/app", "v1", HERE)
+        assert len(looked) <= len(globs)
+        looked.clear()
+        assert held.allows(Action.PULL, f"space-{n}/app", "v1", HERE)
+        assert looked == []  # remembered

@@ -7,7 +7,7 @@ over every allow; a key's limits and public visibility are part of the same deci
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from holdfast.access.errors import Denied
@@ -68,9 +68,8 @@ class TagRights:
         self.both = both
         self.deny = deny
         self._asked = asked
-        denied = any(glob.everything for glob in deny)
-        self.nothing = denied or any(not globs for globs in both)
-        self.everything = not deny and all(any(glob.everything for glob in globs) for globs in both)
+        self.nothing = not all(both) or any(glob.everything for glob in deny)
+        self.everything = not (deny or self.nothing) and all(any(g.everything for g in globs) for globs in both)
 
     def allows(self, tag: str) -> bool:
         """Whether the action is allowed at `tag`."""
@@ -103,7 +102,7 @@ class Rights:
     repository's name decides); `bounds`: a key's limits, None: none; `subject`: how the subject is called;
     `conditional`: whether what is decided may change with time, place or claims."""
 
-    __slots__ = ("_by_home", "_known", "bounds", "conditional", "grants", "public", "subject")
+    __slots__ = ("_allows", "_denies", "_known", "bounds", "conditional", "grants", "public", "subject")
 
     EVERYTHING: ClassVar[Rights]
 
@@ -119,10 +118,8 @@ class Rights:
         self.public = public
         self.bounds = bounds
         self.conditional = any(grant.conditions.any or grant.expires_at for grant in self.grants)
-        self._by_home: dict[str, list[tuple[RepositoryGlob, Grant]]] = {}
-        for grant in grants:
-            glob = RepositoryGlob.parse(grant.repository)
-            self._by_home.setdefault(glob.home, []).append((glob, grant))
+        self._allows = _by_home(grant for grant in grants if grant.effect is Effect.ALLOW)
+        self._denies = _by_home(grant for grant in grants if grant.effect is Effect.DENY)
         self._known: dict[tuple[Action, str], TagRights] = {}
 
     def tags(self, action: Action, repository: str, circumstances: Circumstances = ANYWHERE) -> TagRights:
@@ -131,9 +128,21 @@ class Rights:
         known = self._known.get(key)
         if known is not None:
             return known
-        matching = list(self.matching(action, repository))
-        found = self._decide(action, repository, matching, circumstances)
-        if not any(grant.conditions.any or grant.expires_at for grant in matching):
+        asked = Question(self, action, repository, circumstances)
+        if action in SYSTEM_ACTIONS:
+            return TagRights(((_EVERY,),) if self.system(action, circumstances) else ((),), (), asked)
+        prefixes = _prefixes(repository)
+        deny, always = _holding(self._denies, prefixes, asked, enough=False) if self._denies else ([], True)
+        if action in PUBLIC_ACTIONS and self.public and self.is_public(repository):
+            allow = [_EVERY]
+        else:
+            allow, certain = _holding(self._allows, prefixes, asked, enough=True)
+            always = always and certain
+        both: tuple[tuple[TagGlob, ...], ...] = (tuple(allow),)
+        if self.bounds is not None:
+            both = (*both, tuple(self._bounded(action, repository)))
+        found = TagRights(both, tuple(deny), asked)
+        if always:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = found
@@ -148,16 +157,21 @@ class Rights:
 
     def system(self, action: Action, circumstances: Circumstances = ANYWHERE) -> bool:
         """Whether an action on the installation (`SYSTEM_ACTIONS`) is allowed."""
-        granted = [
-            grant
-            for glob, grant in self._by_home.get("", ())
-            if glob.everything and action in grant.actions and grant.tag is None and hold(grant, circumstances)
-        ]
+        granted, denied = (
+            any(
+                rule.glob.everything
+                and action in rule.grant.actions
+                and rule.grant.tag is None
+                and (rule.plain or hold(rule.grant, circumstances))
+                for rule in rules.get("", ())
+            )
+            for rules in (self._allows, self._denies)
+        )
         bounded = self.bounds is None or any(
             action in bound.actions and RepositoryGlob.parse(bound.repository).everything and bound.tag is None
             for bound in self.bounds
         )
-        return bounded and bool(granted) and all(grant.effect is Effect.ALLOW for grant in granted)
+        return bounded and granted and not denied
 
     def shown(self, circumstances: Circumstances) -> Shown:
         """Which repositories the subject may be told of."""
@@ -178,14 +192,14 @@ class Rights:
         )
 
     def matching(self, action: Action, repository: str) -> Iterator[Grant]:
-        """The grants that speak of `action` in `repository`, whatever their tags and conditions."""
-        for prefix in _prefixes(repository):
-            for glob, grant in self._by_home.get(prefix, ()):
-                if action in grant.actions and glob.matches(repository):
-                    yield grant
-
-    def __repr__(self) -> str:
-        return f"<Rights of {self.subject}: {len(self.grants)} grants{'' if self.bounds is None else ', bounded'}>"
+        """The grants that speak of `action` in `repository`, whatever their tags and conditions; by number."""
+        found = [
+            rule.grant
+            for prefix in _prefixes(repository)
+            for rule in (*self._denies.get(prefix, ()), *self._allows.get(prefix, ()))
+            if action in rule.grant.actions and rule.glob.matches(repository)
+        ]
+        return iter(sorted(found, key=lambda grant: grant.id))
 
     def is_public(self, repository: str) -> bool:
         """Whether the repository is open to everyone."""
@@ -193,28 +207,6 @@ class Rights:
             if prefix in self.public:
                 return self.public[prefix]
         return False
-
-    def _decide(
-        self, action: Action, repository: str, matching: Sequence[Grant], circumstances: Circumstances
-    ) -> TagRights:
-        asked = Question(self, action, repository, circumstances)
-        about_tags = action in TAG_ACTIONS
-        allow: list[TagGlob] = []
-        deny: list[TagGlob] = []
-        if action in SYSTEM_ACTIONS:
-            return TagRights(((_EVERY,),) if self.system(action, circumstances) else ((),), (), asked)
-        if action in PUBLIC_ACTIONS and self.is_public(repository):
-            allow.append(_EVERY)
-        for grant in matching:
-            if not hold(grant, circumstances) or (grant.tag is not None and not about_tags):
-                continue
-            (allow if grant.effect is Effect.ALLOW else deny).append(
-                TagGlob.parse(grant.tag) if grant.tag is not None else _EVERY
-            )
-        both = [tuple(allow)]
-        if self.bounds is not None:
-            both.append(tuple(self._bounded(action, repository)))
-        return TagRights(tuple(both), tuple(deny), asked)
 
     def _bounded(self, action: Action, repository: str) -> Iterator[TagGlob]:
         """What the limits of the key leave of the repository."""
@@ -269,7 +261,55 @@ class Shown:
         )
 
 
+class _Rule(NamedTuple):
+    """A grant, with what is decided by once for all requests. `plain`: it holds whatever the circumstances."""
+
+    glob: RepositoryGlob
+    tag: TagGlob
+    plain: bool
+    grant: Grant
+
+
 _EVERY = TagGlob("*")
+
+
+_Rules = dict[str, list[_Rule]]
+
+
+def _by_home(grants: Iterable[Grant]) -> _Rules:
+    """Rules by the path that they live at; first the plain ones on everything there, which need no further look."""
+    found: _Rules = {}
+    for grant in grants:
+        glob = RepositoryGlob.parse(grant.repository)
+        tag = TagGlob.parse(grant.tag) if grant.tag is not None else _EVERY
+        plain = not grant.conditions.any and not grant.expires_at
+        found.setdefault(glob.home, []).append(_Rule(glob, tag, plain, grant))
+    for rules in found.values():
+        if len(rules) > 1:
+            rules.sort(key=lambda rule: (not rule.plain, rule.grant.tag is not None, len(rule.glob.segments)))
+    return found
+
+
+def _holding(rules: _Rules, prefixes: list[str], asked: Question, *, enough: bool) -> tuple[list[TagGlob], bool]:
+    """The tags of the rules that hold for what is asked, and whether they would in any circumstances. `enough`: one
+    plain rule about every tag is all there is to know."""
+    _, action, repository, circumstances = asked
+    about_tags = action in TAG_ACTIONS
+    found: list[TagGlob] = []
+    certain = True
+    for prefix in prefixes:
+        for glob, tag, plain, grant in rules.get(prefix, ()):
+            if action not in grant.actions or not (about_tags or grant.tag is None) or not glob.matches(repository):
+                continue
+            if plain:
+                if enough and tag.everything:
+                    return [_EVERY], True
+                found.append(tag)
+                continue
+            certain = False
+            if hold(grant, circumstances):
+                found.append(tag)
+    return found, certain
 
 
 def _prefixes(repository: str) -> list[str]:
