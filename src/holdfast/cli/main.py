@@ -14,6 +14,7 @@ from holdfast import __version__
 from holdfast.cli.admin import admin
 from holdfast.cli.audit import audit
 from holdfast.cli.config import config
+from holdfast.cli.credential_provider import credential_provider, docker_credential
 from holdfast.cli.doctor import doctor
 from holdfast.cli.federation import federation
 from holdfast.cli.grants import grant
@@ -70,7 +71,6 @@ for verb in (
     migrate_storage,
     nodes,
     read_only,
-    provider,
     rotate_keys,
     login,
     logout,
@@ -84,8 +84,11 @@ for verb in (
     role,
     grant,
     visibility,
+    provider,
     issuer,
     federation,
+    credential_provider,
+    docker_credential,
     why,
     who_may,
     audit,
