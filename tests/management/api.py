@@ -13,8 +13,8 @@ PREFIX = "/api/v1"
 _ID = re.compile(r"[0-9a-f-]{10,30}")
 _TYPE = re.compile(r"/problems/[a-z-]+")
 _INSIDE = re.compile(
-    r"traceback|line \d+, in|\.py\b|sqlite|apsw|asyncpg|granian|pydantic|fastapi|starlette|\bselect \w+ from|insert into"
-    r"|/usr/|/tmp|/root|/home|\.db\b",
+    r"traceback|line \d+, in|\.py\b|sqlite|apsw|asyncpg|granian|pydantic|fastapi|starlette|\bselect \w+ from"
+    r"|insert into|/usr/|/tmp|/root|/home|\.db\b",
     re.IGNORECASE,
 )
 _NEVER = ("content-encoding", "set-cookie", "access-control-allow-origin", "server-timing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.management.api import Asker, segment
 from tests.management.conftest import Asking
@@ -139,7 +141,7 @@ def test_groups_roles_and_grants_live(asking: Asking, admin: Asker) -> None:
 
 
 def test_conditions_come_back_as_they_were_given(admin: Asker) -> None:
-    conditions = {
+    conditions: dict[str, Any] = {
         "networks": ["10.0.0.0/8", "2001:db8::/32"],
         "times": [{"days": ["mon", "fri"], "start": "08:00", "end": "18:00", "zone": "Europe/Berlin"}],
         "claims": {"ref": "refs/heads/*"},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ V = TypeVar("V")
 DEFAULT = 100
 MOST = 500
 _CURSOR_LENGTH = 2048
+_SURROGATE = re.compile("[\ud800-\udfff]")  # no text that a database can hold
 
 
 class Page(BaseModel, Generic[T]):
@@ -79,7 +81,7 @@ class Paging(NamedTuple):
             raise _no_cursor() from error
         if isinstance(found, bool) or not isinstance(found, str | int) or _cursor(found) != self.cursor:
             raise _no_cursor()
-        if isinstance(found, str) and "\0" in found:
+        if isinstance(found, str) and ("\0" in found or _SURROGATE.search(found)):
             raise _no_cursor()
         if isinstance(found, int) and not 0 <= found < 1 << 63:
             raise _no_cursor()

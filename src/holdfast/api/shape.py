@@ -37,6 +37,8 @@ Segment = Annotated[
     AfterValidator(_unescape),
 ]
 """A name in a path, unescaped."""
+Id = Annotated[int, Path(ge=1, lt=1 << 63)]
+"""A number in a path."""
 
 
 def rfc3339(moment: int) -> str:

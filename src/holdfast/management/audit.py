@@ -44,7 +44,7 @@ class FindingView(Output):
     what: str
 
 
-class CheckView(Output):
+class AuditCheckView(Output):
     """What one part of a check gave. `next` and `head`: what the next part is asked with; `next` null at the end."""
 
     segments: int
@@ -74,7 +74,7 @@ class TailView(Output):
     oldest_unsealed: Moment | None
 
 
-class KeyView(Output):
+class SigningKeyView(Output):
     """A public key that checkpoints are signed with (RFC 7517)."""
 
     kty: str
@@ -89,7 +89,7 @@ class KeyView(Output):
 class KeysView(Output):
     """A JWK set."""
 
-    keys: list[KeyView]
+    keys: list[SigningKeyView]
 
 
 class SegmentView(Output):
@@ -181,10 +181,10 @@ class AuditHandlers:
         """Where the audit ends, and what is not sealed yet."""
         return TailView.model_validate(await self._audit.tail(caller.who, origin=caller.origin))
 
-    async def check_audit(self, caller: Asking, part: Part) -> CheckView:
+    async def check_audit(self, caller: Asking, part: Part) -> AuditCheckView:
         """Check a part of the audit against its chain; ask again with `next` and `head` until `next` is null."""
         page = await self._audit.check(caller.who, after=part.after, head=part.head, origin=caller.origin)
-        return CheckView.model_validate(page)
+        return AuditCheckView.model_validate(page)
 
     async def check_audit_checkpoint(self, caller: Asking, line: CheckpointLine) -> CheckpointCheckView:
         """Hold a checkpoint that was kept elsewhere against the chain."""
@@ -194,7 +194,7 @@ class AuditHandlers:
     async def list_audit_keys(self, caller: Asking) -> KeysView:
         """The public keys that checkpoints are signed with."""
         found = await self._audit.public_keys(caller.who, origin=caller.origin)
-        return KeysView(keys=[KeyView(**each) for each in found])
+        return KeysView(keys=[SigningKeyView(**each) for each in found])
 
     async def list_audit_segments(
         self,

@@ -12,7 +12,7 @@ from holdfast.access.grants.service import Grants
 from holdfast.api.caller import Asking
 from holdfast.api.page import Page, Paged
 from holdfast.api.routing import Route, Routes, routes
-from holdfast.api.shape import GivenMoment, Input, Moment
+from holdfast.api.shape import GivenMoment, Id, Input, Moment
 from holdfast.management.shape import ConditionsShape, GrantView, grant_view
 
 
@@ -80,11 +80,11 @@ class GrantHandlers:
         )
         return kept_view(await self._grants.add(caller.who, new, origin=caller.origin))
 
-    async def show_grant(self, caller: Asking, id: int) -> KeptGrantView:
+    async def show_grant(self, caller: Asking, id: Id) -> KeptGrantView:
         """Show one grant."""
         return kept_view(await self._grants.get(caller.who, id, origin=caller.origin))
 
-    async def remove_grant(self, caller: Asking, id: int) -> None:
+    async def remove_grant(self, caller: Asking, id: Id) -> None:
         """Take a grant or a deny back; it holds at the next request of every node."""
         await self._grants.remove(caller.who, id, origin=caller.origin)
 

@@ -60,7 +60,7 @@ class ProviderChange(Input):
     creates: bool | None = None
 
 
-class CheckView(Output):
+class ProviderCheckView(Output):
     """One thing that was tried, and what was found."""
 
     name: str
@@ -72,7 +72,7 @@ class ProviderTest(Output):
     """What a provider answered. `ok`: people can sign in with it, as far as can be seen from here."""
 
     ok: bool
-    checks: list[CheckView]
+    checks: list[ProviderCheckView]
 
 
 class ProviderHandlers:
@@ -135,7 +135,7 @@ class ProviderHandlers:
         """Ask a provider for its document and its keys, and say what was found."""
         checks = await self._providers.test(caller.who, name, origin=caller.origin)
         return ProviderTest(
-            ok=all(each.ok for each in checks), checks=[CheckView.model_validate(each) for each in checks]
+            ok=all(each.ok for each in checks), checks=[ProviderCheckView.model_validate(each) for each in checks]
         )
 
     def _view(self, provider: Provider) -> ProviderView:

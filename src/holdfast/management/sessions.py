@@ -12,7 +12,7 @@ from holdfast.access.tokens.sessions import Sessions
 from holdfast.api.caller import Asking
 from holdfast.api.page import Page, Paged
 from holdfast.api.routing import Route, Routes, routes
-from holdfast.api.shape import Moment, Output
+from holdfast.api.shape import Id, Moment, Output
 
 _Account = Annotated[
     str | None, Query(max_length=400, description="The account's name; without it the caller. Others: administrators.")
@@ -70,7 +70,7 @@ class SessionHandlers:
             lambda row: row.id,
         )
 
-    async def end_session(self, caller: Asking, id: int) -> None:
+    async def end_session(self, caller: Asking, id: Id) -> None:
         """End a session: it is refused from the next request on."""
         await self._sessions.revoke(caller.who, id, origin=caller.origin)
 

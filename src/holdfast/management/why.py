@@ -20,7 +20,7 @@ _Repository = Annotated[str, Query(max_length=512, description="Needed but for `
 _Tag = Annotated[str | None, Query(max_length=256)]
 
 
-class RuleView(Output):
+class ReasonView(Output):
     """A grant or deny that speaks of the action there. `inherited_from`: the path it lives at, '' the root; `fails`:
     why it does not count, '' when it counts."""
 
@@ -41,8 +41,8 @@ class ExplanationView(Output):
     repository: str
     tag: str | None
     reason: str
-    decisive: list[RuleView]
-    rules: list[RuleView]
+    decisive: list[ReasonView]
+    rules: list[ReasonView]
     public_at: str | None
     remedy: str
 
@@ -114,8 +114,8 @@ def explanation_view(told: Explanation) -> ExplanationView:
     )
 
 
-def _rule(rule: Rule) -> RuleView:
-    return RuleView(grant=grant_view(rule.grant), inherited_from=rule.inherited_from, fails=rule.fails)
+def _rule(rule: Rule) -> ReasonView:
+    return ReasonView(grant=grant_view(rule.grant), inherited_from=rule.inherited_from, fails=rule.fails)
 
 
 def _holder(holder: Holder) -> HolderView:
