@@ -7,6 +7,8 @@ from collections.abc import Callable
 from holdfast.access.accounts.robots import Robots
 from holdfast.access.accounts.users import Users
 from holdfast.access.auditing.service import Audit
+from holdfast.access.drafts.service import Drafts
+from holdfast.access.drafts.trial import Trial
 from holdfast.access.errors import Denied
 from holdfast.access.grants.groups import Groups
 from holdfast.access.grants.roles import Roles
@@ -16,6 +18,7 @@ from holdfast.access.keys.keychain import Keychain
 from holdfast.access.model import UNCHECKED, Identity
 from holdfast.access.policy.model import Action
 from holdfast.access.tokens.sessions import Sessions
+from holdfast.access.usage.service import Usage
 from holdfast.access.usage.watch import Watch
 from holdfast.access.why import Why
 from holdfast.app.federating import Federating
@@ -44,6 +47,9 @@ def open_managed(
         issuers=federating.issuers,
         rules=federating.rules,
         audit=audit,
+        usage=Usage(db),
+        drafts=Drafts(db),
+        trial=Trial(db),
     )
 
 

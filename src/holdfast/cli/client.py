@@ -76,6 +76,11 @@ class Client:
         """POST `body` (None: none)."""
         return self._call("POST", path, body, query, {})[0]
 
+    def post_version(self, path: str, body: Any = None, **query: Any) -> tuple[Any, str]:
+        """POST `body`, and the ETag of the answer ('' where there is none)."""
+        answer, headers = self._call("POST", path, body, query, {})
+        return answer, str(headers.get("etag", ""))
+
     def put(self, path: str, body: Any = None, /, *, version: str = "", **query: Any) -> Any:
         """PUT `body`; `version`: the ETag that is replaced."""
         return self._call("PUT", path, body, query, _if_match(version))[0]

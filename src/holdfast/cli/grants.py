@@ -9,6 +9,7 @@ import click
 from holdfast.cli.groups import subject as called
 from holdfast.cli.moments import EXPIRES, moment
 from holdfast.cli.output import Api, client_verb, plain, when
+from holdfast.cli.policy import export
 
 _GRANT = """\b
 Examples:
@@ -160,3 +161,6 @@ def _claim(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise click.BadParameter(f"{text!r} is no claim: NAME=VALUE")
     return name, value
+
+
+grant.add_command(export)

@@ -26,6 +26,7 @@ from holdfast.cli.login import contexts, login, logout, me
 from holdfast.cli.migrate import migrate
 from holdfast.cli.migrate_storage import migrate_storage
 from holdfast.cli.nodes import nodes, read_only
+from holdfast.cli.policy import policy
 from holdfast.cli.providers import provider
 from holdfast.cli.robots import robot
 from holdfast.cli.roles import role
@@ -33,6 +34,7 @@ from holdfast.cli.rotate_keys import rotate_keys
 from holdfast.cli.serve import serve
 from holdfast.cli.sessions import session
 from holdfast.cli.tls import tls
+from holdfast.cli.usage import usage
 from holdfast.cli.users import user
 from holdfast.cli.verify import verify
 from holdfast.cli.visibility import visibility
@@ -92,6 +94,8 @@ for verb in (
     why,
     who_may,
     audit,
+    policy,
+    usage,
 ):
     main.add_command(verb)
 

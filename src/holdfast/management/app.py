@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from holdfast.access.accounts.robots import Robots
 from holdfast.access.accounts.users import Users
 from holdfast.access.auditing.service import Audit
+from holdfast.access.drafts.service import Drafts
+from holdfast.access.drafts.trial import Trial
 from holdfast.access.federation.issuers import Issuers
 from holdfast.access.federation.rules import Rules
 from holdfast.access.grants.groups import Groups
@@ -16,6 +18,7 @@ from holdfast.access.grants.visibility import Visibility
 from holdfast.access.keys.keychain import Keychain
 from holdfast.access.signin.providers import Providers
 from holdfast.access.tokens.sessions import Sessions
+from holdfast.access.usage.service import Usage
 from holdfast.access.why import Why
 from holdfast.api.frame import Frame, Gate
 from holdfast.management.audit import audit_routes
@@ -25,10 +28,12 @@ from holdfast.management.groups import group_routes
 from holdfast.management.issuers import issuer_routes
 from holdfast.management.keys import key_routes
 from holdfast.management.me import me_routes
+from holdfast.management.policy import policy_routes
 from holdfast.management.providers import provider_routes
 from holdfast.management.robots import robot_routes
 from holdfast.management.roles import role_routes
 from holdfast.management.sessions import session_routes
+from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
 from holdfast.management.why import why_routes
@@ -52,6 +57,9 @@ class Managed:
     issuers: Issuers
     rules: Rules
     audit: Audit
+    usage: Usage
+    drafts: Drafts
+    trial: Trial
 
 
 def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
@@ -71,5 +79,7 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
         issuer_routes(managed.issuers),
         federation_routes(managed.rules),
         audit_routes(managed.audit),
+        usage_routes(managed.usage),
+        policy_routes(managed.drafts, managed.trial),
     ]
     return Frame(gate, telemetry, rooms)

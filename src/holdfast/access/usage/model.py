@@ -76,6 +76,26 @@ class Use(NamedTuple):
         return hashlib.blake2b(json.dumps(self[:-3]).encode(), digest_size=16).digest()
 
 
+class KeptUse(NamedTuple):
+    """A row of the aggregates as it is kept, with its key."""
+
+    key: bytes
+    day: int
+    subject: str
+    groups: str
+    credential: str
+    claims: str
+    network: str
+    agent: str
+    action: str
+    repository: str
+    reference: str
+    allowed: bool
+    times: int
+    first_at: int
+    last_at: int
+
+
 def holder_of(who: Identity) -> Holder:
     """The holder that `who` is counted as."""
     return Holder(who.subject.id, who.subject.actor, who.credential.text, claims_text(who.credential.claims))

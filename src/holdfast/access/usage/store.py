@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from holdfast.access.usage.model import KeptUse
 from holdfast.db.query import Command, Query
 
 
@@ -20,6 +21,31 @@ class MemberRow(NamedTuple):
 
     account_id: int
     name: str
+
+
+class LostRow(NamedTuple):
+    """Use that is not in the aggregates."""
+
+    lost: int
+
+
+class OldDay(NamedTuple):
+    """A day."""
+
+    day: int
+
+
+class OldUse(NamedTuple):
+    """The key of an aggregate."""
+
+    key: bytes
+
+
+class LastRow(NamedTuple):
+    """When a reference was pulled last."""
+
+    reference: str
+    last_at: int
 
 
 LOCK_DAY = Query(
@@ -60,3 +86,25 @@ MEMBERSHIPS = Query(
     """,
     MemberRow,
 )
+USES_SINCE = Query(
+    """
+    select key, day, subject, groups, credential, claims, network, agent, action, repository, reference, allowed,
+      count as times, first_at, last_at
+    from access_use where key > :after and day >= :since order by key limit :limit
+    """,
+    KeptUse,
+)
+LOST_SINCE = Query(
+    "select cast(coalesce(sum(count), 0) as bigint) as lost from access_use_overflow where day >= :since", LostRow
+)
+LAST_PULLS = Query(
+    """
+    select reference, max(last_at) as last_at from access_use
+    where repository = :repository and action = 'pull' and allowed = 1 and reference <> '' group by reference
+    """,
+    LastRow,
+)
+OLD_DAY = Query("select day from access_use where day < :before order by day limit 1", OldDay)
+OLD_USES = Query("select key from access_use where day = :day order by key limit :limit", OldUse)
+DROP_USES = Command("delete from access_use where day = :day and key <= :last")
+DROP_DAYS = Command("delete from access_use_overflow where day < :before")

@@ -243,7 +243,7 @@ create table access_use (
   first_at integer not null,
   last_at integer not null
 ) strict, without rowid;
-create index access_use_day on access_use (day, repository);
+create index access_use_day on access_use (day, key);
 create index access_use_repository on access_use (repository, reference, day);
 
 -- What the aggregates of a day hold, and the use that found no room in them.
