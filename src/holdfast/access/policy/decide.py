@@ -208,6 +208,9 @@ class Rights:
                 return self.public[prefix]
         return False
 
+    def __repr__(self) -> str:
+        return f"<Rights of {self.subject}: {len(self.grants)} grants{'' if self.bounds is None else ', bounded'}>"
+
     def _bounded(self, action: Action, repository: str) -> Iterator[TagGlob]:
         """What the limits of the key leave of the repository."""
         for bound in self.bounds or ():
