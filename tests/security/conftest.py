@@ -15,7 +15,16 @@ from tests.wire.client import Connection, connected
 from tests.wire.seed import sow
 
 PASSWORD = "Planted-Password-4711"
-_ON_BOTH = frozenset({"test_authorisation", "test_federation", "test_malformed", "test_revocation", "test_upload_ids"})
+_ON_BOTH = frozenset(
+    {
+        "test_authorisation",
+        "test_federation",
+        "test_malformed",
+        "test_revocation",
+        "test_revocation_access",
+        "test_upload_ids",
+    }
+)
 _IN_FILES = frozenset({"test_disclosure", "test_secrets", "test_traversal"})
 
 

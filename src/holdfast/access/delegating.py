@@ -49,6 +49,18 @@ def require_administrator(caller: Identity, here: Circumstances = ANYWHERE) -> N
         raise Denied("this needs an administrator", action=str(Action.ADMINISTER))
 
 
+def manages_somewhere(caller: Identity, here: Circumstances) -> bool:
+    """Whether the caller manages access on the whole of any scope."""
+    if caller.rights.system(Action.ADMINISTER, here):
+        return True
+    return any(
+        grant.effect is Effect.ALLOW
+        and Action.MANAGE_ACCESS in grant.actions
+        and manages(caller.rights, Scope(grant.repository), here)
+        for grant in caller.rights.grants
+    )
+
+
 async def require_manage(reader: Reader, caller: Identity, path_or_glob: str, origin: Origin) -> None:
     """Raise `Denied` unless the caller manages access on the whole of a path (and all below it) or of a glob. Where
     there is no literal prefix: unless it is an administrator. Raises `GlobInvalid`."""

@@ -65,7 +65,9 @@ class IssuerHandlers:
 
     async def list_issuers(self, caller: Asking, paging: Paged) -> Page[IssuerView]:
         """List issuers by name."""
-        found = await self._issuers.page(caller.who, after=paging.after_text(), limit=paging.fetch)
+        found = await self._issuers.page(
+            caller.who, after=paging.after_text(), limit=paging.fetch, origin=caller.origin
+        )
         return paging.page(found, issuer_view, lambda issuer: issuer.name)
 
     async def add_issuer(self, caller: Asking, new: NewIssuer, response: Response) -> IssuerView:
@@ -75,7 +77,7 @@ class IssuerHandlers:
 
     async def show_issuer(self, caller: Asking, name: Segment, response: Response) -> IssuerView:
         """Show one issuer."""
-        return _answered(await self._issuers.get(caller.who, name), response)
+        return _answered(await self._issuers.get(caller.who, name, origin=caller.origin), response)
 
     async def change_issuer(
         self, caller: Asking, name: Segment, change: IssuerPatch, expected: Expected, response: Response

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from holdfast.access.delegating import circumstances_of, require_administrator
+from holdfast.access.delegating import circumstances_of, manages_somewhere, require_administrator
 from holdfast.access.errors import Changed, Conflict, Denied, Invalid, Unknown
 from holdfast.access.federation.errors import KeysAway
 from holdfast.access.federation.keysets import Found, KeySets
@@ -34,7 +34,7 @@ from holdfast.access.federation.store import (
 )
 from holdfast.access.federation.token import keys_of, public_set
 from holdfast.access.model import Identity
-from holdfast.access.policy.model import Action, Effect
+from holdfast.access.policy.model import Action, Circumstances
 from holdfast.access.standing import check_permit
 from holdfast.access.versions import move
 from holdfast.db.port import Database, Reader, Unit
@@ -69,14 +69,14 @@ class Issuers:
         self._outbound = outbound
         self._settings = settings
 
-    async def page(self, caller: Identity, *, after: str = "", limit: int = 100) -> list[Issuer]:
+    async def page(self, caller: Identity, *, after: str = "", limit: int = 100, origin: Origin) -> list[Issuer]:
         """Issuers by name. Raises `Denied`."""
-        require_manager(caller)
+        require_manager(caller, await circumstances_of(self._db, caller, origin))
         return [_issuer(row) for row in await self._db.all(ISSUERS, after=after, limit=limit)]
 
-    async def get(self, caller: Identity, name: str) -> Issuer:
+    async def get(self, caller: Identity, name: str, *, origin: Origin) -> Issuer:
         """One issuer. Raises `Denied`, `Unknown`."""
-        require_manager(caller)
+        require_manager(caller, await circumstances_of(self._db, caller, origin))
         return _issuer(await _row(self._db, name))
 
     async def add(self, caller: Identity, draft: IssuerDraft, *, origin: Origin) -> Issuer:
@@ -185,9 +185,9 @@ class Issuers:
         return _Wanted(iss, audience, preset, draft.discovery, False, found)
 
 
-def require_manager(caller: Identity) -> None:
+def require_manager(caller: Identity, here: Circumstances) -> None:
     """Raise `Denied` for who has nothing to do with rules."""
-    if not any(g.effect is Effect.ALLOW and Action.MANAGE_ACCESS in g.actions for g in caller.rights.grants):
+    if not manages_somewhere(caller, here):
         raise Denied(f"this needs '{Action.MANAGE_ACCESS}' somewhere", action=str(Action.MANAGE_ACCESS))
 
 

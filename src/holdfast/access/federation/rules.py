@@ -172,12 +172,12 @@ class Rules:
         try:
             believed = await self._federation.believe(token)
         except TokenRefused as refused:
-            require_manager(caller)
+            require_manager(caller, here)
             return Trial(None, str(refused), None, False, 0, {}, ())
         rows = await self._db.all(RULES_OF_ISSUER, issuer_id=believed.issuer.id)
         seen = [row for row in rows if _sees(caller, row.namespace, here)]
         if not seen:
-            require_manager(caller)
+            require_manager(caller, here)
         tried = [
             Tried(row.namespace, row.name, row.robot, missed(json.loads(row.claims), believed.flat) or "")
             for row in seen

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from holdfast.access.delegating import circumstances_of, may_confer, require_administrator_left
+from holdfast.access.delegating import circumstances_of, manages_somewhere, may_confer, require_administrator_left
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.change import change
 from holdfast.access.grants.model import Group, KeptGrant
 from holdfast.access.grants.service import kept_of, remove_grant
-from holdfast.access.grants.sight import manages_somewhere, sees_all
+from holdfast.access.grants.sight import sees_all
 from holdfast.access.grants.store import (
     ACCOUNT_CALLED,
     ADD_GROUP,

@@ -11,12 +11,12 @@ import json
 import re
 from collections.abc import Sequence
 
-from holdfast.access.delegating import circumstances_of, require_administrator, require_confer
+from holdfast.access.delegating import circumstances_of, manages_somewhere, require_administrator, require_confer
 from holdfast.access.errors import Changed, Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.change import change
 from holdfast.access.grants.model import Role
 from holdfast.access.grants.service import check_reach, kept_of, read_actions
-from holdfast.access.grants.sight import manages_somewhere, sees_all
+from holdfast.access.grants.sight import sees_all
 from holdfast.access.grants.store import (
     ADD_ROLE,
     CHANGE_ROLE,

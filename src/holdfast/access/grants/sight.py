@@ -4,9 +4,9 @@ holds manage-access or read-audit."""
 from __future__ import annotations
 
 from holdfast.access.model import Identity
-from holdfast.access.policy.delegation import manages, oversees
+from holdfast.access.policy.delegation import oversees
 from holdfast.access.policy.languages import Scope
-from holdfast.access.policy.model import Action, Circumstances, Effect, Grant
+from holdfast.access.policy.model import Circumstances, Grant
 
 
 def sees(caller: Identity, grant: Grant, here: Circumstances) -> bool:
@@ -18,15 +18,3 @@ def sees(caller: Identity, grant: Grant, here: Circumstances) -> bool:
 def sees_all(caller: Identity, here: Circumstances) -> bool:
     """Whether the caller may see all that there is: administrators, and auditors of everything."""
     return oversees(caller.rights, Scope("**"), here)
-
-
-def manages_somewhere(caller: Identity, here: Circumstances) -> bool:
-    """Whether the caller manages access on the whole of any scope."""
-    if caller.rights.system(Action.ADMINISTER, here):
-        return True
-    return any(
-        grant.effect is Effect.ALLOW
-        and Action.MANAGE_ACCESS in grant.actions
-        and manages(caller.rights, Scope(grant.repository), here)
-        for grant in caller.rights.grants
-    )

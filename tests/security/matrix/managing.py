@@ -1,0 +1,200 @@
+"""The management API's rows of the matrix: each operation, on what it is asked, and who may do it, by hand.
+
+`rule` names who may: `signed in` everybody with a good credential; `self` oneself (asked of one's own things);
+`administrator`; `operator`; `manage team`/`manage other`: manage-access there; `audit team`; `over team robot`:
+whoever could give the robot's rights himself. `refused`: the status for everybody else; but who `sees` the thing, by another rule, is told 403.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tests.security.matrix.roles import may
+from tests.security.matrix.subjects import Subject
+
+
+class Operation(NamedTuple):
+    """One operation of the API. `path`, `body`: with `{names}` of things that are made afresh (administration.py);
+    `done`: the status when it may be done; `refused`: when it may not."""
+
+    id: str
+    method: str
+    path: str
+    rule: str
+    body: dict[str, object] | None = None
+    done: int = 200
+    refused: int = 403
+    sees: str = ""
+
+
+_T = "https://ci.example"
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("show_me", "GET", "me", "signed in"),
+    # users
+    Operation("list_users", "GET", "users", "signed in"),
+    Operation("create_user", "POST", "users", "administrator", {"name": "{new}", "password": "a long password"}, 201),
+    Operation("show_user", "GET", "users/{user}", "administrator", refused=404),
+    Operation("show_user", "GET", "users/{self}", "self person", refused=404),
+    Operation("change_user", "PATCH", "users/{user}", "administrator", {"description": "x"}, refused=404),
+    Operation("delete_user", "DELETE", "users/{user}", "administrator", None, 204, 404),
+    Operation("disable_user", "POST", "users/{user}/disable", "administrator", refused=404),
+    Operation("enable_user", "POST", "users/{user}/enable", "administrator", refused=404),
+    Operation("set_password", "PUT", "users/{user}/password", "administrator", {"password": "another long one"}, 204),
+    # groups
+    Operation("list_groups", "GET", "groups", "signed in"),
+    Operation("create_group", "POST", "groups", "manage anywhere", {"name": "{new}"}, 201),
+    Operation("show_group", "GET", "groups/{group}", "administrator", refused=404),
+    Operation("delete_group", "DELETE", "groups/{group}", "administrator", None, 204, 404),
+    Operation("list_members", "GET", "groups/{group}/members", "administrator", refused=404),
+    Operation("add_member", "PUT", "groups/{group}/members/user:{user}", "administrator", None, 204, 404),
+    Operation("remove_member", "DELETE", "groups/{group}/members/user:{user}", "administrator", None, 204, 404),
+    # robots
+    Operation("list_robots", "GET", "robots", "signed in"),
+    Operation("create_robot", "POST", "robots", "manage team", {"namespace": "team", "name": "{new}"}, 201),
+    Operation("create_robot", "POST", "robots", "manage other", {"namespace": "other", "name": "{new}"}, 201),
+    Operation("show_robot", "GET", "robots/{robot}", "manage team", refused=404),
+    Operation("change_robot", "PATCH", "robots/{robot}", "manage team", {"description": "x"}, refused=404),
+    Operation("delete_robot", "DELETE", "robots/{robot}", "manage team", None, 204, 404),
+    Operation("disable_robot", "POST", "robots/{robot}/disable", "manage team", refused=404),
+    Operation("enable_robot", "POST", "robots/{robot}/enable", "manage team", refused=404),
+    Operation("show_robot", "GET", "robots/{foreign}", "manage other", refused=404),
+    Operation("delete_robot", "DELETE", "robots/{foreign}", "manage other", None, 204, 404),
+    # keys
+    Operation("list_keys", "GET", "keys", "signed in"),
+    Operation("list_keys", "GET", "keys?owner=robot:{robot}", "manage team", refused=404),
+    Operation("create_key", "POST", "keys", "own keys", {"name": "{new}"}, 201),
+    Operation("create_key", "POST", "keys", "manage team", {"name": "{new}", "owner": "robot:{robot}"}, 201, 404),
+    Operation("create_key", "POST", "keys", "manage other", {"name": "{new}", "owner": "robot:{foreign}"}, 201, 404),
+    Operation(
+        "create_key", "POST", "keys", "nobody", {"name": "{new}", "owner": "user:{user}"}, 201, 404, "administrator"
+    ),
+    Operation("show_key", "GET", "keys/robot:{keyed}/k", "manage team", refused=404),
+    Operation("revoke_key", "DELETE", "keys/robot:{keyed}/k", "manage team", None, 204, 404),
+    Operation("rotate_key", "POST", "keys/robot:{keyed}/k/rotate", "manage team", {}, refused=404),
+    Operation("finish_key", "POST", "keys/robot:{keyed}/k/finish", "manage team", refused=404),
+    # roles
+    Operation("list_roles", "GET", "roles", "signed in"),
+    Operation("create_role", "POST", "roles", "manage anywhere", {"name": "{new}", "actions": ["pull"]}, 201),
+    Operation("show_role", "GET", "roles/{role}", "manage anywhere", refused=404),
+    Operation(
+        "change_role", "PATCH", "roles/{role}", "administrator", {"actions": ["list"]}, 200, 404, "manage anywhere"
+    ),
+    Operation("delete_role", "DELETE", "roles/{role}", "administrator", None, 204, 404, "manage anywhere"),
+    # grants
+    Operation("list_grants", "GET", "grants", "signed in"),
+    Operation(
+        "add_grant",
+        "POST",
+        "grants",
+        "manage team",
+        {"subject": "user:{user}", "role": "reader", "scope": "team/**"},
+        201,
+    ),
+    Operation(
+        "add_grant",
+        "POST",
+        "grants",
+        "manage other",
+        {"subject": "user:{user}", "role": "reader", "scope": "other/**"},
+        201,
+    ),
+    Operation(
+        "add_grant", "POST", "grants", "administrator", {"subject": "user:{user}", "role": "reader", "scope": "**"}, 201
+    ),
+    Operation(
+        "add_grant",
+        "POST",
+        "grants",
+        "administrator",
+        {"subject": "user:{user}", "role": "administrator", "scope": "**"},
+        201,
+    ),
+    Operation(
+        "add_grant",
+        "POST",
+        "grants",
+        "manage team",
+        {"subject": "user:{user}", "deny": ["pull"], "scope": "team/**:x-*"},
+        201,
+    ),
+    Operation("show_grant", "GET", "grants/{grant}", "manage or audit team", refused=404),
+    Operation("remove_grant", "DELETE", "grants/{grant}", "manage team", None, 204, 404, "audit team"),
+    Operation("remove_grant", "DELETE", "grants/{foreign_grant}", "manage other", None, 204, 404, "audit other"),
+    # visibility
+    Operation("show_visibility", "GET", "visibility?path=team", "list or pull team", refused=404),
+    Operation("set_visibility", "PUT", "visibility", "manage team", {"path": "team/x", "visibility": "private"}),
+    Operation("set_visibility", "PUT", "visibility", "manage other", {"path": "other/x", "visibility": "private"}),
+    Operation("set_visibility", "PUT", "visibility", "administrator", {"path": "", "visibility": "private"}),
+    Operation("reset_visibility", "DELETE", "visibility?path=team/x", "manage team"),
+    # why
+    Operation(
+        "explain", "GET", "why?subject=user:{user}&action=pull&repository=team/app", "manage or audit team", refused=404
+    ),
+    Operation(
+        "explain",
+        "GET",
+        "why?subject=user:{user}&action=pull&repository=other/app",
+        "manage or audit other",
+        refused=404,
+    ),
+    Operation(
+        "list_holders", "GET", "why/holders?action=pull&repository=team/app", "manage or audit team", refused=404
+    ),
+    # sessions
+    Operation("list_sessions", "GET", "sessions", "signed in"),
+    Operation("list_sessions", "GET", "sessions?account={user}", "administrator", refused=404),
+    Operation("end_session", "DELETE", "sessions/{session}", "administrator", None, 204, 404),
+    Operation("end_sessions", "DELETE", "sessions?account={user}", "administrator", refused=404),
+    # federation and sign-in
+    Operation("list_issuers", "GET", "issuers", "manage anywhere"),
+    Operation(
+        "add_issuer",
+        "POST",
+        "issuers",
+        "administrator",
+        {"name": "{new}", "iss": _T, "audience": "registry.example", "jwks": {"keys": []}},
+        201,
+    ),
+    Operation("show_issuer", "GET", "issuers/{issuer}", "manage anywhere"),
+    Operation("change_issuer", "PATCH", "issuers/{issuer}", "administrator", {"audience": "else.example"}),
+    Operation("remove_issuer", "DELETE", "issuers/{issuer}", "administrator", None, 204),
+    Operation("list_federation_rules", "GET", "federation/rules", "signed in"),
+    Operation("show_federation_rule", "GET", "federation/rules/team/{rule}", "manage team", refused=404),
+    Operation("remove_federation_rule", "DELETE", "federation/rules/team/{rule}", "manage team", None, 204, 404),
+    Operation("list_providers", "GET", "providers", "administrator"),
+    Operation("show_provider", "GET", "providers/none", "administrator", done=404),
+    Operation("remove_provider", "DELETE", "providers/none", "administrator", done=404),
+)
+
+
+def allowed(subject: Subject, rule: str) -> bool:
+    """Whether `subject` may, by `rule`."""
+    if rule == "nobody":
+        return False
+    if rule == "signed in":
+        return subject.way != "none"
+    if rule == "self person":
+        return subject.way not in ("none", "robot")
+    if rule == "own keys":
+        return subject.way != "none"
+    if rule in ("administrator", "operator"):
+        action = "administer" if rule == "administrator" else "operate"
+        return may(subject.rules, action, "anything", "")
+    actions, _, place = rule.rpartition(" ")
+    words = {"manage": "manage-access", "audit": "read-audit", "list": "list", "pull": "pull"}
+    places = ("team", "other") if place == "anywhere" else (place,)
+    return any(
+        may(subject.rules, words[word], f"{each}/anything", "dev-1")
+        for word in actions.split()
+        if word in words
+        for each in places
+    )
+
+
+def status_of(subject: Subject, operation: Operation) -> int:
+    """The status of the answer."""
+    if not subject.good or subject.way == "none":
+        return 401
+    if allowed(subject, operation.rule):
+        return operation.done
+    return 403 if operation.sees and allowed(subject, operation.sees) else operation.refused
