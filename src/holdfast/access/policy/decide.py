@@ -260,7 +260,12 @@ class Shown:
             for grant in spoken
         ) and (
             bounds is None
-            or any(action in bound.actions and RepositoryGlob.parse(bound.repository).everything for bound in bounds)
+            or any(
+                action in bound.actions
+                and RepositoryGlob.parse(bound.repository).everything
+                and (bound.tag is None or action in TAG_ACTIONS)
+                for bound in bounds
+            )
         )
 
 
@@ -273,10 +278,8 @@ class _Rule(NamedTuple):
     grant: Grant
 
 
-_EVERY = TagGlob("*")
-
-
 _Rules = dict[str, list[_Rule]]
+_EVERY = TagGlob("*")
 
 
 def _by_home(grants: Iterable[Grant]) -> _Rules:
