@@ -72,7 +72,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[House]:
-    with running_server(tmp_path_factory.mktemp("house"), "--workers", str(WORKERS), pair=pair) as server:
+    flags = ("--workers", str(WORKERS), "--login-failures", "1000")  # so many secrets end here that one had to wait
+    with running_server(tmp_path_factory.mktemp("house"), *flags, pair=pair) as server:
         yield House(server)
 
 
