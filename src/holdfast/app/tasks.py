@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from holdfast.access.errors import MasterKeyAway
+from holdfast.access.usage.service import Usage
 from holdfast.app.config import Settings
 from holdfast.app.engines import Engines
 from holdfast.app.registry_settings import registry_settings
@@ -29,6 +30,7 @@ SWEEP = "sweep"
 SWEEP_LITTER = "sweep-litter"
 COMPACT_MISSED = "compact-missed"
 FORGET_JOBS = "forget-jobs"
+FORGET_USAGE = "forget-usage"
 
 _AWAY = (Unavailable, Full, Busy, ForeignStore, MasterKeyAway)
 
@@ -37,6 +39,7 @@ SCHEDULES = (
     Schedule("sweep-litter", "41 */6 * * *", SWEEP_LITTER, priority=Priority.LOW),
     Schedule("compact-missed", "29 * * * *", COMPACT_MISSED, priority=Priority.LOW),
     Schedule("forget-jobs", "17 * * * *", FORGET_JOBS, priority=Priority.LOW),
+    Schedule("forget-usage", "23 * * * *", FORGET_USAGE, priority=Priority.LOW),
 )
 
 
@@ -65,6 +68,9 @@ def tasks(settings: Settings, engines: Engines) -> Mapping[str, Task]:
         kept = settings.jobs.history // timedelta(microseconds=1)
         await Jobs(run.db).forget(run.db.now() - kept)
 
+    async def forget_usage(run: Run) -> None:
+        await Usage(run.db).forget(settings.usage.keep // timedelta(microseconds=1))
+
     events = make_events(settings.log.level, settings.log.format)
     rotation = Rotation(engines.db, engines.master, events)
     compaction = Compaction(engines.objects, core)
@@ -74,6 +80,7 @@ def tasks(settings: Settings, engines: Engines) -> Mapping[str, Task]:
         COMPACT: compact,
         COMPACT_MISSED: compact_missed,
         FORGET_JOBS: forget_jobs,
+        FORGET_USAGE: forget_usage,
         ROTATE_KEYS: rotation.run,
     }
     return {kind: _patient(task) for kind, task in known.items()}
