@@ -13,7 +13,7 @@ from typing import NamedTuple
 from holdfast.registry.listing import store
 from holdfast.registry.reach.spans import NOWHERE, Span, Wanted, after
 
-_LEAST, _MOST = 100, 1000
+_LEAST, _MOST = 100, 2000
 
 Fetch = Callable[[dict[str, object]], Awaitable[list[store.NameRow]]]
 
@@ -29,13 +29,14 @@ async def fill(fetch: Fetch, wanted: Wanted, last: str, limit: int) -> Page:
     """The first `limit` wanted names after `last`. `fetch` runs a statement over `SLOTS` ranges."""
     found: list[str] = []
     rest = after(wanted.spans, last)
+    size = min(max(limit + 1, _LEAST), _MOST)
     while rest and limit and len(found) <= limit:
-        size = min(max(limit + 1 - len(found), _LEAST), _MOST)
         rows = sorted(await fetch({"limit": size, **_ranges(rest[: store.SLOTS])}))
         end = _end_of_full(rows, size)
         names = [row.name for row in rows if end is None or row.name <= end]
         found += filter(wanted.matches, names)
         rest = rest[store.SLOTS :] if end is None else after(rest, end)
+        size = min(2 * size, _MOST)
         await asyncio.sleep(0)  # others have their turn
     return Page(found[:limit], len(found) > limit > 0)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from holdfast.access.model import PushPermit
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import renewed
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
@@ -95,7 +95,7 @@ class Push:
         return Pushed(digest, manifest.subject.digest if manifest.subject is not None else None)
 
     async def _store(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> None:
-        await check_permit(unit, permit)
+        permit = await renewed(unit, permit)
         place = await make_and_advance(unit, permit)
         subject = parsed.manifest.subject
         await self._rights.require_signing(unit, permit, place, subject.digest if subject else None, parsed.put.tags)

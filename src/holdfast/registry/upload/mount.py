@@ -37,16 +37,16 @@ class Mount:
             await show_blob(unit, self._settings, permit, Kept(row.id, row.size))
             return True
 
-        row = await self._db.one(store.MOUNTABLE, path=source.repository, digest=digest)
-        if not await self._may_read(source, row) or row is None:
+        if not await self._is_readable(source, digest):
             await check_permit(self._db, permit)
             return False
         require_room(self._blobs, self._settings)
         return await self._db.write(link)
 
-    async def _may_read(self, source: PullPermit, row: store.SourceRow | None) -> bool:
-        """Whether the source may be read there by this permit: to who may not, it is not there."""
+    async def _is_readable(self, source: PullPermit, digest: Digest) -> bool:
+        """Whether the blob is in the source repository, and may be read there."""
+        row = await self._db.one(store.MOUNTABLE, path=source.repository, digest=digest)
         if row is not None and source.repository_id not in (0, row.repo_id):
             row = None
         target = Target(row.repo_id, row.id) if row is not None else NOTHING
-        return await self._reach.may_read_blob(self._db, source, target)
+        return await self._reach.may_read_blob(self._db, source, target) and row is not None

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
 from holdfast.access.model import PushPermit
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_permit, renewed
 from holdfast.blobs.errors import Busy
 from holdfast.blobs.key import new_key
 from holdfast.db.port import Database, Unit
@@ -295,11 +295,11 @@ class Upload:
             store.LEASED, path=permit.repository, digest=digest, opener=permit.subject.id, now=self._db.now()
         )
 
-    async def _store(self, permit: PushPermit, offer: Offer, ended: _Ended) -> None:
+    async def _store(self, given: PushPermit, offer: Offer, ended: _Ended) -> None:
         """The one transaction that makes a durable, verified blob visible and ends its session."""
 
         async def show(unit: Unit) -> None:
-            await check_permit(unit, permit)
+            permit = await renewed(unit, given)
             if ended.fresh is not None:
                 self._sessions.refuse_old(unit, ended.fresh)
             if ended.session is not None and ended.was is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from holdfast.access.model import PushPermit
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_permit, renewed
 from holdfast.blobs.key import issued_at
 from holdfast.db.port import Database, Unit
 from holdfast.registry.errors import TooManyUploads, UploadUnknown
@@ -44,7 +44,7 @@ class Sessions:
 
     async def advance(self, unit: Unit, permit: PushPermit, step: Step) -> None:
         """Compare-and-set on how many bytes the session holds. Raises `UploadOutOfOrder` when another was first."""
-        await check_permit(unit, permit)
+        permit = await renewed(unit, permit)
         if step.got.segment is not None:
             self.refuse_old(unit, step.got.segment.key)
         name = step.session.name
