@@ -11,7 +11,7 @@ from holdfast.access.policy.globs import TagGlob
 from holdfast.access.policy.model import TAG_ACTIONS, Action, Circumstances, Effect, Grant
 
 STRANGER = "this needs a right that nobody gave you: ask who manages access there"
-OUT_OF_BOUNDS = "the key that you use is limited, and its limits leave this out"
+OUT_OF_BOUNDS = "the key that you use is limited, or your token is a pull request's: this is left out"
 _SAID = 20
 
 
