@@ -36,3 +36,11 @@ def test_every_subject_may_manage_what_the_table_says(
                 red.append(f"{where}: {answer.status} instead of {expected} {said}")
     assert not red, f"{len(red)} of {len(OPERATIONS)} as {subject.name}:\n" + "\n".join(red)
     record_property("fault", f"authorisation matrix, {subject.name}, management: {len(OPERATIONS)}")
+
+
+def test_the_table_knows_every_operation(place: tuple[Administration, dict[str, str], int]) -> None:
+    """A new operation fails here until it has its rows."""
+    administration, _, _ = place
+    described = administration.world.api(200, "GET", "openapi.json").json
+    there = {each["operationId"] for methods in described["paths"].values() for each in methods.values()}
+    assert there == {operation.id for operation in OPERATIONS}

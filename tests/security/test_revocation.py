@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from tests.cli.program import holdfast
 from tests.pairs import Pair
+from tests.security.tenants import Tenants, ask_token, bearer
 from tests.serving import Server, printed_admin, running_server
 from tests.wire.always import checked
 from tests.wire.client import Connection, basic, connected
-from tests.wire.content import digest, noise
+from tests.wire.content import OCI_INDEX, digest, index, noise
 from tests.wire.repository import Repository
 
 DATA = noise(300_000, "revocation")
+EMPTY_INDEX = index([])
 
 
 def reset(server: Server) -> str:
@@ -68,6 +70,34 @@ def test_a_right_that_ends_in_the_middle_of_a_chunk_stores_nothing(tmp_path: Pat
             assert checked(slow.receive(request)).status == 401
         with connected(server.port, {"Authorization": printed_admin(printed).basic}) as connection:
             assert Repository(connection, "revocation/chunk").expect(204, "GET", location)["range"] == "0-99"
+
+
+def test_a_change_that_leaves_the_right_standing_fails_no_push_under_way(tmp_path: Path, pair: Pair) -> None:
+    """Roles, visibility and the pusher's own grants change while a chunk, a blob and a manifest come."""
+    with running_server(tmp_path, pair=pair) as server:
+        tenants = Tenants(server)
+        basic_, role = tenants.user("alice"), {"name": "some", "actions": ["pull"]}
+        tenants.grant("user:alice", "writer", "team/**")
+        token = ask_token(tenants.admin.connection, basic_, ["repository:team/app:pull,push"])
+        for number, header in enumerate((basic_, bearer(token))):
+            with connected(server.port, {"Authorization": header}) as quick, connected(server.port) as slow:
+                slow.headers["Authorization"] = header
+                repository = Repository(quick, "team/app")
+                location = repository.begun(DATA[:100])
+                pieces = ((location, "PATCH", DATA[100:200_100], 202), ("/manifests/v1", "PUT", EMPTY_INDEX, 201))
+                for target, method, data, status in pieces:
+                    path = target if target.startswith("/v2/") else f"/v2/team/app{target}"
+                    slow.headers["Content-Type"] = OCI_INDEX
+                    request = slow.begin(method, path, len(data))
+                    slow.send(data[: len(data) // 2])
+                    tenants.open(f"elsewhere{number}")
+                    tenants.grant("user:alice", "reader", f"other{number}-{method.lower()}/**")
+                    if number == 0 and method == "PATCH":
+                        tenants.admin.do(201, "POST", "/roles", role)
+                    slow.send(data[len(data) // 2 :])
+                    assert checked(slow.receive(request)).status == status
+                repository.expect(201, "POST", f"blobs/uploads/?digest={digest(DATA)}", DATA)
+        tenants.close()
 
 
 def ask(server: Server, number: int) -> int:

@@ -158,7 +158,7 @@ def test_only_administrators_keep_issuers_and_managers_see_them(tmp_path: Path) 
                 await house.issuers.remove(who, "k", origin=ORIGIN)
         for name in ("k", "other"):
             with pytest.raises(Denied):
-                await house.issuers.get(stranger, name)
+                await house.issuers.get(stranger, name, origin=ORIGIN)
         with pytest.raises(Denied):
             await house.issuers.page(stranger, origin=ORIGIN)
 

@@ -25,7 +25,7 @@ class Administration:
     _number = itertools.count()
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self.world = world
         self._things: dict[str, str] = {}
         key = ECKey.import_key(generate_private_key(SECP256R1()))
         self.jwks = {"keys": [{**key.as_dict(private=False), "kid": "k", "alg": "ES256", "use": "sig"}]}
@@ -69,16 +69,16 @@ class Administration:
         return self._things[name]
 
     def _user(self, name: str) -> str:
-        self._world.api(201, "POST", "users", {"name": name, "password": _PASSWORD})
+        self.world.api(201, "POST", "users", {"name": name, "password": _PASSWORD})
         return name
 
     def _group(self, name: str) -> str:
-        self._world.api(201, "POST", "groups", {"name": name})
-        self._world.api(204, "PUT", f"groups/{name}/members/{escaped('user:' + self._thing('user'))}")
+        self.world.api(201, "POST", "groups", {"name": name})
+        self.world.api(204, "PUT", f"groups/{name}/members/{escaped('user:' + self._thing('user'))}")
         return name
 
     def _robot(self, name: str, namespace: str = "team") -> str:
-        self._world.api(201, "POST", "robots", {"namespace": namespace, "name": name})
+        self.world.api(201, "POST", "robots", {"namespace": namespace, "name": name})
         return f"{namespace}+{name}"
 
     def _foreign(self, name: str) -> str:
@@ -86,17 +86,17 @@ class Administration:
 
     def _keyed(self, name: str) -> str:
         robot = self._robot(name)
-        self._world.api(201, "POST", "keys", {"name": "k", "owner": f"robot:{robot}"})
-        self._world.api(200, "POST", f"keys/{escaped('robot:' + robot)}/k/rotate", {})
+        self.world.api(201, "POST", "keys", {"name": "k", "owner": f"robot:{robot}"})
+        self.world.api(200, "POST", f"keys/{escaped('robot:' + robot)}/k/rotate", {})
         return robot
 
     def _role(self, name: str) -> str:
-        self._world.api(201, "POST", "roles", {"name": name, "actions": ["pull"]})
+        self.world.api(201, "POST", "roles", {"name": name, "actions": ["pull"]})
         return name
 
     def _grant(self, _name: str, namespace: str = "team") -> str:
         given = {"subject": f"user:{self._thing('user')}", "role": "reader", "scope": f"{namespace}/**"}
-        return str(self._world.api(201, "POST", "grants", given).json["id"])
+        return str(self.world.api(201, "POST", "grants", given).json["id"])
 
     def _foreign_grant(self, name: str) -> str:
         return self._grant(name, "other")
@@ -104,7 +104,7 @@ class Administration:
     def _session(self, _name: str) -> str:
         """The id of a refresh token of the user."""
         login = basic(self._thing("user"), _PASSWORD)
-        with connected(self._world.server.port, {"Authorization": login}) as theirs:
+        with connected(self.world.server.port, {"Authorization": login}) as theirs:
             given = theirs.ask("GET", "/token?service=matrix&offline_token=true")
             assert "refresh_token" in given.json, str(given)
             found = theirs.ask("GET", "/api/v1/sessions")
@@ -112,7 +112,7 @@ class Administration:
 
     def _issuer(self, name: str) -> str:
         given = {"name": name, "iss": f"https://{name}.example", "audience": "registry.example", "jwks": self.jwks}
-        self._world.api(201, "POST", "issuers", given)
+        self.world.api(201, "POST", "issuers", given)
         return name
 
     def _rule(self, name: str) -> str:
@@ -123,5 +123,5 @@ class Administration:
             "robot": self._thing("robot"),
             "claims": {"sub": "a-machine"},
         }
-        self._world.api(201, "POST", "federation/rules", given)
+        self.world.api(201, "POST", "federation/rules", given)
         return name

@@ -1,8 +1,8 @@
 """The management API's rows of the matrix: each operation, on what it is asked, and who may do it, by hand.
 
-`rule` names who may: `signed in` everybody with a good credential; `self` oneself (asked of one's own things);
-`administrator`; `operator`; `manage team`/`manage other`: manage-access there; `audit team`; `over team robot`:
-whoever could give the robot's rights himself. `refused`: the status for everybody else; but who `sees` the thing, by another rule, is told 403.
+`rule` names who may: `signed in` everybody with a good credential; `self person` oneself; `own keys` whoever may have
+some; `administrator`, `operator`; `manage team`, `manage or audit other`, ...: who has one of these rights there.
+`refused`: the status for everybody else; but who `sees` the thing, by another rule, is told 403.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Operation(NamedTuple):
 
 
 _T = "https://ci.example"
+_CLAIMS = {"sub": "a-machine"}
+_PROVIDER = {"name": "{new}", "issuer": "https://127.0.0.1:1", "client_id": "x"}
 OPERATIONS: tuple[Operation, ...] = (
     Operation("show_me", "GET", "me", "signed in"),
     # users
@@ -162,6 +164,37 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("show_federation_rule", "GET", "federation/rules/team/{rule}", "manage team", refused=404),
     Operation("remove_federation_rule", "DELETE", "federation/rules/team/{rule}", "manage team", None, 204, 404),
     Operation("list_providers", "GET", "providers", "administrator"),
+    Operation("add_provider", "POST", "providers", "administrator", _PROVIDER, 400),
+    Operation("change_provider", "PATCH", "providers/none", "administrator", {"title": "x"}, 404),
+    Operation("test_provider", "POST", "providers/none/test", "administrator", done=404),
+    Operation(
+        "add_federation_rule",
+        "POST",
+        "federation/rules",
+        "manage team",
+        {"namespace": "team", "name": "{new}", "issuer": "{issuer}", "robot": "{robot}", "claims": _CLAIMS},
+        201,
+    ),
+    Operation("test_federation", "POST", "federation/test", "manage anywhere", {"token": "no token"}),
+    # audit, usage, policy
+    Operation("list_audit", "GET", "audit", "audit grant"),
+    Operation("list_audit", "GET", "audit?repository=team/app", "audit team"),
+    Operation("list_audit", "GET", "audit?repository=other/app", "audit other"),
+    Operation("show_audit_tail", "GET", "audit/tail", "audit everything"),
+    Operation("check_audit", "POST", "audit/check", "audit everything", {}),
+    Operation("check_audit_checkpoint", "POST", "audit/check-checkpoint", "audit everything", {"checkpoint": "x"}, 400),
+    Operation("list_audit_keys", "GET", "audit/keys", "audit everything"),
+    Operation("list_audit_segments", "GET", "audit/segments?sealed_before=2030-01-01T00:00:00Z", "audit everything"),
+    Operation("list_audit_hashes", "GET", "audit/hashes", "audit everything"),
+    Operation("drop_audit_segments", "POST", "audit/drop", "administrator", {"through": 1, "hash": "0" * 64}, 409),
+    Operation("list_usage", "GET", "usage", "audit grant"),
+    Operation("export_policy", "GET", "policy?path=team", "manage or audit team"),
+    Operation("export_policy", "GET", "policy", "audit everything"),
+    Operation("compare_policy", "POST", "policy/difference", "manage or audit team", {"path": "team"}),
+    Operation("apply_policy", "PUT", "policy", "manage team", {"path": "team"}),
+    Operation("apply_policy", "PUT", "policy", "administrator", {}),
+    Operation("test_policy", "POST", "policy/test", "manage or audit team", {"policy": {"path": "team"}, "days": 1}),
+    Operation("end_current_session", "DELETE", "sessions/current", "signed in", done=404),
     Operation("show_provider", "GET", "providers/none", "administrator", done=404),
     Operation("remove_provider", "DELETE", "providers/none", "administrator", done=404),
 )
@@ -171,6 +204,10 @@ def allowed(subject: Subject, rule: str) -> bool:
     """Whether `subject` may, by `rule`."""
     if rule == "nobody":
         return False
+    if rule == "audit grant":  # is answered with what may be read, which may be nothing
+        return any(role in grant.split() for grant in subject.grants for role in ("owner", "auditor", "administrator"))
+    if rule == "audit everything":
+        return may(subject.rules, "read-audit", "anything", "")
     if rule == "signed in":
         return subject.way != "none"
     if rule == "self person":
