@@ -52,6 +52,7 @@ HOT = (
     "holdfast.journal.store",
     "holdfast.registry.store",
     "holdfast.registry.pull.store",
+    "holdfast.registry.reach.store",
     "holdfast.registry.push.store",
     "holdfast.registry.upload.store",
     "holdfast.registry.listing.store",
@@ -62,8 +63,8 @@ HOT = (
 WHOLE = {"access.accounts.store.ANY_ACCOUNT", "access.accounts.store.MOVE_VERIFIER", "access.store.SECRETS"}
 """Statements that read a whole table, and may: they run at a first start only, or the table holds a
 handful of keys or nodes."""
-FEW_ROWS = {"registry.store.SETTING"}
-"""Statements that sort, but only as many rows as a name has prefixes."""
+FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.STEP"}
+"""Statements that sort, but only as many rows as a name has prefixes, or as they return at most."""
 
 
 @pytest.fixture(scope="module")
