@@ -27,7 +27,7 @@ from holdfast.db.port import Database
 from holdfast.remote.outbound import Outbound
 from holdfast.telemetry.events import Events
 from holdfast.telemetry.surface import Telemetry
-from holdfast.web.assets import Style
+from holdfast.web.assets import Assets
 from holdfast.web.cookies import Cookies
 from holdfast.web.forms import Forms
 from holdfast.web.place import Place, place_of
@@ -85,12 +85,12 @@ def pages(
     db: Database, parts: SigningIn, *, keys: Keychain, password: RecognisePassword, told: Told, telemetry: Telemetry
 ) -> Site:
     """The pages as one ASGI application."""
-    style = Style()
-    templates = Templates("holdfast.console", style=style.path)
+    assets = Assets()
+    templates = Templates("holdfast.console", assets=assets)
     cookies = Cookies(secure=parts.place.secure)
     frame = Frame(parts.place, cookies, Forms(parts.place, parts.seal), templates, parts.sessions)
     routes = [
         *SignInPages(frame, parts.sign_in, password, told, telemetry.events).routes(),
         *MePages(frame, db, keys).routes(),
     ]
-    return Site(frame, style, telemetry, routes)
+    return Site(frame, assets, telemetry, routes)

@@ -16,7 +16,7 @@ from holdfast.access.errors import Throttled
 from holdfast.access.signin.sessions import Sessions
 from holdfast.telemetry.access_log import Access as AccessLine
 from holdfast.telemetry.surface import Telemetry
-from holdfast.web.assets import Style
+from holdfast.web.assets import Assets
 from holdfast.web.cookies import Cookies
 from holdfast.web.forms import Forms
 from holdfast.web.place import Place
@@ -103,9 +103,9 @@ def redirect(path: str, *cookies: str) -> Answer:
 class Site:
     """The pages of `routes`."""
 
-    def __init__(self, frame: Frame, style: Style, telemetry: Telemetry, routes: Sequence[Route]) -> None:
+    def __init__(self, frame: Frame, assets: Assets, telemetry: Telemetry, routes: Sequence[Route]) -> None:
         self._frame = frame
-        self._style = style
+        self._assets = assets
         self._telemetry = telemetry
         table: dict[str, dict[str, Handler]] = {}
         for route in routes:
@@ -144,8 +144,9 @@ class Site:
     async def _answer(self, visit: Visit) -> Answer:
         visit.read_headers()
         reads = visit.method in ("GET", "HEAD")
-        if visit.path == self._style.path and reads:
-            return Answer(200, self._style.body, (("content-type", "text/css; charset=utf-8"), _KEPT))
+        asset = self._assets.at(visit.path) if reads else None
+        if asset is not None:
+            return Answer(200, asset.body, (("content-type", asset.media_type), _KEPT))
         if "\0" in visit.path:
             raise NoPage
         for route in self._routes:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from holdfast import __version__
+from holdfast.web.assets import Assets
 
 
 class Templates:
-    """The templates of the frame and of the rooms that stand on it. `style`: the address of the stylesheet."""
+    """The templates of the frame and of the rooms that stand on it."""
 
-    def __init__(self, *rooms: str, style: str) -> None:
+    def __init__(self, *rooms: str, assets: Assets) -> None:
         loaders = [PackageLoader(room, "templates") for room in (*rooms, "holdfast.web")]
         self._environment = Environment(
             loader=ChoiceLoader(loaders),
@@ -22,8 +23,8 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals.update(style=style, version=__version__)
-        self._environment.filters.update(moment=moment, plain=plain)
+        self._environment.globals.update(style=assets.style.path, icon=assets.icon.path, version=__version__)
+        self._environment.filters.update(moment=moment, plain=plain, sentence=sentence)
 
     def render(self, template: str, /, **values: object) -> str:
         """The page of `template` with these values."""
@@ -40,3 +41,8 @@ def moment(at: int | None) -> str:
 def plain(text: str) -> str:
     """Text of others on one line: what cannot be seen is drawn as a box, so that nothing hides or turns around."""
     return "".join(character if character.isprintable() else "\N{WHITE SQUARE}" for character in text)
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital at its beginning and a full stop at its end."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
