@@ -23,7 +23,7 @@ def crane(workshop: Workshop) -> Client:
 def test_login(workshop: Workshop, server: Server, wire: Wire, repository: str) -> None:
     wire.push(repository, images.image("login"), "v1")
     crane = workshop("crane", "--insecure", login=False)
-    assert "UNAUTHORIZED" in crane("digest", f"{server.host}/{repository}:v1", fails=True).said
+    assert "DENIED" in crane("digest", f"{server.host}/{repository}:v1", fails=True).said
     crane("auth", "login", "-u", server.admin.username, "-p", server.admin.password, server.host)
     assert crane("digest", f"{server.host}/{repository}:v1").lines == [images.image("login").digest]
 

@@ -26,7 +26,7 @@ def test_login(workshop: Workshop, server: Server, wire: Wire, repository: str) 
     wire.push(repository, images.image("login"), "v1")
     skopeo = workshop("skopeo", login=False)
     name = f"docker://{server.host}/{repository}:v1"
-    assert "unauthorized" in skopeo("inspect", name, fails=True).said.lower()
+    assert "is refused" in skopeo("inspect", name, fails=True).said
     skopeo("login", "-u", server.admin.username, "--password-stdin", server.host, stdin=server.admin.password.encode())
     assert json.loads(skopeo("inspect", name).out)["Digest"] == images.image("login").digest
 

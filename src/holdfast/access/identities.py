@@ -33,52 +33,54 @@ class _Kept(NamedTuple):
     rights: Rights
 
 
+_Known = Bounded[tuple[int, Limits], _Kept]
+
+
 class Identities:
     """Reads identities. One object a process."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._rights: Bounded[tuple[int, Limits], _Kept] = Bounded(_REMEMBERED)
+        self._rights: _Known = Bounded(_REMEMBERED)
 
     async def of(self, found: Recognised) -> Identity:
         """Who `found` is now, with all rights. Raises `Unauthenticated` when the account may not be used, or what a
         token was made of has ended."""
+        return await self._db.snapshot(lambda reader: self._read(reader, found, self._rights))
 
-        async def read(reader: Reader) -> Identity:
-            row = await reader.one(VERSIONS)
-            version = row.version if row is not None else 0
-            if not found.account_id:
-                rights = await self._of_nobody(reader, version)
-                return Identity(ANONYMOUS, version, rights, Credential(), found.until, found.ceiling)
-            now = self._db.now()
-            holder = await reader.one(HOLDER, id=found.account_id)
-            if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
-                raise Unauthenticated
-            held = await _held(reader, now, found)
-            subject = Subject(found.account_id, holder.name, SubjectKind(holder.kind))
-            rights = await self._of(reader, version, subject, held.bounds)
-            ends = [end for end in (held.until, holder.expires_at) if end]
-            return Identity(subject, version, rights, held.credential, min(ends, default=0), held.ceiling)
+    async def again(self, reader: Reader, who: Identity) -> Identity:
+        """`who` as it is in the snapshot or unit of `reader`, in whichever thread that runs. Raises as `of` does."""
+        found = Recognised(who.subject.id, who.credential, who.until, who.ceiling)
+        return await self._read(reader, found, Bounded(1))
 
-        return await self._db.snapshot(read)
+    async def _read(self, reader: Reader, found: Recognised, kept: _Known) -> Identity:
+        row = await reader.one(VERSIONS)
+        version = row.version if row is not None else 0
+        if not found.account_id:
+            rights = await _rights_of(reader, version, ANONYMOUS, None, kept)
+            return Identity(ANONYMOUS, version, rights, Credential(), found.until, found.ceiling)
+        now = self._db.now()
+        holder = await reader.one(HOLDER, id=found.account_id)
+        if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
+            raise Unauthenticated
+        held = await _held(reader, now, found)
+        subject = Subject(found.account_id, holder.name, SubjectKind(holder.kind))
+        rights = await _rights_of(reader, version, subject, held.bounds, kept)
+        ends = [end for end in (held.until, holder.expires_at) if end]
+        return Identity(subject, version, rights, held.credential, min(ends, default=0), held.ceiling)
 
-    async def _of(self, reader: Reader, version: int, subject: Subject, bounds: Limits) -> Rights:
-        known = self._rights.get((subject.id, bounds))
-        if known is not None and known.version == version:
-            return known.rights
-        rows = await reader.all(SUBJECT_GRANTS, id=subject.id) + await reader.all(ANONYMOUS_GRANTS)
-        rights = Rights(subject.actor, await grants_of(reader, rows), await visibilities(reader), bounds)
-        self._rights.put((subject.id, bounds), _Kept(version, rights))
-        return rights
 
-    async def _of_nobody(self, reader: Reader, version: int) -> Rights:
-        known = self._rights.get((0, None))
-        if known is not None and known.version == version:
-            return known.rights
-        grants = await grants_of(reader, await reader.all(ANONYMOUS_GRANTS))
-        rights = Rights(ANONYMOUS.actor, grants, await visibilities(reader))
-        self._rights.put((0, None), _Kept(version, rights))
-        return rights
+async def _rights_of(reader: Reader, version: int, subject: Subject, bounds: Limits, kept: _Known) -> Rights:
+    """The rights of a subject, read once a policy version."""
+    known = kept.get((subject.id, bounds))
+    if known is not None and known.version == version:
+        return known.rights
+    rows = await reader.all(ANONYMOUS_GRANTS)
+    if subject.id:
+        rows = await reader.all(SUBJECT_GRANTS, id=subject.id) + rows
+    rights = Rights(subject.actor, await grants_of(reader, rows), await visibilities(reader), bounds)
+    kept.put((subject.id, bounds), _Kept(version, rights))
+    return rights
 
 
 async def _held(reader: Reader, now: int, found: Recognised) -> Recognised:
@@ -86,7 +88,7 @@ async def _held(reader: Reader, now: int, found: Recognised) -> Recognised:
     match found.credential.kind:
         case CredentialKind.PASSWORD:
             proof = await _proof(reader, found.account_id)
-            if found.ceiling is not None and found.credential.proof != proof:
+            if (found.ceiling is not None or found.credential.proof) and found.credential.proof != proof:
                 raise Unauthenticated
             return found._replace(credential=found.credential._replace(proof=proof))
         case CredentialKind.KEY:

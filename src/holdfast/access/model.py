@@ -8,7 +8,7 @@ unit that decides everything else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from holdfast.access.policy.decide import Bound, Rights, Shown, TagRights
+from holdfast.db.port import Reader
 from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
 
@@ -152,13 +153,15 @@ class PullPermit(Permit, frozen=True, gc=False):
 
 class PushPermit(Permit, frozen=True, gc=False):
     """May upload blobs and put manifests by digest. Tags are made and moved as `create` and `overwrite` allow; what
-    refers to a subject needs `sign` and `pull` of it. `create_repository`: where there is none, it may be made."""
+    refers to a subject needs `sign` and `pull` of it. `create_repository`: where there is none, it may be made.
+    `renew`: issues the permit anew from the rights of a snapshot, for when rights change while a body comes."""
 
     create: TagRights = TagRights.ALL
     overwrite: TagRights = TagRights.ALL
     sign: TagRights = TagRights.ALL
     pull: TagRights = TagRights.ALL
     create_repository: bool = True
+    renew: Callable[[Reader], Awaitable[PushPermit]] | None = None
 
 
 class DeletePermit(Permit, frozen=True, gc=False):

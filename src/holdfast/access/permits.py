@@ -7,6 +7,7 @@ kept with the identity, so that a pull that is like the one before costs one loo
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from holdfast.access.errors import InsufficientScope
@@ -14,10 +15,12 @@ from holdfast.access.model import CatalogPermit, DeletePermit, Identity, PullPer
 from holdfast.access.policy.decide import TagRights
 from holdfast.access.policy.model import PUSH_ACTIONS, Action, Circumstances
 from holdfast.access.tokens.scope import CATALOG, REGISTRY, REPOSITORY
+from holdfast.db.port import Reader
 from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
 
 _KEPT = 1024
+Renew = Callable[[Reader], Awaitable[PushPermit]]
 
 
 class Reading(NamedTuple):
@@ -54,7 +57,7 @@ def referrers(who: Identity, repository: RepositoryName, origin: Origin, now: in
     return _permit(who, repository, origin, found)
 
 
-def push(who: Identity, repository: RepositoryName, origin: Origin, now: int) -> PushPermit:
+def push(who: Identity, repository: RepositoryName, origin: Origin, now: int, renew: Renew | None = None) -> PushPermit:
     """The permit to write. Raises `Denied`, `InsufficientScope`."""
     entry = _entry(who, repository, "push")
     here = Circumstances(origin.address, now, who.credential.claims)
@@ -76,6 +79,7 @@ def push(who: Identity, repository: RepositoryName, origin: Origin, now: int) ->
         sign,
         read if _within(entry, "pull") else TagRights.NONE,
         who.rights.allows(Action.CREATE_REPOSITORY, repository, None, here),
+        renew,
     )
 
 

@@ -43,7 +43,7 @@ from holdfast.access.throttle import Bounded
 from holdfast.access.tokens.model import Issued
 from holdfast.access.tokens.refresh import RefreshTokens
 from holdfast.access.tokens.service import Tokens
-from holdfast.db.port import Database
+from holdfast.db.port import Database, Reader
 from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
 
@@ -201,8 +201,17 @@ class Access:
         return permits.referrers(who, repository, origin, self._now(who))
 
     def push(self, who: Identity, repository: RepositoryName, origin: Origin) -> PushPermit:
-        """The permit to write to `repository`. Raises `Denied`, `InsufficientScope`."""
-        return permits.push(who, repository, origin, self._now(who))
+        """The permit to write to `repository`, which outlives changes that leave the right standing. Raises `Denied`,
+        `InsufficientScope`."""
+
+        async def renew(reader: Reader) -> PushPermit:
+            try:
+                again = await self._identities.again(reader, who)
+            except Unauthenticated as error:
+                raise StalePermit from error
+            return permits.push(again, repository, origin, self._db.now())
+
+        return permits.push(who, repository, origin, self._now(who), renew)
 
     def delete(self, who: Identity, repository: RepositoryName, origin: Origin) -> DeletePermit:
         """The permit to delete in `repository`. Raises `Denied`, `InsufficientScope`."""

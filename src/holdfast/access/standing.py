@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.access.errors import StalePermit
-from holdfast.access.model import UNCHECKED, CatalogPermit, CredentialKind, Identity, Permit
+from holdfast.access.model import UNCHECKED, CatalogPermit, CredentialKind, Identity, Permit, PushPermit
 from holdfast.access.store import STANDING
 from holdfast.db.port import Reader
 
@@ -36,3 +36,15 @@ async def check_permit(reader: Reader, permit: Permit | CatalogPermit | Identity
         raise StalePermit
     if max(row.everyone, row.account or 0, row.groups or 0, row.secret, row.refresh, row.rule) > permit.version:
         raise StalePermit
+
+
+async def renewed(unit: Reader, permit: PushPermit) -> PushPermit:
+    """The permit as it holds in this unit: itself, or one that is decided anew here, so that a change of rights that
+    leaves it standing fails no upload under way. Raises `StalePermit`, `Denied`, `InsufficientScope`."""
+    try:
+        await check_permit(unit, permit)
+    except StalePermit:
+        if permit.renew is None:
+            raise
+        return await permit.renew(unit)
+    return permit
