@@ -16,8 +16,20 @@ from holdfast.oci.name import RepositoryName
 
 NAME_LIMIT = 64
 DESCRIPTION_LIMIT = 512
+_LOOKED_FOR = 512
 _USER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]*[A-Za-z0-9])?\Z")
 _LOWER = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
+
+
+def may_exist(text: str) -> bool:
+    """Whether anything can have this name, so that it may be looked for: databases refuse some characters."""
+    return 0 < len(text) <= _LOOKED_FOR and text.isprintable()
+
+
+def check_after(text: str) -> None:
+    """Raise `Invalid` unless `text` is '' or may be a name, after which a list goes on."""
+    if text and not may_exist(text):
+        raise Invalid("after", "there is no such place in the list")
 
 
 def user_name(text: str) -> str:

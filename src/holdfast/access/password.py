@@ -35,6 +35,10 @@ def check_password(password: str) -> str:
         raise Invalid("password", f"a password has at least {MINIMUM_LENGTH} characters")
     if len(password) > MAXIMUM_LENGTH:
         raise Invalid("password", f"a password has at most {MAXIMUM_LENGTH} characters")
+    try:
+        password.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid("password", "this is no text") from error
     return password
 
 

@@ -239,3 +239,29 @@ def test_two_equal_names_at_once_are_one_user(tmp_path: Path) -> None:
         assert sum(isinstance(each, Conflict) for each in found) == 3
 
     lived_in(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a\nb", "", "x" * 513])
+def test_names_that_no_database_takes_are_unknown(tmp_path: Path, engine: Engine, name: str) -> None:
+    async def scenario(house: House) -> None:
+        admin = await house.admin()
+        for look in (house.users.get, house.robots.get, house.keychain.get):
+            with pytest.raises(Unknown):
+                await look(admin, name, origin=HERE)
+        with pytest.raises(Unknown):
+            await house.keychain.page(admin, owner=f"user:{name}", origin=HERE)
+        with pytest.raises(Unauthenticated):
+            await house.login.recognise(name, PASSWORD, HERE)
+        with pytest.raises(Unauthenticated):
+            await house.login.recognise(ADMIN, name, HERE)
+        for page in (house.users.page, house.robots.page):
+            if name:
+                with pytest.raises(Invalid):
+                    await page(admin, after=name, origin=HERE)
+        with pytest.raises(Invalid):
+            await house.users.create(admin, "alice", password=PASSWORD + "\ud800", origin=HERE)
+        house.keys.used(1, HERE._replace(agent=f"agent {name}"))
+        await house.keys.flush()
+
+    lived_in(tmp_path, scenario, engine)

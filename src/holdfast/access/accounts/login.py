@@ -14,6 +14,7 @@ from typing import NamedTuple
 from holdfast.access.accounts.store import LOGIN, MOVE_VERIFIER, Login
 from holdfast.access.errors import Busy, Unauthenticated
 from holdfast.access.model import Credential, CredentialKind, Recognised, SubjectKind
+from holdfast.access.names import may_exist
 from holdfast.access.password import PasswordChecker, is_outdated
 from holdfast.access.throttle import Bounded, Hold, Throttle, Told, network_block
 from holdfast.db.errors import DatabaseError
@@ -57,7 +58,9 @@ class PasswordLogin:
 
     async def recognise(self, name: str, secret: str, origin: Origin) -> Recognised:
         """Whose name and password these are. Raises `Unauthenticated`, `Throttled`, `Busy`."""
-        account = await self._db.one(LOGIN, name=name)
+        account: Login | None = None
+        if may_exist(name):
+            account = await self._db.one(LOGIN, name=name)
         usable = account if account is not None and self._usable(account) else None
         verifier = (usable.verifier if usable is not None else None) or ""
         attempt = _Attempt(name, usable, secret, origin, self._throttle.fingerprint(name, secret, verifier))

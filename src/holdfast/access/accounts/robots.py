@@ -31,7 +31,7 @@ from holdfast.access.accounts.store import (
 from holdfast.access.delegating import circumstances_of, require_manage, require_scope, scope_of
 from holdfast.access.errors import Changed, Conflict, Denied, Invalid, Unknown
 from holdfast.access.model import Identity, SubjectKind
-from holdfast.access.names import description_text, namespace_path, robot_name
+from holdfast.access.names import check_after, description_text, may_exist, namespace_path, robot_name
 from holdfast.access.policy.model import Circumstances
 from holdfast.access.standing import check_permit
 from holdfast.access.versions import move
@@ -98,6 +98,7 @@ class Robots:
     ) -> list[Robot]:
         """Up to `limit` robots by name, those after `after`, of one namespace or of all: those whose namespace the
         caller manages, and the caller itself. Raises `Invalid`."""
+        check_after(after)
         if namespace is not None:
             namespace_path(namespace)
         here = await circumstances_of(self._db, caller, origin)
@@ -198,7 +199,9 @@ class Robots:
         return robot
 
     async def _seen(self, reader: Reader, caller: Identity, name: str, origin: Origin) -> Robot:
-        robot = await reader.one(ROBOT, name=name)
+        robot: Robot | None = None
+        if may_exist(name):
+            robot = await reader.one(ROBOT, name=name)
         if robot is None or not _sees(caller, robot, await circumstances_of(reader, caller, origin)):
             raise Unknown(f"there is no robot {name[:320]!r} in your sight")
         return robot

@@ -34,7 +34,7 @@ from holdfast.access.accounts.store import (
 from holdfast.access.delegating import circumstances_of, require_administrator, require_administrator_left
 from holdfast.access.errors import Changed, Conflict, Denied, Unauthenticated, Unknown
 from holdfast.access.model import Identity, SubjectKind
-from holdfast.access.names import description_text, user_name
+from holdfast.access.names import check_after, description_text, may_exist, user_name
 from holdfast.access.password import PasswordChecker, check_password
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
@@ -98,7 +98,9 @@ class Users:
         return await self._change(caller, add)
 
     async def page(self, caller: Identity, *, after: str = "", limit: int = 100, origin: Origin) -> list[User]:
-        """Up to `limit` users by name, those after `after`: all for an administrator, oneself for everyone else."""
+        """Up to `limit` users by name, those after `after`: all for an administrator, oneself for everyone else. Raises
+        `Invalid`."""
+        check_after(after)
         if await self._administers(self._db, caller, origin):
             return await self._db.all(USERS, after=after, limit=min(limit, PAGE_LIMIT))
         own: User | None = None
@@ -233,7 +235,7 @@ class Users:
     async def _seen(self, reader: Reader, caller: Identity, name: str, origin: Origin) -> User:
         own = self._is_person(caller) and name == caller.subject.name
         user: User | None = None
-        if own or await self._administers(reader, caller, origin):
+        if own or (may_exist(name) and await self._administers(reader, caller, origin)):
             user = await reader.one(USER, name=name)
         if user is None:
             raise Unknown(f"there is no user {name[:64]!r} in your sight")

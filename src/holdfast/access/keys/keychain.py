@@ -36,7 +36,7 @@ from holdfast.access.keys.store import (
     SecretRow,
 )
 from holdfast.access.model import CredentialKind, Identity, Subject, SubjectKind
-from holdfast.access.names import key_name
+from holdfast.access.names import key_name, may_exist
 from holdfast.access.policy.model import Action, GranteeKind
 from holdfast.access.standing import check_permit
 from holdfast.access.versions import move
@@ -214,7 +214,9 @@ class Keychain:
     async def _seen(self, reader: Reader, caller: Identity, owner: str | None, origin: Origin) -> Owner:
         """The account whose keys the caller may see."""
         kind, _, name = (owner if owner is not None else caller.subject.actor).partition(":")
-        of = await reader.one(OWNER, name=name)
+        of: Owner | None = None
+        if may_exist(name):
+            of = await reader.one(OWNER, name=name)
         if of is None or _actor(of) != f"{kind}:{name}":
             raise Unknown(f"there is no {owner or 'account of yours'!r} in your sight"[:512])
         if of.id == caller.subject.id:
@@ -230,7 +232,9 @@ class Keychain:
 
     @staticmethod
     async def _found(reader: Reader, of: Owner, name: str) -> Key:
-        row = await reader.one(KEY, account_id=of.id, name=name)
+        row: KeyRow | None = None
+        if may_exist(name):
+            row = await reader.one(KEY, account_id=of.id, name=name)
         if row is None:
             raise Unknown(f"{_actor(of)} has no key {name[:64]!r}")
         return _key(row, await reader.all(SECRETS, keys=[row.id]))

@@ -100,7 +100,10 @@ class Keys:
     def used(self, secret_id: int, origin: Origin) -> None:
         """Note that the secret `secret_id` (of `api_secret`) served a request; written later, in a batch."""
         if secret_id in self._uses or len(self._uses) < _USES_KEPT:
-            self._uses[secret_id] = Use(self._db.now(), origin.address, origin.agent[:_AGENT_LIMIT])
+            agent = origin.agent[:_AGENT_LIMIT]
+            if not agent.isprintable():
+                agent = "".join(filter(str.isprintable, agent))
+            self._uses[secret_id] = Use(self._db.now(), origin.address, agent)
 
     async def flush(self) -> None:
         """Write what `used` noted. What cannot be written now is left for the next time."""
