@@ -21,6 +21,7 @@ _ON_BOTH = frozenset(
         "test_federation",
         "test_malformed",
         "test_revocation",
+        "test_tokens",
         "test_revocation_access",
         "test_upload_ids",
     }
