@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.access.house import HERE, JOURNAL, House, lived_in
 from tests.access.place import PASSWORD, with_admin
 from tests.databases import database_at, lay_database
 
@@ -18,6 +19,7 @@ from holdfast.access.password import matches
 from holdfast.db.port import Database
 from holdfast.db.query import Query
 from holdfast.db.session import system_clock
+from holdfast.journal.model import ChangeKind
 
 
 class Account(NamedTuple):
@@ -100,6 +102,44 @@ def test_reset_of_nobody_changes_nothing(tmp_path: Path) -> None:
         assert await the_account(db) == before
 
     with_admin(tmp_path, scenario)
+
+
+def test_reset_ends_what_the_old_password_opened_and_changes_no_right(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        alice = await house.person("alice")
+        await house.keychain.create(alice, "one", origin=HERE)
+        new = await house.keychain.create(await house.again(alice), "two", origin=HERE)
+        await house.keychain.rotate(await house.again(alice), "two", origin=HERE)
+        await house.users.disable(await house.admin(), "alice", origin=HERE)
+        done = await reset_password(house.db, "alice")
+        assert (done.keys, done.tokens, done.sessions, done.disabled) == (2, 0, 0, True)
+        assert await house.refused(house.by_password("alice", done.password)), "it stays disabled"
+        await house.users.enable(await house.admin(), "alice", origin=HERE)
+        assert await house.refused(house.by_key(new.secret))
+        alice = await house.by_password("alice", done.password)
+        assert await house.keychain.page(alice, origin=HERE) == []
+        (row,) = [row for row in await house.db.all(JOURNAL) if row.kind == ChangeKind.PASSWORD_CHANGED]
+        assert row.actor == "host"
+        assert done.password not in row.data
+
+    lived_in(tmp_path, scenario)
+
+
+def test_only_people_with_a_password_here_have_one_reset(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        admin = await house.admin()
+        await house.robots.create(admin, "team", "ci", origin=HERE)
+        await house.users.create(admin, "alice", origin=HERE)
+        await house.users.create(admin, "gone", origin=HERE)
+        await house.users.delete(admin, "gone", origin=HERE)
+        await house.run("update account set provider = 1 where name = 'alice'")
+        for name in ("team+ci", "gone"):
+            with pytest.raises(LookupError):
+                await reset_password(house.db, name)
+        with pytest.raises(ValueError, match="signs in by a provider"):
+            await reset_password(house.db, "alice")
+
+    lived_in(tmp_path, scenario)
 
 
 def test_an_installation_is_one_for_ever(tmp_path: Path) -> None:

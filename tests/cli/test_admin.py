@@ -15,6 +15,7 @@ def test_a_reset_password_works_at_once_and_the_old_one_no_more(tmp_path: Path) 
         assert new.username == "admin"
         assert new.password != old.password
         assert done.stdout == f"user: admin\npassword: {new.password}\n"
+        assert done.stderr == "ended: 0 keys, 0 tokens, 0 sessions\n"
         statuses = [status(server.port, each.basic) for each in (old, new)]
         assert statuses == [401, 200]
         assert (
