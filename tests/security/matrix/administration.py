@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
 from string import Formatter
 from typing import Any
 from urllib.parse import quote
@@ -44,7 +45,7 @@ class Administration:
             self._things.clear()
         return answer
 
-    def _body(self, body: dict[str, Any], subject: Subject) -> dict[str, Any]:
+    def _body(self, body: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
         filled = {
             name: self._filled(value, subject) if isinstance(value, str) else value for name, value in body.items()
         }

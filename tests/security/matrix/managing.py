@@ -7,6 +7,7 @@ some; `administrator`, `operator`; `manage team`, `manage or audit other`, ...: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tests.security.matrix.roles import may
@@ -21,7 +22,7 @@ class Operation(NamedTuple):
     method: str
     path: str
     rule: str
-    body: dict[str, object] | None = None
+    body: Mapping[str, object] | None = None
     done: int = 200
     refused: int = 403
     sees: str = ""
