@@ -30,15 +30,16 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 _ENTRIES = 16384
 _STEEPEST = 40
-_ACCOUNTS_KEPT = 64
+_ADDRESSES = 4096
+_BEYOND = 12
 _HELD = 1.0
 _MOST_HELD = 256
 
 
 class ThrottleSettings(NamedTuple):
-    """`free`: failures, and `accounts`: accounts failed for from one address, that delay nothing; `first` and `cap`:
-    the first delay and the longest, in seconds, each failure doubles it; `forget`: seconds without a failure after
-    which all is forgotten; `trust`: seconds for which a block counts as one where the account logs in."""
+    """`free` failures, or `accounts` accounts that one address failed for, bring the first delay; `first` and `cap`: that
+    delay and the longest, in seconds, each failure doubles it; `forget`: seconds without a failure after which all is
+    forgotten; `trust`: seconds for which a block counts as one where the account logs in."""
 
     free: int = 3
     accounts: int = 10
@@ -141,7 +142,7 @@ class Throttle:
         self._clock = clock
         self._hash_key = os.urandom(32)
         self._failures: Bounded[tuple[bytes, str], Failures] = Bounded()
-        self._tried: Bounded[str, Tried] = Bounded()
+        self._tried: Bounded[str, Tried] = Bounded(_ADDRESSES)
         self._trusted: Bounded[tuple[bytes, str], float] = Bounded()
         self._wrong: Bounded[bytes, float] = Bounded()
 
@@ -189,7 +190,7 @@ class Throttle:
         address = single_address(origin.address)
         tried = self._tried.get(address)
         before = tried.accounts if tried is not None and now - tried.last < self._settings.forget else frozenset()
-        if len(before) < _ACCOUNTS_KEPT:
+        if len(before) < self._settings.accounts + _BEYOND:  # by then the delay is as long as it gets
             before |= {place[0]}
         self._tried.put(address, Tried(before, now))
 

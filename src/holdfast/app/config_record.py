@@ -234,7 +234,7 @@ class Login:
         int, About(kinds.number(1, 1000), "Wrong passwords for an account from a network before the first delay.")
     ] = 3
     accounts: Annotated[
-        int, About(kinds.number(1, 10_000), "Accounts that an address may fail for before it is slowed for all.")
+        int, About(kinds.number(1, 1000), "Accounts that an address may fail for before it is slowed for all.")
     ] = 10
     delay_max: Annotated[
         timedelta,
@@ -251,6 +251,10 @@ class Login:
     key_overlap: Annotated[
         timedelta, About(kinds.duration(most=timedelta(days=90)), "How long a key's old secret outlives a rotation.")
     ] = timedelta(hours=24)
+    identity_header: Annotated[
+        str | None,
+        About(stores.word(), "The header in which a trusted proxy names the account of a client certificate."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
