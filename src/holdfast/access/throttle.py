@@ -37,9 +37,9 @@ _MOST_HELD = 256
 
 
 class ThrottleSettings(NamedTuple):
-    """`free` failures, or `accounts` accounts that one address failed for, bring the first delay; `first` and `cap`: that
-    delay and the longest, in seconds, each failure doubles it; `forget`: seconds without a failure after which all is
-    forgotten; `trust`: seconds for which a block counts as one where the account logs in."""
+    """`free` failures, or `accounts` accounts that one address failed for, bring the first delay; `first` and `cap`:
+    that delay and the longest, in seconds, each failure doubles it; `forget`: seconds without a failure after which all
+    is forgotten; `trust`: seconds for which a block counts as one where the account logs in."""
 
     free: int = 3
     accounts: int = 10
