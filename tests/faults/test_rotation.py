@@ -62,7 +62,7 @@ def generations(server: Server) -> set[int]:
 def secrets(server: Server) -> list[str]:
     tables = Tables(server.env.get("HOLDFAST_DATABASE", str(server.data / "holdfast.db")))
     try:
-        return tables.sql("select name from secret where name <> 'upload-id' order by name")
+        return tables.sql("select name from secret where name like 'content-%' order by name")
     finally:
         tables.close()
 

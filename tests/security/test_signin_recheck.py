@@ -210,3 +210,16 @@ def test_a_real_provider_revokes(place: Place) -> None:
         real.revoke("u-1")
         holder.age(HOUR)
         assert holder.uses() == 401
+
+
+def test_keys_hold_while_the_registry_is_read_only(place: Place, corp: OwnProvider, holder: Holder) -> None:
+    """What the provider would say could not be kept: it is not asked, and its last word counts for the grace."""
+    place.sql("update mode set read_only = 1, reason = 'a test' where id = 1 returning 1")
+    try:
+        holder.age(HOUR)
+        assert [holder.uses() for _ in range(4)] == [200] * 4
+        assert corp.refreshes == 0
+        assert holder.browser.get(f"{place.url}/me").status == 200
+    finally:
+        place.sql("update mode set read_only = 0, reason = null where id = 1 returning 1")
+    assert holder.comes_to(200)

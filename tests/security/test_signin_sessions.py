@@ -314,3 +314,15 @@ def test_over_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
 def test_an_open_registry_has_no_sign_in(tmp_path: Path) -> None:
     with running_server(tmp_path, "--open") as server:
         assert Place(server).ask("GET", "/sign-in")[0].status == 404
+
+
+def test_a_dead_provider_costs_little(place: Place) -> None:
+    with own_provider() as provider:
+        place.add_provider("dead", provider.issuer)
+        provider.down = True
+        asked = len(provider.asked)
+        for _ in range(6):
+            page = Browser().get(f"{place.url}/sign-in/dead")
+            assert page.status == 502
+            assert provider.issuer not in page.text
+        assert len(provider.asked) == asked + 1, "it is left alone for some seconds"

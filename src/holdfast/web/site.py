@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from holdfast.access.errors import Throttled
+from holdfast.access.errors import StalePermit, Throttled
 from holdfast.access.signin.sessions import Sessions
 from holdfast.telemetry.access_log import Access as AccessLine
 from holdfast.telemetry.surface import Telemetry
@@ -157,11 +157,16 @@ class Site:
             if handler is None:
                 raise NoMethod(", ".join(sorted({*route.methods, *({"HEAD"} if "GET" in route.methods else ())})))
             visit.named = match.groupdict()
-            visit.session = await self._frame.sessions.find(
-                self._frame.cookies.read(visit.headers.get("cookie", ""), SESSION)
-            )
-            return await handler(visit)
+            try:
+                return await self._handle(visit, handler)
+            except StalePermit:  # rights changed meanwhile, and nothing was done: decide anew, once
+                return await self._handle(visit, handler)
         raise NoPage
+
+    async def _handle(self, visit: Visit, handler: Handler) -> Answer:
+        cookie = self._frame.cookies.read(visit.headers.get("cookie", ""), SESSION)
+        visit.session = await self._frame.sessions.find(cookie)
+        return await handler(visit)
 
     def _refuse(self, visit: Visit, error: Exception) -> Answer:
         """The page that says what went wrong; what nobody foresaw goes to the log with its stack."""

@@ -49,6 +49,7 @@ class Visit:
         self._scope = scope
         self._receive = receive
         self._ended = self.method in ("GET", "HEAD")
+        self._form: dict[str, str] | None = None
 
     def read_headers(self) -> None:
         """Keep the headers. Raises `Malformed` for those that could be read in two ways (RFC 9112, 3.2 and 6.3)."""
@@ -99,8 +100,10 @@ class Visit:
             return
 
     async def form(self) -> dict[str, str]:
-        """The fields of the form. Raises `BadForm`, `FormTooLarge`, `Malformed`."""
-        return parse_form(self.headers.get("content-type", ""), await self._body())
+        """The fields of the form, however often they are asked for. Raises `BadForm`, `FormTooLarge`, `Malformed`."""
+        if self._form is None:
+            self._form = parse_form(self.headers.get("content-type", ""), await self._body())
+        return self._form
 
     async def _body(self) -> bytes:
         length = self.headers.get("content-length", "0")

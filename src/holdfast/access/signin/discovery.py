@@ -2,30 +2,26 @@
 
 Promises: the document says the very issuer that was stored, else nothing of it is used; every address in it is asked by
 `Outbound` alone, which checks it at each connect; keys are fetched anew for a key that is not known, once a minute at
-most, whoever sends what.
+most, whoever sends what. However many sign in, a provider is read by one request at a time, and one that did not answer
+is left alone for some seconds.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from holdfast.access.errors import ProviderAway
-from holdfast.access.signin.id_token import (
-    Expected,
-    TokenInvalid,
-    UnknownKey,
-    VerifyingKey,
-    keys_of,
-    verify,
-)
+from holdfast.access.signin.id_token import Expected, UnknownKey, VerifyingKey, keys_of, verify
 from holdfast.remote.errors import BadAnswer, Unreachable, UrlRefused
 from holdfast.remote.outbound import Outbound
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 _FRESH = 3600.0
 _AGAIN = 60.0
+_MISSED = 5.0
 _REMEMBERED = 256
 
 
@@ -50,12 +46,21 @@ class _Known(NamedTuple):
     keys_at: float
 
 
+class _Missed(NamedTuple):
+    """Why a provider could not be read, and when (seconds of a clock that never goes back)."""
+
+    why: str
+    at: float
+
+
 class Discovery:
     """Metadata and keys of providers, by issuer, for one process."""
 
     def __init__(self, outbound: Outbound) -> None:
         self._outbound = outbound
         self._known: dict[str, _Known] = {}
+        self._missed: dict[str, _Missed] = {}
+        self._reading: dict[str, asyncio.Task[_Known]] = {}
 
     async def metadata(self, issuer: str) -> Metadata:
         """What the provider says of itself, an hour old at most. Raises `ProviderAway`."""
@@ -83,17 +88,46 @@ class Discovery:
     def forget(self, issuer: str) -> None:
         """Read everything anew next time."""
         self._known.pop(issuer, None)
+        self._missed.pop(issuer, None)
 
     async def _look(self, issuer: str) -> _Known:
         known = self._known.get(issuer)
+        if known is not None and time.monotonic() - known.read_at <= _FRESH:
+            return known
+        missed = self._missed.get(issuer)
+        if missed is None or time.monotonic() - missed.at > _MISSED:
+            reading = self._reading.get(issuer) or self._read(issuer)
+            try:
+                return await asyncio.shield(reading)
+            except ProviderAway as error:
+                missed = _Missed(str(error), time.monotonic())
+        if known is not None:
+            return known  # it was right an hour ago, and what it leads to is checked anyway
+        raise ProviderAway(missed.why)
+
+    def _read(self, issuer: str) -> asyncio.Task[_Known]:
+        """Read document and keys, once however many wait for them."""
+        reading = self._reading[issuer] = asyncio.create_task(self._reread(issuer))
+        reading.add_done_callback(lambda ended: self._ended(issuer, ended))
+        return reading
+
+    async def _reread(self, issuer: str) -> _Known:
+        metadata, keys = await self.fetch(issuer)
         now = time.monotonic()
-        if known is None or now - known.read_at > _FRESH:
-            metadata, keys = await self.fetch(issuer)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            # Keys that are as fresh as this may still lack one that the provider began to use a moment ago.
-            known = self._known[issuer] = _Known(metadata, keys, now, now - _AGAIN)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        # Keys that are as fresh as this may still lack one that the provider began to use a moment ago.
+        known = self._known[issuer] = _Known(metadata, keys, now, now - _AGAIN)
         return known
+
+    def _ended(self, issuer: str, ended: asyncio.Task[_Known]) -> None:
+        self._reading.pop(issuer, None)
+        self._missed.pop(issuer, None)
+        error = None if ended.cancelled() else ended.exception()
+        if error is not None:
+            if len(self._missed) >= _REMEMBERED:
+                self._missed.clear()
+            self._missed[issuer] = _Missed(str(error), time.monotonic())
 
     async def _keys(self, metadata: Metadata) -> tuple[VerifyingKey, ...]:
         try:
@@ -140,6 +174,3 @@ def _url(document: dict[str, Any], name: str, issuer: str) -> str:
 def _words(document: dict[str, Any], name: str) -> tuple[str, ...]:
     value = document.get(name)
     return tuple(word for word in value if isinstance(word, str)) if isinstance(value, list) else ()
-
-
-__all__ = ["Discovery", "Expected", "Metadata", "TokenInvalid", "metadata_of"]

@@ -15,7 +15,8 @@ from holdfast.access.errors import ProviderAway
 from holdfast.access.signin.discovery import Metadata
 from holdfast.access.signin.errors import ProviderRefused
 from holdfast.remote.errors import BadAnswer, Unreachable, UrlRefused
-from holdfast.remote.outbound import Answer, Outbound
+from holdfast.remote.model import Answer
+from holdfast.remote.outbound import Outbound
 
 _TOKEN_LIMIT = 64 << 10
 _ANSWER_LIMIT = 512 << 10

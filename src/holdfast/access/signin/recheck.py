@@ -31,6 +31,7 @@ from holdfast.access.signin.store import (
     ProviderRow,
 )
 from holdfast.access.versions import move
+from holdfast.db.errors import DatabaseError
 from holdfast.db.port import Database, Unit
 from holdfast.telemetry.events import Events
 
@@ -70,6 +71,8 @@ class Recheck:
             return False
         if row.wrapped is None:
             return now < row.checked_at + self._settings.key_life
+        if now < row.checked_at + _RECENT:
+            return True  # somebody else asked since the caller looked
         if row.asked_at is not None and now < row.asked_at + _RECENT and row.checked_at < row.asked_at:
             # Somebody asks just now, or found nobody in the last minute.
             running = self._asking.get(account_id)
@@ -110,7 +113,11 @@ class Recheck:
             return await unit.run(CLAIM_WORD, account_id=account_id, was=was, before=unit.now - _CLAIMED)
 
         provider = await self._db.one(PROVIDER_OF_ACCOUNT, account_id=account_id)
-        if provider is None or not await self._db.write(claim):
+        try:
+            claimed = await self._db.write(claim)
+        except DatabaseError as error:  # read-only, for instance: what it would say now could not be kept
+            raise ProviderAway("nothing can be written now") from error
+        if provider is None or not claimed:
             raise ProviderAway("another process asks it now")
         try:
             fresh = await self._refreshed(account_id, provider, was)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from holdfast.access.errors import Unauthenticated, Unknown
 from holdfast.access.model import Credential, CredentialKind, Identity, Recognised
@@ -27,6 +28,7 @@ from holdfast.access.signin.store import (
     SessionRow,
 )
 from holdfast.access.standing import check_permit
+from holdfast.db.errors import DatabaseError
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -100,7 +102,8 @@ class Sessions:
             async def see(unit: Unit) -> None:
                 await unit.run(SEE_SESSION, hash=digest, before=unit.now - _SEEN_EVERY)
 
-            await self._db.write(see)
+            with suppress(DatabaseError):  # seen all the same, and noted another time
+                await self._db.write(see)
         return self._session(row)
 
     async def identity(self, session: Session) -> Identity:
