@@ -14,7 +14,8 @@ from tests.remote.server import Elsewhere, run
 
 from holdfast.app.tls import issue, parse_hosts
 from holdfast.remote.errors import BadAnswer, Unreachable, UrlRefused
-from holdfast.remote.outbound import Lookup, Outbound
+from holdfast.remote.model import Lookup
+from holdfast.remote.outbound import Outbound
 
 HERE = (ip_network("127.0.0.0/8"),)
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from holdfast.access import permits
+from holdfast.access.certificates import PREFIX
 from holdfast.access.errors import StalePermit, Unauthenticated
 from holdfast.access.identities import Identities
 from holdfast.access.keys.secret import looks_like_key
@@ -77,6 +78,7 @@ class Ways(NamedTuple):
     passwords: Recogniser | None = None
     keys: Recogniser | None = None
     machines: Recogniser | None = None
+    certificates: Recogniser | None = None
     tokens: Tokens | None = None
     refresh: RefreshTokens | None = None
     used: UsedKeys | None = None
@@ -124,7 +126,9 @@ class Access:
             return self._open
         fingerprint = self._fingerprint(authorization or _NOBODY)
         login = None
-        if authorization is not None and not _is_bearer(authorization):
+        if authorization is not None and authorization.startswith(PREFIX):
+            login = _Login(self._ways.certificates, authorization[len(PREFIX) :].decode("latin-1"), "")
+        elif authorization is not None and not _is_bearer(authorization):
             login = self._login(*_basic(authorization))
         for _ in range(_ATTEMPTS):
             before = await self.policy_version()

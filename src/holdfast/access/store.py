@@ -29,6 +29,13 @@ class Standing(NamedTuple):
     rule: int
 
 
+class Certified(NamedTuple):
+    """An account that may be used, and whose person does not sign in elsewhere."""
+
+    id: int
+    kind: int
+
+
 class Version(NamedTuple):
     """The policy version."""
 
@@ -61,6 +68,13 @@ ACCOUNT = Query(
     where name = :name and gone_at is null
     """,
     Account,
+)
+CERTIFIED = Query(
+    """
+    select id, kind from account
+    where name = :name and disabled_at is null and gone_at is null and provider is null
+    """,
+    Certified,
 )
 STANDING = Query(
     """

@@ -47,6 +47,7 @@ class Application:
         services = self._services
         if scope["type"] != "http" or services is None:
             return
+        services.identity.take(scope)
         path: str = scope["path"]
         if path == "/healthz":
             pause = services.mirror.asked(scope)

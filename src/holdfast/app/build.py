@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from holdfast.access.accounts.administrator import ensure_administrator
 from holdfast.access.auditing.service import Audit
+from holdfast.access.certificates import Certificates
 from holdfast.access.grants.groups import replace_provider_groups
 from holdfast.access.installation import installation_id
 from holdfast.access.keyring import load_key
@@ -27,7 +28,7 @@ from holdfast.app.logins import Logins, key_settings, open_logins, open_signing_
 from holdfast.app.managing import open_managed, refusals_watched
 from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
-from holdfast.app.proxies import Proxies
+from holdfast.app.proxies import IdentityHeader, Proxies
 from holdfast.app.redirects import Redirects
 from holdfast.app.registry_settings import registry_settings
 from holdfast.app.signing_in import SigningIn, open_signing_in, pages
@@ -78,6 +79,7 @@ class Services:
     watch: Watch
     surface: Surface
     rooms: Mapping[str, Room]
+    identity: IdentityHeader
     mirror: Mirror
     sweep: Sweep
     redirects: Redirects | None
@@ -131,7 +133,9 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     )
     logins = await open_logins(db, master, installation, settings, watch=watch, recheck=signing_in.recheck)
     federating = open_federation(db, settings, outbound, watch.login)
-    access = Access(db, logins.ways._replace(machines=federating.federation), open_to_all=settings.open)
+    certificates = Certificates(db, watch.login) if settings.login.identity_header is not None else None
+    ways = logins.ways._replace(machines=federating.federation, certificates=certificates)
+    access = Access(db, ways, open_to_all=settings.open)
     proxies = Proxies(settings.trusted_proxies)
     redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
     accel = settings.storage.accel
@@ -173,6 +177,7 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
         watch,
         surface,
         rooms,
+        IdentityHeader(proxies, settings.login.identity_header),
         Mirror(proxies),
         Sweep(db, blobs, core),
         redirects,

@@ -126,6 +126,29 @@ def _accel_needs_files_and_proxy(settings: Settings) -> Iterator[Clash]:
         )
 
 
+_TAKEN = frozenset(
+    {"accept", "authorization", "connection", "content-length", "content-type", "cookie", "expect", "forwarded", "host"}
+    | {"origin", "range", "referer", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via"}
+    | {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"}
+)
+
+
+def _identity_from_proxies(settings: Settings) -> Iterator[Clash]:
+    header = settings.login.identity_header
+    if header is None:
+        return
+    if header.lower() in _TAKEN:
+        yield Clash(
+            ("login.identity_header",), "has a meaning of its own", "a header of your own, such as X-Client-Name"
+        )
+    if not settings.trusted_proxies:
+        yield Clash(
+            ("login.identity_header", "trusted_proxies"),
+            "is set, but no proxy is trusted",
+            "trusted_proxies with the addresses of the proxies that check certificates",
+        )
+
+
 # Each with the settings it needs: when one of those did not parse, the check has nothing sound to say.
 CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     (_tls_pair, frozenset({"tls_cert", "tls_key"})),
@@ -143,6 +166,7 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
         _one_vault_token,
         frozenset({"encryption.vault_token", "encryption.vault_token_file", "encryption.vault_url"}),
     ),
+    (_identity_from_proxies, frozenset({"login.identity_header", "trusted_proxies"})),
     (_vault_in_clear, frozenset({"encryption.vault_url", "allow_http"})),
 )
 

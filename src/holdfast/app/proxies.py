@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
+
+from holdfast.access.certificates import PREFIX
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LONGEST = 1024
@@ -40,6 +42,32 @@ class Proxies:
             return False
         parsed = ipaddress.ip_address(address)
         return any(parsed in network for network in self._trusted)
+
+
+class IdentityHeader:
+    """Believes a proxy that checked a client certificate: `header` (lower case) names the account, where the peer is
+    trusted and the client sends no credential of its own. From everyone else the header is as if it were not there."""
+
+    def __init__(self, proxies: Proxies, header: str | None) -> None:
+        self._proxies = proxies
+        self._header = header.lower().encode() if header is not None else None
+
+    def take(self, scope: MutableMapping[str, Any]) -> None:
+        """Put the name where a credential stands, and the header away. Several of them are no name: a client's own
+        stands beside the proxy's then."""
+        if self._header is None:
+            return
+        told = [value for name, value in scope["headers"] if name == self._header]
+        kept = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name != self._header and not (name == b"authorization" and value.startswith(PREFIX[:1]))
+        ]
+        client = scope.get("client")
+        trusted = self._proxies.trusts(client[0] if client else "")
+        if trusted and any(told) and all(name != b"authorization" for name, _ in kept):
+            kept.append((b"authorization", PREFIX + (told[0] if len(told) == 1 else b"")))
+        scope["headers"] = kept
 
 
 def _is_address(text: str) -> bool:

@@ -93,9 +93,9 @@ class TokenHandlers:
         return _answer(issued, more)
 
     async def _by_header(self, request: Request) -> Identity:
-        """Who the header names: Basic, or nobody. A token buys no token, else it would never end."""
+        """Who the header names: Basic, a certificate, or nobody. A token buys no token, else it would never end."""
         header = request.headers.get(b"authorization")
-        if header is not None and header[:6].lower() != b"basic " and not self._access.is_open:
+        if header is not None and header[:7].lower() == b"bearer " and not self._access.is_open:
             raise Unauthenticated
         known = self._access.remembered(header)
         # A token shows what is granted now: what is remembered must be of now.

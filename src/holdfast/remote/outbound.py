@@ -9,78 +9,25 @@ the environment, no cookie is kept, and no answer is longer or later than what t
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import socket
-import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-
 from holdfast.remote.addresses import Network, inside, refusal
-from holdfast.remote.errors import BadAnswer, Unreachable, UrlRefused
+from holdfast.remote.errors import BadAnswer, UrlRefused
+from holdfast.remote.model import Answer, Asked, Barred, Lookup
+
+if TYPE_CHECKING:
+    from holdfast.remote.asking import Asking
 
 BODY_LIMIT = 1 << 20
 PATIENCE = 10.0
-_CONNECT = 5.0
 _URL_LIMIT = 2048
 _URL = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
-Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From a host name and a port to every address of it. Raises OSError."""
-
-
-class Answer(NamedTuple):
-    """What came back. Header names are in lower case; of one that came twice, the last."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """The body as JSON. Raises `BadAnswer`."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise BadAnswer("the answer is no JSON") from error
-
-
-class _Barred(OSError):
-    """An address that may not be connected to."""
-
-
-class _Resolver(AbstractResolver):
-    """Resolves names, and refuses those of which any address may not be connected to."""
-
-    def __init__(self, lookup: Lookup, check: Callable[[str], None]) -> None:
-        self._lookup = lookup
-        self._check = check
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Every address of `host`. Raises OSError."""
-        found = await self._lookup(host, port)
-        for address in found:
-            self._check(address)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in found
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 async def system_lookup(host: str, port: int) -> list[str]:
@@ -100,7 +47,7 @@ class Outbound:
         self._allow = tuple(allow)
         self._ca_file = ca_file
         self._lookup = lookup
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._asking: Asking | None = None
 
     async def check_url(self, url: str) -> str:
         """`url`, when it may be stored and asked. Raises `UrlRefused`, whose text is for whoever gave it."""
@@ -115,7 +62,7 @@ class Outbound:
         for address in addresses:
             try:
                 self._check(scheme, address)
-            except _Barred as error:
+            except Barred as error:
                 raise UrlRefused(str(error)) from error
         return url
 
@@ -149,72 +96,25 @@ class Outbound:
         `seconds`: until all of it is here. Raises `UrlRefused`, `Unreachable`, `BadAnswer`.
         """
         scheme, host, _ = _parts(url)
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=min(seconds, _CONNECT))
-        try:
-            async with self._session(scheme).request(
-                method,
-                url,
-                headers={"accept-encoding": "identity", **(headers or {})},
-                data=dict(form) if form is not None else body,
-                allow_redirects=False,
-                timeout=timeout,
-            ) as response:
-                return await _whole(response, limit)
-        except aiohttp.InvalidURL as error:
-            raise UrlRefused("that is no URL") from error
-        except TimeoutError as error:
-            raise Unreachable(f"{host} did not answer within {seconds:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            cause = getattr(error, "os_error", error)
-            if isinstance(cause, _Barred):
-                raise UrlRefused(str(cause)) from error
-            raise Unreachable(f"{host}: {_said(error)}") from error
+        if self._asking is None:
+            from holdfast.remote.asking import Asking
+
+            self._asking = Asking(self._lookup, self._check, self._ca_file)
+        return await self._asking.send(Asked(method, url, headers or {}, body, form, limit, seconds), scheme, host)
 
     async def close(self) -> None:
         """End every connection."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
-
-    def _session(self, scheme: str) -> aiohttp.ClientSession:
-        """The session for a scheme; made inside the loop that uses it."""
-        session = self._sessions.get(scheme)
-        if session is None:
-
-            def check(address: str) -> None:
-                self._check(scheme, address)
-
-            def connect(info: Any) -> socket.socket:
-                check(info[4][0])  # also of a URL that holds the address itself
-                return socket.socket(family=info[0], type=info[1], proto=info[2])
-
-            connector = aiohttp.TCPConnector(
-                ssl=self._trust(),
-                resolver=_Resolver(self._lookup, check),
-                use_dns_cache=False,
-                socket_factory=connect,
-                limit=32,
-            )
-            session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
-            )
-            self._sessions[scheme] = session
-        return session
+        if self._asking is not None:
+            await self._asking.close()
+            self._asking = None
 
     def _check(self, scheme: str, address: str) -> None:
-        """Raise `_Barred` unless `address` may be connected to with `scheme`."""
+        """Raise `Barred` unless `address` may be connected to with `scheme`."""
         why = refusal(address, self._allow)
         if why is not None:
-            raise _Barred(f"the address {address} {why}: outbound.allow would have to name its network")
+            raise Barred(f"the address {address} {why}: outbound.allow would have to name its network")
         if scheme != "https" and not inside(address, self._allow):
-            raise _Barred(f"the address {address} is asked by https only, unless outbound.allow names its network")
-
-    def _trust(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self._ca_file is not None:
-            context.load_verify_locations(self._ca_file)
-        return context
+            raise Barred(f"the address {address} is asked by https only, unless outbound.allow names its network")
 
 
 def _parts(url: str) -> tuple[str, str, int]:
@@ -235,33 +135,3 @@ def _parts(url: str) -> tuple[str, str, int]:
     if parts.fragment or url.endswith("#"):
         raise UrlRefused("the URL has a fragment")
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
-
-
-async def _whole(response: aiohttp.ClientResponse, limit: int) -> Answer:
-    """The answer with its body. Raises `BadAnswer`."""
-    if 300 <= response.status < 400:
-        raise BadAnswer("the answer is a redirect, which is not followed")
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise BadAnswer("the answer is compressed, which was not asked for")
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in response.content.iter_any():
-        size += len(piece)
-        if size > limit:
-            raise BadAnswer(f"the answer has more than {limit} bytes")
-        pieces.append(piece)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, headers, b"".join(pieces))
-
-
-def _said(error: Exception) -> str:
-    """What an error of a connection says, without our own side of it."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
-        return "its certificate is not trusted"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "it has no address"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "TLS failed"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "it takes no connection"
-    return "the connection broke, or the answer is no HTTP"
