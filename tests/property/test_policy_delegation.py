@@ -69,7 +69,19 @@ denies = st.builds(
     actions,
     conditions,
 )
-numbers = st.integers(0, 30)
+owned = st.builds(
+    lambda scope, when, until: NewGrant(f"user:{CALLER}", scope, "owner", (), when, until),
+    st.sampled_from(["team/**", "team/**", "team/app/**", "team/*"]),
+    conditions,
+    ends,
+)
+against = st.builds(
+    lambda subject, scope, what: NewGrant(subject, scope, None, tuple(what)),
+    st.sampled_from([f"user:{CALLER}", "group:devs", "anonymous"]),
+    scopes,
+    actions,
+)
+numbers = st.integers(2, 12)
 paths = st.sampled_from(["", "team", "team/app", "other"])
 calls = st.one_of(
     st.tuples(st.just("give"), grants),
@@ -81,6 +93,8 @@ calls = st.one_of(
     st.tuples(st.just("group"), st.sampled_from(["devs", "mine"])),
     st.tuples(st.just("ungroup"), st.sampled_from(["devs", "mine"])),
     st.tuples(st.just("member"), st.sampled_from(["devs", "mine"]), subjects, st.booleans()),
+    st.tuples(st.just("member"), st.just("devs"), st.just(f"user:{CALLER}"), st.booleans()),
+    st.tuples(st.just("member"), st.just("devs"), st.just(f"user:{CALLER}"), st.booleans()),
     st.tuples(st.just("open"), paths, st.sampled_from([True, False, None])),
 )
 
@@ -164,7 +178,7 @@ async def play(path: str, before: list[NewGrant], member: bool, opened: bool, af
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 @given(
-    st.lists(grants | denies, min_size=1, max_size=6),
+    st.builds(lambda *parts: [*parts[0], *parts[1]], st.tuples(owned), st.lists(against | grants, max_size=4)),
     st.booleans(),
     st.booleans(),
     st.lists(calls, min_size=3, max_size=12),
