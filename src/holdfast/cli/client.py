@@ -229,13 +229,11 @@ def _problem(status: int, data: bytes, url: str) -> Problem | Unreachable:
         body = json.loads(data)
     except (ValueError, RecursionError):
         body = None
-    if isinstance(body, dict) and "detail" in body:
-        return Problem(status, body)
-    if isinstance(body, dict) and body.get("errors"):  # the token endpoint speaks as /v2 does
-        first = body["errors"][0]
-        return Problem(status, {"type": f"/problems/{str(first.get('code', '')).lower()}", "detail": first["message"]})
-    if isinstance(body, dict) and body.get("error"):  # RFC 6749, 5.2
-        return Problem(status, {"type": f"/problems/{body['error']}", "detail": body.get("error_description")})
+    match body:
+        case {"type": str(), "detail": str()}:
+            return Problem(status, body)
+        case {"errors": [{"code": str(code), "message": str(message)}, *_]}:  # the token endpoint speaks as /v2 does
+            return Problem(status, {"type": f"/problems/{code.lower()}", "detail": message})
     return Unreachable(f"{url} answers with status {status}, not as a Holdfast registry does")
 
 
