@@ -38,6 +38,11 @@ from holdfast.telemetry.events import Events
 WAIT = 2.0
 _CLAIMED = 60 * 1_000_000
 _RECENT = 60 * 1_000_000
+_LOOK_AGAIN = 0.1
+
+
+class _Elsewhere(ProviderAway):
+    """Another process asks it now."""
 
 
 class Recheck:
@@ -63,28 +68,39 @@ class Recheck:
 
     async def __call__(self, account_id: int) -> bool:
         """Whether the provider of the account still knows it. Raises `ProviderAway` when that cannot be told now."""
-        row = await self._db.one(WORD, account_id=account_id)
-        now = self._db.now()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + WAIT
+        while True:
+            row = await self._db.one(WORD, account_id=account_id)
+            known = self._told(row)
+            if known is not None or row is None:
+                return bool(known)
+            running = self._asking.get(account_id)
+            asked_lately = row.asked_at is not None and self._db.now() < row.asked_at + _RECENT
+            if running is None and not asked_lately:
+                running = self._start(account_id, row)
+            left = deadline - loop.time()
+            if row.failed_at is not None or left <= 0:
+                raise ProviderAway(f"{row.provider} did not answer lately, or not in time")
+            try:
+                if running is not None:
+                    return await asyncio.wait_for(asyncio.shield(running), left)
+                await asyncio.sleep(_LOOK_AGAIN)  # another process asks it now
+            except _Elsewhere:
+                await asyncio.sleep(_LOOK_AGAIN)
+            except TimeoutError as error:
+                raise ProviderAway(f"{row.provider} does not answer in time") from error
+
+    def _told(self, row: CheckRow | None) -> bool | None:
+        """What is known without asking; None: ask."""
         if row is None or row.provider is None or row.gone_at is not None or row.checked_at is None:
             return False
         if row.refused_at is not None:
             return False
         if row.wrapped is None:
-            return now < row.checked_at + self._settings.key_life
-        if now < row.checked_at + _RECENT:
-            return True  # somebody else asked since the caller looked
-        if row.asked_at is not None and now < row.asked_at + _RECENT and row.checked_at < row.asked_at:
-            # Somebody asks just now, or found nobody in the last minute.
-            running = self._asking.get(account_id)
-            if running is None or row.failed_at is not None:
-                raise ProviderAway(f"{row.provider} did not answer lately")
-        running = self._asking.get(account_id) or self._start(account_id, row)
-        if row.failed_at is not None:
-            raise ProviderAway(f"{row.provider} did not answer lately")
-        try:
-            return await asyncio.wait_for(asyncio.shield(running), WAIT)
-        except TimeoutError as error:
-            raise ProviderAway(f"{row.provider} does not answer in time") from error
+            return self._db.now() < row.checked_at + self._settings.key_life
+        # Somebody else asked since the caller looked.
+        return True if self._db.now() < row.checked_at + _RECENT else None
 
     async def close(self) -> None:
         """Give up what is being asked."""
@@ -118,7 +134,7 @@ class Recheck:
         except DatabaseError as error:  # read-only, for instance: what it would say now could not be kept
             raise ProviderAway("nothing can be written now") from error
         if provider is None or not claimed:
-            raise ProviderAway("another process asks it now")
+            raise _Elsewhere
         try:
             fresh = await self._refreshed(account_id, provider, was)
         except ProviderRefused:
