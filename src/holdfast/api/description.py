@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,6 +28,10 @@ _SCHEMES = {
 
 class Described(FastAPI):
     """FastAPI, whose description says what the frame adds to every route."""
+
+    def description_bytes(self) -> bytes:
+        """The document as JSON."""
+        return json.dumps(self.openapi(), separators=(",", ":")).encode()
 
     def openapi(self) -> dict[str, Any]:
         """The document; made once."""

@@ -7,6 +7,7 @@ the handler runs again with the same body: nothing of the first run was committe
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match
 
 from holdfast.access.errors import Denied, InsufficientScope, StalePermit
@@ -58,13 +61,13 @@ class Frame:
         self.app = Described(
             title="Holdfast",
             version="1",
-            openapi_url=DESCRIPTION,
-            docs_url=None,
-            redoc_url=None,
+            openapi_url=None,
             redirect_slashes=False,
             exception_handlers={HTTPException: _onward, RequestValidationError: _onward},
             middleware=[Middleware(_Catching)],
         )
+        self.app.add_route(DESCRIPTION, self._describe, include_in_schema=False)
+        self._description: asyncio.Future[bytes] | None = None
         for room in rooms:
             mount(self.app, room)
 
@@ -131,6 +134,12 @@ class Frame:
         error = own.get(_ERROR)
         if error is not None:
             raise error
+
+    async def _describe(self, _request: Request) -> Response:
+        """The description: made at the first request, beside the loop, for it takes long."""
+        if self._description is None:
+            self._description = asyncio.ensure_future(asyncio.to_thread(self.app.description_bytes))
+        return Response(await asyncio.shield(self._description), media_type="application/json")
 
     async def _refuse(self, exchange: _Exchange, error: Exception) -> None:
         problem = problem_of(

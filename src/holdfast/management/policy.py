@@ -74,7 +74,7 @@ class ChangedView(Output):
     because: str
 
 
-class TrialView(Output):
+class PolicyTrialView(Output):
     """What a part of past use gave. `uses`: how many were looked at; `drifted`: how many of these are decided otherwise
     by now than they were then; `not_covered`: how many cannot be known, by why; `next`: null at the end."""
 
@@ -111,12 +111,12 @@ class PolicyHandlers:
         draft = read_draft(policy.given)
         return _difference(await self._drafts.apply(caller.who, draft, expected=expected, origin=caller.origin))
 
-    async def test_policy(self, caller: Asking, trial: TrialInput) -> TrialView:
+    async def test_policy(self, caller: Asking, trial: TrialInput) -> PolicyTrialView:
         """Try a policy on past use, a part at a time: what would be refused from now on, and what allowed."""
         draft = read_draft(trial.policy.given)
         after = bytes.fromhex(trial.after)
         part = await self._trial.part(caller.who, draft, trial.days, after=after, origin=caller.origin)
-        return TrialView(
+        return PolicyTrialView(
             changes=list(map(_changed_view, part.changed)),
             uses=part.uses,
             drifted=part.drifted,
