@@ -9,7 +9,9 @@ import click
 from tests.docs.pages import REFERENCE, ROOT, code, section, table
 
 from holdfast.access import password
-from holdfast.access.policy.model import Action
+from holdfast.access.policy.model import BUILT_IN_ROLES, SYSTEM_ACTIONS, TAG_ACTIONS, Action
+from holdfast.access.policy.reasons import OUT_OF_BOUNDS, STRANGER
+from holdfast.access.policy.written import MOST_CLAIMS, MOST_NETWORKS, MOST_TIMES
 from holdfast.app.config import Option, options
 from holdfast.app.quantities import DURATION_FORM, SIZE_FORM
 from holdfast.cli.main import main
@@ -124,7 +126,28 @@ def test_every_kind_of_change_is_documented_and_whether_it_is_recorded() -> None
 
 
 def test_every_action_is_documented() -> None:
-    assert [code(row["action"])[0] for row in table(REFERENCE / "permissions.md", "action")] == [*map(str, Action)]
+    rows = table(REFERENCE / "permissions.md", "action")
+    assert [code(row["action"])[0] for row in rows] == [*map(str, Action)]
+    about = dict.fromkeys(TAG_ACTIONS, "tags") | dict.fromkeys(SYSTEM_ACTIONS, "the installation")
+    assert [row["about"] for row in rows] == [about.get(action, "repositories") for action in Action]
+
+
+def test_every_built_in_role_is_documented_as_it_is() -> None:
+    shown = {code(row["role"])[0]: row["actions"] for row in table(REFERENCE / "permissions.md", "role")}
+    assert list(shown) == [*BUILT_IN_ROLES]
+    for role, actions in BUILT_IN_ROLES.items():
+        wanted = "all of them" if actions == frozenset(Action) else ", ".join(f"`{each}`" for each in sorted(actions))
+        assert shown[role] == wanted
+
+
+def test_every_reason_of_a_refusal_is_documented() -> None:
+    shown = {row["reason"] for row in table(REFERENCE / "permissions.md", "reason")}
+    assert {STRANGER, OUT_OF_BOUNDS} <= shown
+
+
+def test_the_limits_of_conditions_are_what_the_code_says() -> None:
+    text = " ".join(section(REFERENCE / "permissions.md", "Conditions").split())
+    assert f"At most {MOST_NETWORKS} networks, {MOST_TIMES} windows and {MOST_CLAIMS} claims." in text
 
 
 def test_every_table_is_documented() -> None:
