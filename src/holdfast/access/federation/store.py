@@ -8,7 +8,7 @@ from holdfast.db.query import Command, Query
 
 
 class TrustedRow(NamedTuple):
-    """An issuer as a log-in needs it. `pinned`: its keys were given."""
+    """An issuer as a log-in needs it. `pinned`: 1 when its keys were given."""
 
     id: int
     name: str
@@ -16,7 +16,7 @@ class TrustedRow(NamedTuple):
     discovery: str | None
     audience: str
     preset: str | None
-    pinned: bool
+    pinned: int
     changed: int
 
 
@@ -88,7 +88,7 @@ class IdRow(NamedTuple):
 
 TRUSTED = Query(
     """
-    select id, name, iss, discovery, audience, preset, jwks is not null as pinned, changed
+    select id, name, iss, discovery, audience, preset, case when jwks is null then 0 else 1 end as pinned, changed
     from issuer where iss = :iss and gone_at is null order by id
     """,
     TrustedRow,

@@ -176,6 +176,7 @@ create table federation_rule (
   changed integer not null
 ) strict;
 create unique index federation_rule_name on federation_rule (namespace, name) where gone_at is null;
+create index federation_rule_namespace on federation_rule (namespace, id);
 create index federation_rule_issuer on federation_rule (issuer_id);
 create index federation_rule_robot on federation_rule (robot_id);
 
@@ -297,3 +298,7 @@ create table audit_checkpoint (
 insert into access_grant (effect, subject_kind, subject_id, role, repository, home, note, made_at, made_by)
 select 0, 1, id, 'administrator', '**', '', 'had an account before there were grants', made_at, 'migration'
 from account order by id;
+
+-- With the name in it: which tags of a range are on some content is asked wherever rights depend on tags.
+drop index tag_content;
+create index tag_content on tag (repo_id, content_id, name);
