@@ -185,7 +185,7 @@ class Client:
             import ssl
             from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, build_opener
 
-            class Stay(HTTPRedirectHandler):
+            class _Stay(HTTPRedirectHandler):
                 def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
                     return None
 
@@ -193,7 +193,7 @@ class Client:
                 trust = ssl.create_default_context(cafile=self.context.ca or None)
             except OSError as error:
                 raise Unreachable(f"the certificates in {self.context.ca} cannot be read: {_why(error)}") from error
-            handlers: list[Any] = [Stay(), HTTPSHandler(context=trust)]
+            handlers: list[Any] = [_Stay(), HTTPSHandler(context=trust)]
             if _is_loopback(urlsplit(self.context.url).hostname or ""):
                 handlers.append(ProxyHandler({}))
             self._opener = build_opener(*handlers)

@@ -45,7 +45,7 @@ Examples:
 """
 
 
-@click.group(epilog=_GRANT)
+@click.group(epilog=_GRANT, commands=[export])
 def grant() -> None:
     """See, make and remove grants: SUBJECT may do what ROLE says in REPO-GLOB, at TAG-GLOB."""
 
@@ -161,6 +161,3 @@ def _claim(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise click.BadParameter(f"{text!r} is no claim: NAME=VALUE")
     return name, value
-
-
-grant.add_command(export)
