@@ -400,6 +400,15 @@ def test_a_provider_that_makes_no_accounts(place: Place, corp: OwnProvider) -> N
         place.api("PATCH", "/providers/corp", {"creates": True})
 
 
+def test_a_provider_keeps_no_administrator(place: Place, corp: OwnProvider) -> None:
+    """It may refuse its people at any moment: an administrator with a password of the registry stays."""
+    corp.claims = {"sub": "s-55", "preferred_username": "root"}
+    place.sign_in(Browser(), "corp", corp)
+    place.api("POST", "/grants", {"subject": "user:root", "role": "administrator", "scope": "**"})
+    said = place.api("POST", "/users/admin/disable", status=409)
+    assert "last one stays" in said["detail"]
+
+
 # -- nothing leaks ----------------------------------------------------------------------------------------------------
 
 

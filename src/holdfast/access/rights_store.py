@@ -92,15 +92,16 @@ CUSTOM_ROLES = Query("select name, actions from role", RoleRow)
 VISIBILITIES = Query("select path, value from setting where name = :name", SettingRow)
 
 ON_EVERYTHING = Query(GRANT_COLUMNS + " where g.home = '' and g.repository = '**' and g.tag is null", GrantRow)
-# People whom nothing ends: these, and those in these groups.
+# People whom nothing ends, no provider either: these, and those in these groups.
 LASTING_PEOPLE = Query(
     """
     select a.id from account a
-    where a.id = any(:accounts) and a.kind = 0 and a.disabled_at is null and a.gone_at is null and a.expires_at is null
+    where a.id = any(:accounts) and a.kind = 0 and a.provider is null and a.disabled_at is null and a.gone_at is null
+      and a.expires_at is null
     union
     select a.id from membership m join user_group k on k.id = m.group_id join account a on a.id = m.account_id
     where m.group_id = any(:groups) and k.gone_at is null
-      and a.kind = 0 and a.disabled_at is null and a.gone_at is null and a.expires_at is null
+      and a.kind = 0 and a.provider is null and a.disabled_at is null and a.gone_at is null and a.expires_at is null
     """,
     PersonRow,
 )
