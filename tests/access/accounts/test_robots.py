@@ -10,6 +10,8 @@ from tests.access.house import DAY, ENGINES, HERE, Engine, House, lived_in
 from holdfast.access.errors import Changed, Conflict, Denied, Invalid, StalePermit, Unknown
 from holdfast.access.model import Identity
 from holdfast.access.standing import check_permit
+from holdfast.db.port import Unit
+from holdfast.db.query import Command
 from holdfast.journal.model import ChangeKind
 
 
@@ -165,3 +167,20 @@ def test_what_ends_a_robot_is_felt_at_the_next_request(tmp_path: Path, engine: E
             await house.robots.create(await house.admin(), "team", "late", expires_at=house.clock(), origin=HERE)
 
     lived_in(tmp_path, scenario, engine)
+
+
+def test_robots_in_sight_are_found_behind_thousands_that_are_not(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        alice = await owner(house, "alice", "zoo/**")
+        made = await house.robots.create(alice, "zoo", "ci", origin=HERE)
+        row = "insert into account (name, kind, namespace, made_at, changed) values (:name, 1, :namespace, 0, 0)"
+
+        async def work(unit: Unit) -> None:
+            for number in range(5_200):
+                await unit.run(Command(row), name=f"ape{number % 7}+r{number}", namespace=f"ape{number % 7}")
+
+        await house.db.write(work)
+        assert await house.robots.page(alice, origin=HERE) == [made]
+        assert len(await house.robots.page(await house.admin(), limit=1000, origin=HERE)) == 1000
+
+    lived_in(tmp_path, scenario)

@@ -41,8 +41,6 @@ from holdfast.journal.service import note
 
 T = TypeVar("T")
 PAGE_LIMIT = 1000
-_LOOKED_AT = 5000
-"""How many robots are looked at for one page of those in sight."""
 
 
 class Robots:
@@ -104,12 +102,17 @@ class Robots:
         here = await circumstances_of(self._db, caller, origin)
         found: list[Robot] = []
         limit = min(limit, PAGE_LIMIT)
-        for _ in range(_LOOKED_AT // PAGE_LIMIT):
+        sees: dict[str, bool] = {}  # of a namespace: all its robots are seen, or none but the caller
+        while True:
             if namespace is None:
                 rows = await self._db.all(ROBOTS, after=after, limit=PAGE_LIMIT)
             else:
                 rows = await self._db.all(ROBOTS_OF, namespace=namespace, after=after, limit=PAGE_LIMIT)
-            found += [robot for robot in rows if _sees(caller, robot, here)]
+            for robot in rows:
+                if robot.namespace not in sees:
+                    sees[robot.namespace] = _manages(caller, robot.namespace, here)
+                if sees[robot.namespace] or robot.id == caller.subject.id:
+                    found.append(robot)
             if len(found) >= limit or len(rows) < PAGE_LIMIT:
                 break
             after = rows[-1].name
@@ -219,10 +222,12 @@ class Robots:
 
 
 def _sees(caller: Identity, robot: Robot, here: Circumstances) -> bool:
-    if robot.id == caller.subject.id:
-        return True
+    return robot.id == caller.subject.id or _manages(caller, robot.namespace, here)
+
+
+def _manages(caller: Identity, namespace: str, here: Circumstances) -> bool:
     try:
-        require_scope(caller, scope_of(robot.namespace), here)
+        require_scope(caller, scope_of(namespace), here)
     except Denied:
         return False
     return True
