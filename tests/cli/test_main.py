@@ -14,7 +14,7 @@ from holdfast.cli.main import main
 
 
 def verbs(group: click.Group, prefix: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
+    found: list[tuple[str, ...]] = [prefix] if prefix and group.invoke_without_command else []
     for name, command in group.commands.items():
         path = (*prefix, name)
         found += verbs(command, path) if isinstance(command, click.Group) else [path]

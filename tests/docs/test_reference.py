@@ -91,7 +91,8 @@ def test_the_program_itself_is_documented() -> None:
 def _verbs(command: click.Command, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], click.Command]]:
     if not isinstance(command, click.Group):
         return [(path, command)]
-    return [found for name, inner in command.commands.items() for found in _verbs(inner, (*path, name))]
+    own: list[tuple[tuple[str, ...], click.Command]] = [(path, command)] if command.invoke_without_command else []
+    return own + [found for name, inner in command.commands.items() for found in _verbs(inner, (*path, name))]
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------
