@@ -201,6 +201,16 @@ class Rights:
         ]
         return iter(sorted(found, key=lambda grant: grant.id))
 
+    def near(self, home: str) -> tuple[list[Grant], list[Grant]]:
+        """What can bear on a scope that lives at `home`: the allows at or above it (no number of others holds all of
+        it), and the denies above, at and below it."""
+        above = _prefixes(home) if home else [""]
+        below = self._denies if not home else (each for each in self._denies if each.startswith(home + "/"))
+        return (
+            [rule.grant for path in above for rule in self._allows.get(path, ())],
+            [rule.grant for path in {*above, *below} for rule in self._denies.get(path, ())],
+        )
+
     def is_public(self, repository: str) -> bool:
         """Whether the repository is open to everyone."""
         for prefix in reversed(_prefixes(repository)):

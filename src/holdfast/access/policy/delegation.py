@@ -15,7 +15,7 @@ from typing import NamedTuple
 from holdfast.access.policy.conditions import hold
 from holdfast.access.policy.decide import Rights
 from holdfast.access.policy.languages import Scope, below, inside, is_above, meet
-from holdfast.access.policy.model import SYSTEM_ACTIONS, TAG_ACTIONS, Action, Circumstances, Effect, Grant
+from holdfast.access.policy.model import SYSTEM_ACTIONS, TAG_ACTIONS, Action, Circumstances, Grant
 
 EVERYTHING = Scope("**")
 
@@ -58,17 +58,14 @@ def holds(
     that is left out."""
     if action in SYSTEM_ACTIONS and not scope.everything:
         return False
-    allows = [
-        _scope(grant)
-        for grant in _speaking(rights, action)
-        if grant.effect is Effect.ALLOW and not grant.conditions.any and _lasts(grant, until, circumstances.now)
-    ]
-    denies = [
-        _scope(grant)
-        for grant in _speaking(rights, action)
-        if grant.effect is Effect.DENY and grant.id != beside and not _ended(grant, circumstances.now)
-    ]
-    return _over(rights, action, scope, allows, denies)
+    allows, denies = rights.near(scope.home)
+    return _over(
+        rights,
+        action,
+        scope,
+        [grant for grant in allows if not grant.conditions.any and _lasts(grant, until, circumstances.now)],
+        [grant for grant in denies if grant.id != beside and not _ended(grant, circumstances.now)],
+    )
 
 
 def manages(rights: Rights, scope: Scope, circumstances: Circumstances) -> bool:
@@ -117,15 +114,17 @@ def may_lift(rights: Rights, actor: str, deny: Grant, made: Made, circumstances:
 
 def _now(rights: Rights, action: Action, scope: Scope, circumstances: Circumstances) -> bool:
     """Whether the holder has a repository action on the whole of `scope`, under these circumstances."""
-    speaking = [grant for grant in _speaking(rights, action) if hold(grant, circumstances)]
-    allows = [_scope(grant) for grant in speaking if grant.effect is Effect.ALLOW]
-    denies = [_scope(grant) for grant in speaking if grant.effect is Effect.DENY]
+    allows, denies = ([each for each in found if hold(each, circumstances)] for found in rights.near(scope.home))
     return _over(rights, action, Scope(scope.repository), allows, denies)
 
 
-def _over(rights: Rights, action: Action, scope: Scope, allows: list[Scope], denies: list[Scope]) -> bool:
+def _over(rights: Rights, action: Action, scope: Scope, allows: list[Grant], denies: list[Grant]) -> bool:
+    """Whether `action` is allowed on the whole of `scope` by these allows, and nowhere by these denies, nor out of the
+    limits of the key."""
     tags = action in TAG_ACTIONS
-    if any(meet(scope, deny, tags=tags) for deny in denies) or not inside(scope, allows, tags=tags):
+    if any(meet(scope, deny, tags=tags) for deny in _scopes(denies, action)):
+        return False
+    if not inside(scope, _scopes(allows, action), tags=tags):
         return False
     if rights.bounds is None:
         return True
@@ -137,12 +136,15 @@ def _over(rights: Rights, action: Action, scope: Scope, allows: list[Scope], den
     return inside(scope, bounds, tags=tags)
 
 
-def _speaking(rights: Rights, action: Action) -> list[Grant]:
-    """The grants and denies that speak of `action` at all."""
-    found = [grant for grant in rights.grants if action in grant.actions]
-    if action in SYSTEM_ACTIONS:
-        return [grant for grant in found if _scope(grant).everything]
-    return [grant for grant in found if grant.tag is None or action in TAG_ACTIONS]
+def _scopes(grants: list[Grant], action: Action) -> list[Scope]:
+    """Where these grants speak of `action` at all."""
+    return [
+        _scope(grant)
+        for grant in grants
+        if action in grant.actions
+        and (grant.tag is None or action in TAG_ACTIONS)
+        and (action not in SYSTEM_ACTIONS or _scope(grant).everything)
+    ]
 
 
 def _scope(grant: Grant) -> Scope:
