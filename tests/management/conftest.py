@@ -12,7 +12,7 @@ from tests.serving import Credentials, Server, running_server
 from tests.wire.client import basic
 
 PASSWORD = "Planted-Password-4711"
-_ON_BOTH = frozenset({"test_tenants", "test_lists", "test_life"})
+_ON_BOTH = frozenset({"test_tenants", "test_lists", "test_life", "test_workers"})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
