@@ -114,6 +114,11 @@ class Place:
 
         return await self.db.write(work)
 
+    @staticmethod
+    def command(text: str) -> Command:
+        """A statement of the test's own."""
+        return Command(text)
+
     async def run(self, text: str, **values: Any) -> int:
         """A statement beside the program."""
         return await self.db.write(lambda unit: unit.run(Command(text), **values))
