@@ -107,7 +107,7 @@ STEP = Query(
         [
             """
             select * from (
-              select distinct 0 as branch, e.keeper_id as id, '' as name from edge e
+              select 0 as branch, e.keeper_id as id, '' as name from edge e
               where e.repo_id = :repo_id and e.kept_id = any(:ids) limit :limit
             ) as found
             """,
