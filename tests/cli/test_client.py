@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli import program
 from tests.cli.shell import Shell
 from tests.pairs import BOTH, Pair, pairs, run_on
 from tests.serving import Credentials, Server, free_port, running_server
@@ -272,3 +273,18 @@ def test_ones_own_password_needs_the_old_one(admin: Shell, server: Server) -> No
     admin.run("user", "password", "pia", "--password-stdin", stdin=DORA)
     assert other.refused("me")
     admin.run("user", "delete", "pia")
+
+
+def test_a_private_authority_is_named_once(tmp_path: Path) -> None:
+    program.holdfast(tmp_path, "tls", "init", "127.0.0.1")
+    flags = ("--tls-cert", str(tmp_path / "tls/server.crt"), "--tls-key", str(tmp_path / "tls/server.key"))
+    shell = Shell(tmp_path)
+    with running_server(tmp_path, *flags, env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}) as server:
+        words = ("login", server.url, "-u", "admin", "--password-stdin")
+        assert "certificate verify failed" in shell.refused(*words, stdin=PASSWORD, status=3)
+        assert "cannot be read" in shell.refused(*words, "--ca-file", "nowhere.crt", stdin=PASSWORD, status=3)
+        shell.run(*words, "--ca-file", "tls/ca.crt", stdin=PASSWORD)
+        assert shell.json("me")["subject"] == "user:admin"
+        shell.run("logout")
+        shell.environment.update(HOLDFAST_URL=server.url, HOLDFAST_CA_FILE="tls/ca.crt")
+        assert "give a user name" in shell.refused("me")
