@@ -32,9 +32,13 @@ async def check_permit(reader: Reader, permit: Permit | CatalogPermit | Identity
     )
     if row is None or row.version == permit.version:
         return
-    if permit.subject.id and row.account is None:
-        raise StalePermit
-    if max(row.everyone, row.account or 0, row.groups or 0, row.secret, row.refresh, row.rule) > permit.version:
+    touched: list[int | None] = [row.everyone, row.groups or 0]
+    if permit.subject.id:
+        touched.append(row.account)
+    rows = {CredentialKind.KEY: row.secret, CredentialKind.REFRESH: row.refresh, CredentialKind.FEDERATION: row.rule}
+    if credential.id and credential.kind in rows:
+        touched.append(rows[credential.kind])
+    if any(changed is None or changed > permit.version for changed in touched):
         raise StalePermit
 
 

@@ -18,15 +18,16 @@ class Account(NamedTuple):
 
 class Standing(NamedTuple):
     """The policy version now, and those at which things last changed that a permit rests on: what touches everyone,
-    the account (None: it is gone or disabled), its groups, its credential (0: it rests on none of the kind)."""
+    the account (None: it is gone or disabled), its groups, its credential (None: it rests on none of the kind, or the
+    row is gone)."""
 
     version: int
     everyone: int
     account: int | None
     groups: int | None
-    secret: int
-    refresh: int
-    rule: int
+    secret: int | None
+    refresh: int | None
+    rule: int | None
 
 
 class Certified(NamedTuple):
@@ -82,9 +83,9 @@ STANDING = Query(
       (select a.changed from account a where a.id = :id and a.disabled_at is null and a.gone_at is null) as account,
       (select max(g.changed) from membership m join user_group g on g.id = m.group_id where m.account_id = :id)
         as groups,
-      coalesce((select s.changed from api_secret s where s.id = :secret), 0) as secret,
-      coalesce((select r.changed from refresh_token r where r.id = :refresh), 0) as refresh,
-      coalesce((select f.changed from federation_rule f where f.id = :rule), 0) as rule
+      (select s.changed from api_secret s where s.id = :secret) as secret,
+      (select r.changed from refresh_token r where r.id = :refresh) as refresh,
+      (select f.changed from federation_rule f where f.id = :rule) as rule
     from policy p where p.id = 1
     """,
     Standing,

@@ -24,7 +24,7 @@ from holdfast.access.accounts.administrator import reset_password
 from holdfast.access.errors import StalePermit, Throttled, Unauthenticated
 from holdfast.access.keys.model import Asked
 from holdfast.access.keys.secret import new_secret
-from holdfast.access.model import CredentialKind, Identity
+from holdfast.access.model import Credential, CredentialKind, Identity
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
 from holdfast.access.throttle import ThrottleSettings
@@ -125,6 +125,20 @@ def test_what_ends_a_key_ends_it_at_the_next_request(tmp_path: Path, engine: Eng
         assert await house.refused(house.by_key(new.secret))
 
     lived_in(tmp_path, scenario, engine)
+
+
+def test_a_credential_whose_row_is_gone_holds_no_more(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        who = await house.by_key(await made(house))
+        other = Credential(CredentialKind.REFRESH, 77)
+        token = Identity(who.subject, who.version, who.rights, other)
+        assert await holds(house, who)
+        await house.run("delete from api_secret")
+        await house.person("alice")
+        assert not await holds(house, who)
+        assert not await holds(house, token)
+
+    lived_in(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
