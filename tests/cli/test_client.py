@@ -281,10 +281,12 @@ def test_a_private_authority_is_named_once(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     with running_server(tmp_path, *flags, env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}) as server:
         words = ("login", server.url, "-u", "admin", "--password-stdin")
-        assert "certificate verify failed" in shell.refused(*words, stdin=PASSWORD, status=3)
+        assert "its certificate is not trusted" in shell.refused(*words, stdin=PASSWORD, status=3)
         assert "cannot be read" in shell.refused(*words, "--ca-file", "nowhere.crt", stdin=PASSWORD, status=3)
         shell.run(*words, "--ca-file", "tls/ca.crt", stdin=PASSWORD)
         assert shell.json("me")["subject"] == "user:admin"
         shell.run("logout")
+        plain = Shell(tmp_path, {"HOLDFAST_URL": f"http://{server.host}"})
+        assert "holdfast: http://127.0.0.1" in plain.refused("me", status=3)
         shell.environment.update(HOLDFAST_URL=server.url, HOLDFAST_CA_FILE="tls/ca.crt")
         assert "give a user name" in shell.refused("me")

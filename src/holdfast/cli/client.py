@@ -238,6 +238,10 @@ def _problem(status: int, data: bytes, url: str) -> Problem | Unreachable:
 
 
 def _why(error: object) -> str:
-    if isinstance(error, OSError) and error.strerror and error.errno is not None:
-        return os.strerror(error.errno) if error.errno > 0 else error.strerror
-    return str(error)[:256] or type(error).__name__
+    """What went wrong, without numbers and paths; of a certificate, what to do."""
+    untrusted = getattr(error, "verify_message", None)
+    if untrusted:
+        return f"its certificate is not trusted ({untrusted}): name its authority by --ca-file at `holdfast login`"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0 and not hasattr(error, "library"):
+        return os.strerror(error.errno)
+    return str(getattr(error, "reason", None) or error)[:256] or type(error).__name__
