@@ -92,8 +92,8 @@ class Issuing:
 
 
 @contextmanager
-def issuing(*keys: Key) -> Iterator[Issuing]:
-    """Run an issuer on a free port of loopback."""
+def issuing(*keys: Key, address: str = "127.0.0.1") -> Iterator[Issuing]:
+    """Run an issuer on a free port of an address of loopback."""
     issuer = Issuing(keys=list(keys) or [key_of()])
 
     class Handler(BaseHTTPRequestHandler):
@@ -111,11 +111,11 @@ def issuing(*keys: Key) -> Iterator[Issuing]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((address, 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    issuer.iss = f"http://127.0.0.1:{server.server_port}"
+    issuer.iss = f"http://{address}:{server.server_port}"
     try:
         yield issuer
     finally:
