@@ -32,7 +32,7 @@ class RootRow(NamedTuple):
 
 
 class DownRow(NamedTuple):
-    """`branch` 0: a way down to the target was found; 1: a manifest that is kept; 2: how many edges were walked."""
+    """`branch` 0: a way down to the target was found; 1: what is kept and keeps more; 2: how many edges were walked."""
 
     branch: int
     id: int
@@ -156,7 +156,7 @@ DOWN = Query(
     ) as found
     union all
     select 1 as branch, k.kept_id as id from <kept>
-    join link l on l.repo_id = :repo_id and l.content_id = k.kept_id where l.kind > 0
+    where exists (select 1 from edge e where e.repo_id = :repo_id and e.keeper_id = k.kept_id)
     union all
     select 2 as branch, count(*) as id from <kept>
     """.replace("<kept>", _KEPT),
