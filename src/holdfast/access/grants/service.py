@@ -21,7 +21,7 @@ from holdfast.access.delegating import (
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.change import change, touch
 from holdfast.access.grants.model import KeptGrant, NewGrant
-from holdfast.access.grants.sight import sees
+from holdfast.access.grants.sight import named, sees
 from holdfast.access.grants.store import (
     ADD_GRANT,
     COUNT_GRANTS,
@@ -54,6 +54,8 @@ from holdfast.access.rights_store import GrantRow
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
+from holdfast.oci.errors import NameInvalid
+from holdfast.oci.name import RepositoryName
 
 PAGE_LIMIT = 1001
 MOST_TO_ONE = 20_000
@@ -116,15 +118,18 @@ class Grants:
     ) -> list[KeptGrant]:
         """Up to `limit` grants that the caller may see, by number, those after `after`. `subject`: to this one alone;
         `path`: those that can match something at or below it. Raises `Invalid`, `Unknown` (the subject)."""
+        if path:
+            _check_path(path)
         rows = await self._rows(subject, path)
         here = await circumstances_of(self._db, caller, origin)
         around = below(path) if path is not None else None
+        own = named(caller)
         found: list[KeptGrant] = []
         while len(found) < min(limit, PAGE_LIMIT):
             batch = await rows(after)
             for kept in await kept_of(self._db, batch):
                 about = around is None or meet(Scope(kept.grant.repository), around, tags=False)
-                if about and sees(caller, kept.grant, here):
+                if about and sees(caller, kept.grant, own, here):
                     found.append(kept)
             if len(batch) < _BATCH:
                 break
@@ -146,9 +151,16 @@ class Grants:
     async def _seen(reader: Reader, caller: Identity, id: int, here: Circumstances) -> KeptGrant:
         row = await reader.one(GRANT, id=id)
         found = await kept_of(reader, [row]) if row is not None else []
-        if not found or not sees(caller, found[0].grant, here):
+        if not found or not sees(caller, found[0].grant, named(caller), here):
             raise Unknown(f"there is no grant {id} in your sight")
         return found[0]
+
+
+def _check_path(path: str) -> None:
+    try:
+        RepositoryName.parse(path)
+    except NameInvalid as error:
+        raise Invalid("path", error.reason) from error
 
 
 def check_grant(new: NewGrant) -> Asked:

@@ -9,10 +9,14 @@ from holdfast.access.policy.languages import Scope
 from holdfast.access.policy.model import Circumstances, Grant
 
 
-def sees(caller: Identity, grant: Grant, here: Circumstances) -> bool:
-    """Whether the caller may see `grant`."""
-    own = bool(grant.grantee.id) and any(held.id == grant.id for held in caller.rights.grants)
-    return own or oversees(caller.rights, Scope(grant.repository, grant.tag), here)
+def named(caller: Identity) -> frozenset[int]:
+    """The numbers of the grants that name the caller or its groups."""
+    return frozenset(grant.id for grant in caller.rights.grants if grant.grantee.id)
+
+
+def sees(caller: Identity, grant: Grant, own: frozenset[int], here: Circumstances) -> bool:
+    """Whether the caller, whom the grants `own` name, may see `grant`."""
+    return grant.id in own or oversees(caller.rights, Scope(grant.repository, grant.tag), here)
 
 
 def sees_all(caller: Identity, here: Circumstances) -> bool:

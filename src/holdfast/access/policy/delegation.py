@@ -47,7 +47,8 @@ def missing(
     """Those of `actions` that the holder may not confer over `scope` until `until`; sorted."""
     if administers(rights, until, circumstances):
         return []
-    return sorted(action for action in actions if not holds(rights, action, scope, until, circumstances))
+    bearing = _lasting(rights, scope, until, circumstances)
+    return sorted(action for action in actions if not _held(rights, action, scope, bearing))
 
 
 def holds(
@@ -56,16 +57,7 @@ def holds(
     """Whether the holder has `action` over the whole of `scope`, without conditions, at least until `until`
     (microseconds; 0: for ever). `circumstances`: for its time, to leave out what has ended. `beside`: the id of a deny
     that is left out."""
-    if action in SYSTEM_ACTIONS and not scope.everything:
-        return False
-    allows, denies = rights.near(scope.home)
-    return _over(
-        rights,
-        action,
-        scope,
-        [grant for grant in allows if not grant.conditions.any and _lasts(grant, until, circumstances.now)],
-        [grant for grant in denies if grant.id != beside and not _ended(grant, circumstances.now)],
-    )
+    return _held(rights, action, scope, _lasting(rights, scope, until, circumstances, beside=beside))
 
 
 def manages(rights: Rights, scope: Scope, circumstances: Circumstances) -> bool:
@@ -110,6 +102,28 @@ def may_lift(rights: Rights, actor: str, deny: Grant, made: Made, circumstances:
         holds(rights, action, scope, 0, circumstances, beside=deny.id if own else 0)
         for action in conferred(deny.actions, scope)
     )
+
+
+class _Bearing(NamedTuple):
+    """The allows and denies that bear on a scope."""
+
+    allows: list[Grant]
+    denies: list[Grant]
+
+
+def _lasting(rights: Rights, scope: Scope, until: int, circumstances: Circumstances, *, beside: int = 0) -> _Bearing:
+    """What counts for whoever passes rights on until `until`."""
+    allows, denies = rights.near(scope.home)
+    return _Bearing(
+        [grant for grant in allows if not grant.conditions.any and _lasts(grant, until, circumstances.now)],
+        [grant for grant in denies if grant.id != beside and not _ended(grant, circumstances.now)],
+    )
+
+
+def _held(rights: Rights, action: Action, scope: Scope, bearing: _Bearing) -> bool:
+    if action in SYSTEM_ACTIONS and not scope.everything:
+        return False
+    return _over(rights, action, scope, bearing.allows, bearing.denies)
 
 
 def _now(rights: Rights, action: Action, scope: Scope, circumstances: Circumstances) -> bool:

@@ -84,31 +84,33 @@ def is_above(path: str, other: str) -> bool:
 
 def inside(scope: Scope, others: Iterable[Scope], *, tags: bool) -> bool:
     """Whether every repository (with `tags`: every tag of every repository) of `scope` is in one of `others`."""
-    near = [other for other in others if _related(scope, other)]
-    if any(_plainly_inside(scope, other, tags=tags) for other in near):
+    home = scope.home
+    others = list(others)
+    if any(_plainly_inside(scope, home, other, tags=tags) for other in others):
         return True
+    near = [other for other in others if _related(home, other.home)]
     together = [_automaton(other, tags=tags) for other in near[:_MOST_TOGETHER]]
     return bool(together) and _inside(_automaton(scope, tags=tags), together, _TAG if tags else _NAME)
 
 
 def meet(scope: Scope, other: Scope, *, tags: bool) -> bool:
     """Whether some repository (with `tags`: some tag of some repository) is in both."""
-    if not _related(scope, other):
+    if not _related(scope.home, other.home):
         return False
     return _meet(_automaton(scope, tags=tags), _automaton(other, tags=tags), _TAG if tags else _NAME)
 
 
-def _related(scope: Scope, other: Scope) -> bool:
-    return is_above(scope.home, other.home) or is_above(other.home, scope.home)
+def _related(home: str, other: str) -> bool:
+    return is_above(home, other) or is_above(other, home)
 
 
-def _plainly_inside(scope: Scope, other: Scope, *, tags: bool) -> bool:
+def _plainly_inside(scope: Scope, home: str, other: Scope, *, tags: bool) -> bool:
     """The usual cases, without a walk: equal globs, or all that is below a path."""
-    if tags and not TagGlob.parse(other.tag or "*").covers(TagGlob.parse(scope.tag or "*")):
-        return False
-    if scope.repository == other.repository or RepositoryGlob.parse(other.repository).everything:
-        return True
-    return other.repository == f"{other.home}/**" and is_above(other.home, scope.home)
+    if other.repository not in (scope.repository, "**"):
+        path, _, rest = other.repository.rpartition("/")
+        if rest != "**" or "*" in path or not is_above(path, home):
+            return False
+    return not tags or other.tag is None or TagGlob.parse(other.tag).covers(TagGlob.parse(scope.tag or "*"))
 
 
 def _inside(mine: _Automaton, theirs: Sequence[_Automaton], whole: int) -> bool:
