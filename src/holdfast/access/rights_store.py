@@ -87,6 +87,7 @@ _OF_ITS_GROUPS = """
 """
 SUBJECT_GRANTS = Query(GRANT_COLUMNS + _OF_ACCOUNT + " union all " + GRANT_COLUMNS + _OF_ITS_GROUPS, GrantRow)
 GROUP_GRANTS = Query(GRANT_COLUMNS + " where g.subject_kind = 2 and g.subject_id = :id", GrantRow)
+GRANTS_AFTER = Query(GRANT_COLUMNS + " where g.id > :after order by g.id limit :limit", GrantRow)
 ANONYMOUS_GRANTS = Query(GRANT_COLUMNS + " where g.subject_kind = 0", GrantRow)
 CUSTOM_ROLES = Query("select name, actions from role", RoleRow)
 VISIBILITIES = Query("select path, value from setting where name = :name", SettingRow)

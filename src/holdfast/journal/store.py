@@ -54,13 +54,13 @@ STANDING = Query(
     select (select min(j.id) from journal j where j.pos is null) as waiting,
       (select max(s.n) from audit_segment s) as head,
       (select max(c.n) from audit_checkpoint c) as checkpoint,
-      (select max(c.made_at) from audit_checkpoint c) as checkpoint_at
+      (select d.made_at from audit_checkpoint d where d.n > 0 order by d.n desc limit 1) as checkpoint_at
     """,
     Standing,
 )
 LOCK_SEAL = Query("select sealed_at from audit_seal where id = 1 for update skip locked", Seal)
 SET_SEAL = Command("update audit_seal set sealed_at = :now where id = 1")
-WAITING = Query("select id as number from journal where pos is null order by id limit :limit", Number)
+WAITING = Query("select id as number from journal where pos is null and id > 0 order by id limit :limit", Number)
 PLACE = Command(
     """
     update journal set pos = placed.pos,
@@ -71,7 +71,7 @@ PLACE = Command(
 )
 HIGHEST = Query("select max(pos) as number from journal where pos is not null", Number)
 _SEGMENT = "select n, first_pos, last_pos, rows_hash, hash, sealed_at, archived_at from audit_segment"
-HEAD = Query(_SEGMENT + " order by n desc limit 1", Segment)
+HEAD = Query(_SEGMENT + " where n > 0 order by n desc limit 1", Segment)
 ADD_SEGMENT = Command(
     """
     insert into audit_segment (n, first_pos, last_pos, rows_hash, hash, sealed_at)
@@ -94,10 +94,10 @@ SEGMENT = Query(_SEGMENT + " where n = :n", Segment)
 _CHECKPOINT = "select n, text, signature, kid, made_at from audit_checkpoint"
 CHECKPOINTS = Query(_CHECKPOINT + " where n > :after and n <= :last order by n", Checkpoint)
 BEYOND = Query(_CHECKPOINT + " where n > :head order by n desc limit 1", Checkpoint)
-LAST_CHECKPOINT = Query(_CHECKPOINT + " order by n desc limit 1", Checkpoint)
+LAST_CHECKPOINT = Query(_CHECKPOINT + " where n > 0 order by n desc limit 1", Checkpoint)
 BELOW = Query("select min(pos) as number from journal where pos < :first_pos", Number)
 ABOVE = Query("select min(pos) as number from journal where pos > :last_pos", Number)
-TAIL = Query("select count(*) as rows, min(at) as oldest from journal where pos is null", Tail)
+TAIL = Query("select count(*) as rows, min(at) as oldest from journal where pos is null and id > 0", Tail)
 SEALED_BEFORE = Query("select max(n) as number from audit_segment where sealed_at < :before", Number)
 OLDEST_KEPT = Query("select min(n) as number from audit_segment where archived_at is null", Number)
 DROP_ROWS = Command("delete from journal where pos between :first_pos and :last_pos")
@@ -105,16 +105,20 @@ SET_ARCHIVED = Command("update audit_segment set archived_at = :now where n = :n
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
-_NEWEST = " pos < :before order by pos desc limit :limit"
-_OLDEST = " pos > :after order by pos limit :limit"
-NEWEST = Query(f"{_ROW} where{_NEWEST}", SealedRow)
-NEWEST_OF_ACTOR = Query(f"{_ROW} where actor = :value and{_NEWEST}", SealedRow)
-NEWEST_OF_PATH = Query(f"{_ROW} where path = :value and{_NEWEST}", SealedRow)
-NEWEST_OF_REQUEST = Query(f"{_ROW} where request = :value and{_NEWEST}", SealedRow)
-OLDEST = Query(f"{_ROW} where{_OLDEST}", SealedRow)
-OLDEST_OF_ACTOR = Query(f"{_ROW} where actor = :value and{_OLDEST}", SealedRow)
-OLDEST_OF_PATH = Query(f"{_ROW} where path = :value and{_OLDEST}", SealedRow)
-OLDEST_OF_REQUEST = Query(f"{_ROW} where request = :value and{_OLDEST}", SealedRow)
+_NEWEST = " and pos < :before order by pos desc limit :limit"
+_OLDEST = " and pos > :after order by pos limit :limit"
+_PLACED = _ROW + " where pos is not null"
+_OF_ACTOR = _PLACED + " and actor = :value"
+_OF_PATH = _PLACED + " and path = :value"
+_OF_REQUEST = _PLACED + " and request = :value"
+NEWEST = Query(_PLACED + _NEWEST, SealedRow)
+NEWEST_OF_ACTOR = Query(_OF_ACTOR + _NEWEST, SealedRow)
+NEWEST_OF_PATH = Query(_OF_PATH + _NEWEST, SealedRow)
+NEWEST_OF_REQUEST = Query(_OF_REQUEST + _NEWEST, SealedRow)
+OLDEST = Query(_PLACED + _OLDEST, SealedRow)
+OLDEST_OF_ACTOR = Query(_OF_ACTOR + _OLDEST, SealedRow)
+OLDEST_OF_PATH = Query(_OF_PATH + _OLDEST, SealedRow)
+OLDEST_OF_REQUEST = Query(_OF_REQUEST + _OLDEST, SealedRow)
 POS_FROM = Query(
     "select pos as number from journal where at >= :at and pos is not null order by at, id limit 1", Number
 )

@@ -6,12 +6,12 @@ import json
 from typing import NamedTuple
 
 from holdfast.access.drafts.model import Draft, GrantLine, GroupLine, RoleLine, line_of, within
-from holdfast.access.drafts.store import ALL_GRANTS, ALL_GROUPS, ALL_MEMBERS, ALL_ROLES
+from holdfast.access.drafts.store import ALL_GROUPS, ALL_MEMBERS, ALL_ROLES
 from holdfast.access.model import Subject, SubjectKind
 from holdfast.access.policy.globs import RepositoryGlob
 from holdfast.access.policy.model import Grant
 from holdfast.access.rights import grants_of, visibilities
-from holdfast.access.rights_store import VERSIONS
+from holdfast.access.rights_store import GRANTS_AFTER, VERSIONS
 from holdfast.db.port import Reader
 
 _BATCH = 5000
@@ -49,7 +49,7 @@ async def read_standing(reader: Reader, now: int) -> Standing:
     grants: list[Grant] = []
     after = 0
     while True:
-        rows = await reader.all(ALL_GRANTS, after=after, limit=_BATCH)
+        rows = await reader.all(GRANTS_AFTER, after=after, limit=_BATCH)
         grants += await grants_of(reader, rows)
         if len(rows) < _BATCH:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from holdfast.access.rights_store import GRANT_COLUMNS, GrantRow, VersionRow
+from holdfast.access.rights_store import VersionRow
 from holdfast.db.query import Query
 
 
@@ -73,7 +73,6 @@ class OverflowRow(NamedTuple):
 
 
 LOCKED_VERSION = Query("select version from policy where id = 1 for update", VersionRow)
-ALL_GRANTS = Query(GRANT_COLUMNS + " where g.id > :after order by g.id limit :limit", GrantRow)
 ALL_ROLES = Query("select name, actions, description from role order by name", RoleRow)
 ALL_GROUPS = Query("select id, name, provider, description from user_group where gone_at is null", GroupRow)
 ALL_MEMBERS = Query(
