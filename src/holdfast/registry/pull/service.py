@@ -52,7 +52,11 @@ class Pull:
             row = await self._db.one(store.MANIFEST_BY_DIGEST, path=permit.repository, digest=reference)
         else:
             row = await self._db.one(store.MANIFEST_BY_TAG, path=permit.repository, name=reference)
-        row = await self._seen_manifest(permit, reference, row)
+        if row is None or not permit.tags.everything:
+            row = await self._seen_manifest(permit, reference, row)
+        prove(permit, row.version, row.repo_id)
+        if row.state != State.STORED:
+            raise no_manifest(permit, reference)
         digest = Digest(row.digest)
         data = row.bytes if row.wrapped_key is None else await self._opened(row.wrapped_key, digest, row.bytes)
         if Digest.of(data, digest.algorithm) != digest:
@@ -71,7 +75,11 @@ class Pull:
             row = await self._db.one(store.MANIFEST_HEAD_BY_DIGEST, path=permit.repository, digest=reference)
         else:
             row = await self._db.one(store.MANIFEST_HEAD_BY_TAG, path=permit.repository, name=reference)
-        row = await self._seen_manifest(permit, reference, row)
+        if row is None or not permit.tags.everything:
+            row = await self._seen_manifest(permit, reference, row)
+        prove(permit, row.version, row.repo_id)
+        if row.state != State.STORED:
+            raise no_manifest(permit, reference)
         if not await self._leased(permit, row.repo_id, row.content_id, row.due):
             raise no_manifest(permit, reference)
         return StoredManifest(Digest(row.digest), row.media_type, row.size, b"")
@@ -81,7 +89,11 @@ class Pull:
         if not permit.tags.everything:
             await self._sight.ask_blob(permit)
         row = await self._db.one(store.BLOB, path=permit.repository, digest=digest)
-        row = await self._seen_blob(permit, digest, row)
+        if row is None or not permit.tags.everything:
+            row = await self._seen_blob(permit, digest, row)
+        prove(permit, row.version, row.repo_id)
+        if row.state != State.STORED:
+            raise no_blob(permit, digest)
         if row.bytes is None:
             stored = await self._stored(permit, digest, row)
             return StoredBlob(row.content_id, digest, row.size, None, stored)
@@ -96,7 +108,11 @@ class Pull:
         if not permit.tags.everything:
             await self._sight.ask_blob(permit)
         row = await self._db.one(store.BLOB_HEAD, path=permit.repository, digest=digest)
-        row = await self._seen_blob(permit, digest, row)
+        if row is None or not permit.tags.everything:
+            row = await self._seen_blob(permit, digest, row)
+        prove(permit, row.version, row.repo_id)
+        if row.state != State.STORED:
+            raise no_blob(permit, digest)
         if not await self._leased(permit, row.repo_id, row.content_id, row.due):
             raise no_blob(permit, digest)
         return StoredBlob(row.content_id, digest, row.size, None, None)
@@ -158,32 +174,20 @@ class Pull:
             return None
 
     async def _seen_manifest(self, permit: PullPermit, reference: Tag | Digest, row: Seen | None) -> Seen:
-        """The row of a manifest that is there, stored, and not hidden from the reader."""
-        if row is not None:
-            prove(permit, row.version, row.repo_id)
-        if not permit.tags.everything:
-            target = Target(row.repo_id, row.content_id) if row is not None else NOTHING
-            if not await self._sight.sees_manifest(permit, reference, target):
-                row = None
-        if row is None:
-            await self._sight.check_absent(permit)
-        if row is None or row.state != State.STORED:
-            raise no_manifest(permit, reference)
-        return row
+        """The row of a manifest that is there and not hidden from the reader. Raises `ManifestUnknown`."""
+        target = Target(row.repo_id, row.content_id) if row is not None else NOTHING
+        if await self._sight.sees_manifest(permit, reference, target) and row is not None:
+            return row
+        await self._sight.check_absent(permit)
+        raise no_manifest(permit, reference)
 
     async def _seen_blob(self, permit: PullPermit, digest: Digest, row: Shown | None) -> Shown:
-        """The row of a blob that is there, stored, and not hidden from the reader."""
-        if row is not None:
-            prove(permit, row.version, row.repo_id)
-        if not permit.tags.everything:
-            target = Target(row.repo_id, row.content_id) if row is not None else NOTHING
-            if not await self._sight.sees_blob(permit, target):
-                row = None
-        if row is None:
-            await self._sight.check_absent(permit)
-        if row is None or row.state != State.STORED:
-            raise no_blob(permit, digest)
-        return row
+        """The row of a blob that is there and not hidden from the reader. Raises `BlobUnknown`."""
+        target = Target(row.repo_id, row.content_id) if row is not None else NOTHING
+        if await self._sight.sees_blob(permit, target) and row is not None:
+            return row
+        await self._sight.check_absent(permit)
+        raise no_blob(permit, digest)
 
     async def _pieces(self, permit: PullPermit, blob: StoredBlob, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes of a blob; when its objects are replaced meanwhile, the rest comes from those that replaced them.
