@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from importlib.resources import files
 
 import pytest
-from tests.access.federation.issuing import Issuing, github, github_pull_request, jwk_set, key_of
+from tests.access.federation.issuing import Issuing, github, github_pull_request, jwk_set, key_of, kubernetes
 from tests.access.federation.wire import Registry, registry_of
 from tests.clients import images
-from tests.clients.engines import ENGINES, Engine
+from tests.clients.engines import CONTAINERDS, ENGINES, Containerd, Engine
 from tests.clients.programs import Client, Workshop
 from tests.clients.test_podman_family import stored
 from tests.clients.wire import Wire
@@ -100,3 +101,31 @@ def test_others(workshop: Workshop, server: Server, wire: Wire, issuer: Issuing,
     made = with_helper(made, server, proposal)
     refused = made("copy", source, target.replace(":v2", ":v3"), fails=True).said
     assert "refused" in refused, refused
+
+
+@pytest.mark.parametrize("containerd", CONTAINERDS, indirect=True)
+def test_a_pod(containerd: Containerd, workshop: Workshop, server: Server, wire: Wire) -> None:
+    """What a kubelet does: ask the provider with the pod's token, and give containerd what it answers."""
+    repository = f"{NAMESPACE}/pod-{containerd.kind.replace(' ', '-')}"
+    wire.push(repository, images.image("pod"), "v1")
+    name = f"{server.host}/{repository}:v1"
+    uid = "14ee3fa4-a7e2-420f-9f9a-dbc4507c3798"
+    issuer = Issuing("https://kubernetes.default.svc", [key_of("ES256", containerd.kind)])
+    short = containerd.kind.replace(" ", "-")
+    with registry_of(server) as registry:
+        registry.issuer(short, issuer.iss, preset="kubernetes", jwks=jwk_set(*issuer.keys))
+        robot = registry.robot(f"{NAMESPACE}/{short}", "pull", ("reader", repository))
+        registry.rule("pod", short, robot, **{"kubernetes.io/serviceaccount/uid": uid})
+    asked = {
+        "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+        "kind": "CredentialProviderRequest",
+        "image": name,
+        "serviceAccountToken": issuer.token(kubernetes(aud=server.host)),
+        "serviceAccountAnnotations": {},
+    }
+    provider = files("holdfast.cli").joinpath("shell", "holdfast-credential-provider").read_text()
+    done = subprocess.run(["sh", "-c", provider], input=json.dumps(asked), capture_output=True, text=True, check=True)
+    auth = json.loads(done.stdout)["auth"][server.host]
+    ctr = containerd.client(workshop)
+    ctr("images", "pull", "--plain-http", name, fails=True)
+    ctr("images", "pull", "--plain-http", "--user", f"{auth['username']}:{auth['password']}", name)

@@ -28,7 +28,7 @@ class Certificates:
         self._heard: Bounded[tuple[str, str], int] = Bounded()
 
     async def recognise(self, name: str, secret: str, origin: Origin) -> Recognised:
-        """The account called `name`; there is no secret. A `+` may be escaped as in distinguished names (RFC 4514, 2.4).
+        """The account called `name`; there is no secret. A `+` may be escaped, as in distinguished names (RFC 4514).
         Raises `Unauthenticated`."""
         name = name.replace("\\+", "+")
         row = await self._db.one(CERTIFIED, name=name if may_exist(name) else "")
