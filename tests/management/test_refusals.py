@@ -142,6 +142,8 @@ def test_every_method_of_every_path_is_answered_in_shape(admin: Asker, asking: A
         "/users?" + "a=1&" * 2000,
         "/grants?subject=x",
         "/grants?path=" + "a" * 300,
+        "/grants?path=%C3%A4",
+        "/grants?path=file:///x",
         "/robots?namespace=..",
     ],
 )

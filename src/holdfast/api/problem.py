@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from holdfast.access import errors as access
+from holdfast.access.policy.globs import GlobInvalid
 from holdfast.api import framing
 from holdfast.db import errors as db
 from holdfast.oci.errors import Invalid as OciInvalid
@@ -53,6 +54,7 @@ TABLE: dict[type[BaseException], Refusal] = {
     framing.BodyTimeout: Refusal(408, "timeout", "The body stopped arriving"),
     framing.ClientGone: Refusal(400, "malformed", "The request cannot be read"),
     RequestValidationError: Refusal(400, "invalid", "The request cannot be carried out as it is"),
+    GlobInvalid: Refusal(400, "invalid", "The request cannot be carried out as it is"),
     OciInvalid: Refusal(400, "invalid", "The request cannot be carried out as it is"),
     registry.RepositoryUnknown: Refusal(404, "unknown", "There is no such thing in your sight"),
     registry.ManifestUnknown: Refusal(404, "unknown", "There is no such thing in your sight"),

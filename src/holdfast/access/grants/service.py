@@ -33,7 +33,6 @@ from holdfast.access.grants.store import (
     SAME_GRANT,
     KeptRow,
 )
-from holdfast.access.grants.subjects import parse_subject, resolve
 from holdfast.access.model import Identity
 from holdfast.access.policy.delegation import Made, may_lift, reach
 from holdfast.access.policy.globs import GlobInvalid, parse_scope
@@ -51,6 +50,7 @@ from holdfast.access.policy.model import (
 from holdfast.access.policy.written import read_conditions, write_conditions
 from holdfast.access.rights import grants_of, roles_of
 from holdfast.access.rights_store import GrantRow
+from holdfast.access.subjects import parse_subject, resolve
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
