@@ -156,7 +156,7 @@ async def _read(reader: Reader, after: int) -> _Found:
     last = len(segments) == len(listed)
     head = segments[-1] if segments else before
     number, place = (head.n, head.last_pos) if head is not None else (0, 0)
-    checkpoints = await reader.all(store.CHECKPOINTS, after=after, last=number)
+    checkpoints = await reader.all(store.CHECKPOINTS, after=after, through=number)
     below = above = beyond = None
     if segments and not after:
         below = await reader.one(store.BELOW, first_pos=segments[0].first_pos)

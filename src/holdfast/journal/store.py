@@ -92,7 +92,7 @@ ROWS = Query(_ROW + " where pos between :first_pos and :last_pos order by pos li
 SEGMENTS = Query(_SEGMENT + " where n > :after order by n limit :limit", Segment)
 SEGMENT = Query(_SEGMENT + " where n = :n", Segment)
 _CHECKPOINT = "select n, text, signature, kid, made_at from audit_checkpoint"
-CHECKPOINTS = Query(_CHECKPOINT + " where n > :after and n <= :last order by n", Checkpoint)
+CHECKPOINTS = Query(_CHECKPOINT + " where n > :after and n <= :through order by n", Checkpoint)
 BEYOND = Query(_CHECKPOINT + " where n > :head order by n desc limit 1", Checkpoint)
 LAST_CHECKPOINT = Query(_CHECKPOINT + " where n > 0 order by n desc limit 1", Checkpoint)
 BELOW = Query("select min(pos) as number from journal where pos < :first_pos", Number)
