@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 from tests.browsing import Browser
 from tests.console.conftest import Place
 from tests.openid import RealProvider
+from tests.serving import pause
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +70,26 @@ def test_without_a_groups_claim_there_are_none_and_it_is_said(
     assert place.groups("erin") == set()
     (note,) = place.sql("select groups_note from account where name = ?", "erin")
     assert "no claim groups" in note
+
+
+def test_the_journal_tells_who_signed_in(place: Place, real: RealProvider, corp: str, browser: Browser) -> None:
+    real.set_user("u-4", preferred_username="faye", groups=["dev"])
+    through(place, real, browser, "u-4")
+    place.make_key(browser)
+    browser.submit(browser.get(f"{place.url}/me"), "/sign-out")
+    refused = Browser()
+    assert refused.get(real.approve(place.begin(Browser(), "corp"), "u-4")).status == 403
+    wanted = {
+        ("provider:corp", "user.created"),
+        ("user:faye", "session.started"),
+        ("user:faye", "key.created"),
+        ("user:faye", "session.ended"),
+        ("user:faye", "login.succeeded"),
+        ("unknown", "login.failed"),
+    }
+    deadline = time.monotonic() + 20
+    while not wanted <= set(map(tuple, place.sql("select actor, kind from journal"))):
+        assert time.monotonic() < deadline, "log-ins are stored within seconds"
+        pause(0.2)
+    (origin,) = place.sql("select origin from journal where actor = ? and kind = ?", "user:faye", "key.created")
+    assert json.loads(origin)["address"] == "127.0.0.1"

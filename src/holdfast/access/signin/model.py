@@ -71,7 +71,8 @@ class SignedIn(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A browser session. `key` names it in lists; `until`: when it ends if it is not used, at the latest its end."""
+    """A browser session. `key` names it in lists; `until`: when it ends if it is not used, at the latest its end;
+    `keys_until`: when the person has to sign in again for keys to hold, None: the provider is asked instead."""
 
     key: str
     account_id: int
@@ -85,3 +86,4 @@ class Session(NamedTuple):
     agent: str
     groups_note: str
     from_provider: bool
+    keys_until: int | None

@@ -157,6 +157,7 @@ class Sessions:
             row.agent or "",
             row.groups_note or "",
             row.provider is not None,
+            None if row.unasked_since is None else row.unasked_since + self._settings.key_life,
         )
 
     def _hash(self, cookie: str) -> bytes:

@@ -44,7 +44,8 @@ class IdRow(NamedTuple):
 
 
 class SessionRow(NamedTuple):
-    """A browser session and its account, which may be used."""
+    """A browser session and its account, which may be used. `unasked_since`: when the person signed in with a provider
+    that cannot be asked again, None: it can, or there is none."""
 
     hash: bytes
     account_id: int
@@ -58,6 +59,7 @@ class SessionRow(NamedTuple):
     agent: str | None
     groups_note: str | None
     provider: int | None
+    unasked_since: int | None
 
 
 class CheckRow(NamedTuple):
@@ -218,8 +220,8 @@ USE_CALLBACK = Command(
 )
 _SESSION = """
     select w.hash, w.account_id, a.name, a.display, w.method, w.made_at, w.seen_at, w.expires_at, w.address, w.agent,
-      a.groups_note, a.provider
-    from web_session w join account a on a.id = w.account_id
+      a.groups_note, a.provider, case when p.wrapped is null then p.checked_at end as unasked_since
+    from web_session w join account a on a.id = w.account_id left join provider_session p on p.account_id = a.id
 """
 _LIVE = " and w.expires_at > :now and w.seen_at > :idle_since and a.disabled_at is null and a.gone_at is null"
 SESSION = Query(_SESSION + " where w.hash = :hash" + _LIVE, SessionRow)
