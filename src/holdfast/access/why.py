@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from holdfast.access.delegating import circumstances_of
 from holdfast.access.errors import Invalid, Unknown
-from holdfast.access.grants.subjects import parse_subject, resolve
 from holdfast.access.model import Identity, Subject, SubjectKind
 from holdfast.access.policy.decide import Rights
 from holdfast.access.policy.delegation import oversees
@@ -22,6 +21,7 @@ from holdfast.access.policy.model import SYSTEM_ACTIONS, Action, Circumstances, 
 from holdfast.access.policy.reasons import STRANGER
 from holdfast.access.rights import grants_of, visibilities
 from holdfast.access.rights_store import ANONYMOUS_GRANTS, GROUP_GRANTS, SUBJECT_GRANTS
+from holdfast.access.subjects import parse_subject, resolve
 from holdfast.access.why_store import HOLDERS, STATE
 from holdfast.db.port import Database, Reader
 from holdfast.journal.model import Origin

@@ -24,7 +24,6 @@ from holdfast.access.grants.store import (
     END_GROUP,
     GRANTS_TO,
     GROUP,
-    GROUP_NAMED,
     GROUPS,
     MEMBER,
     MEMBER_IDS,
@@ -34,13 +33,14 @@ from holdfast.access.grants.store import (
     REMOVE_MEMBER,
     REMOVE_MEMBERS,
 )
-from holdfast.access.grants.subjects import resolve
 from holdfast.access.model import Identity, Subject, SubjectKind
 from holdfast.access.names import description_text
 from holdfast.access.policy.delegation import Made, manages, may_lift, oversees
 from holdfast.access.policy.languages import Scope
 from holdfast.access.policy.model import Action, Circumstances, Effect, GranteeKind
 from holdfast.access.rights_store import VERSIONS
+from holdfast.access.subjects import resolve
+from holdfast.access.subjects_store import GROUP_NAMED
 from holdfast.access.versions import touch_accounts, touch_group
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin

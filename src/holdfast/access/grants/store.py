@@ -58,14 +58,6 @@ class GroupRow(NamedTuple):
     changed: int
 
 
-class NamedGroup(NamedTuple):
-    """A group that has or had a name. `provider`: the id of its provider."""
-
-    id: int
-    provider: int | None
-    gone_at: int | None
-
-
 class AccountRow(NamedTuple):
     """An account and what it is."""
 
@@ -164,7 +156,6 @@ _GROUP = """
 """
 GROUP = Query(_GROUP + " and g.name = :name", GroupRow)
 GROUPS = Query(_GROUP + " and g.name > :after order by g.name limit :limit", GroupRow)
-GROUP_NAMED = Query("select id, provider, gone_at from user_group where name = :name", NamedGroup)
 ADD_GROUP = Query(
     """
     insert into user_group (name, provider, description, made_at, made_by, changed)
@@ -197,9 +188,6 @@ OF_PROVIDER = Query(
 )
 PROVIDER_NAMED = Query("select name from identity_provider where id = :id", ProviderRow)
 
-ACCOUNT_NAMED = Query(
-    "select id, name, kind from account where name = :name and kind = :kind and gone_at is null", AccountRow
-)
 ACCOUNT_CALLED = Query("select id, name, kind from account where id = :id", AccountRow)
 
 EFFECTIVE = Query(

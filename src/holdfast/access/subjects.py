@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from holdfast.access.errors import Invalid, Unknown
-from holdfast.access.grants.store import ACCOUNT_NAMED, GROUP_NAMED
 from holdfast.access.model import SubjectKind
 from holdfast.access.policy.model import Grantee, GranteeKind
+from holdfast.access.subjects_store import ACCOUNT_NAMED, GROUP_NAMED
 from holdfast.db.port import Reader
 
 _LONGEST = 400
