@@ -42,6 +42,7 @@ DENIED_SHARE = 5
 """Denied use may fill a day's aggregates to one part in so many of what permitted use may."""
 _ROWS = 100
 _HOLDERS = 4096
+_LATEST = 8192
 
 
 class _Key(NamedTuple):
@@ -60,6 +61,14 @@ class _Count:
     def __init__(self, now: int) -> None:
         self.times = 0
         self.first = self.last = now
+
+
+class _Latest(NamedTuple):
+    """A count by what a request says literally, so that one like it finds it at once; until its day ends."""
+
+    who: Identity
+    counted: _Count
+    until: int
 
 
 class _Pending(NamedTuple):
@@ -85,6 +94,7 @@ class Watch:
         self._uses: tuple[dict[_Key, _Count], dict[_Key, _Count]] = ({}, {})
         self._overflow: Counter[int] = Counter()
         self._holders: dict[int, tuple[Identity, Holder]] = {}
+        self._latest: dict[tuple[object, ...], _Latest] = {}
         self._folds = Folds()
         self._untold: list[Told] = []
         self._flushing = asyncio.Lock()
@@ -146,6 +156,12 @@ class Watch:
         self, who: Identity, origin: Origin, action: Action, repository: str, reference: str, *, allowed: bool
     ) -> int:
         now = self._db.now()
+        short = (id(who), origin.address, origin.agent, action, repository, reference, allowed)
+        known = self._latest.get(short)
+        if known is not None and known.who is who and now < known.until:
+            known.counted.times += 1
+            known.counted.last = now
+            return now
         day = now - now % DAY
         key = _Key(
             self._holder(who),
@@ -165,6 +181,9 @@ class Watch:
             seen = uses[key] = _Count(now)
         seen.times += 1
         seen.last = now
+        if len(self._latest) >= _LATEST:
+            self._latest.clear()
+        self._latest[short] = _Latest(who, seen, day + DAY)
         return now
 
     def _holder(self, who: Identity) -> Holder:
@@ -180,6 +199,7 @@ class Watch:
     async def _store(self) -> None:
         async with self._flushing:
             taken, self._uses = self._uses, ({}, {})
+            self._latest.clear()
             overflow, self._overflow = self._overflow, Counter()
             batches = _batches(taken, overflow)
             try:
