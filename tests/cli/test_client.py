@@ -290,3 +290,16 @@ def test_a_private_authority_is_named_once(tmp_path: Path) -> None:
         assert "holdfast: http://127.0.0.1" in plain.refused("me", status=3)
         shell.environment.update(HOLDFAST_URL=server.url, HOLDFAST_CA_FILE="tls/ca.crt")
         assert "give a user name" in shell.refused("me")
+
+
+def test_an_open_registry_needs_no_log_in(tmp_path: Path) -> None:
+    with running_server(tmp_path, "--open") as server:
+        shell = Shell(tmp_path, {"HOLDFAST_URL": server.url})
+        assert shell.json("me")["open"]
+        shell.environment.clear()
+        said = shell.run("login", server.url, "-u", "anybody", "--password-stdin", stdin="whatever it is")
+        assert "everyone may do everything" in said.stderr
+        assert "whatever" not in shell.contexts.read_text()
+        shell.run("group", "create", "made-by-nobody")
+        assert shell.json("group", "list")["items"][0]["made_by"] == "anonymous"
+        shell.run("logout")

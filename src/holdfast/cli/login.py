@@ -66,8 +66,10 @@ def login(
         client = Client(context)
         secret = read_secret(from_stdin=password_stdin, prompt="Password")
         refresh = client.log_in(secret)
-        client.get("/me")
-        if refresh is not None:
+        found = client.get("/me")
+        if found["open"]:
+            click.echo("holdfast: this registry is open: everyone may do everything, and nobody is logged in", err=True)
+        elif refresh is not None:
             context = replace(context, refresh=refresh)
         elif secret.startswith("hf_"):
             context = replace(context, key=secret)  # the registry gives none for it: the key itself is what there is
