@@ -7,11 +7,25 @@ import click
 from holdfast.app.config import Loaded
 from holdfast.cli.settings_flags import DATABASE_FLAGS, settings_flags
 
+_MASTER_FLAGS = (
+    "encryption.key_file",
+    "encryption.vault_url",
+    "encryption.vault_key",
+    "encryption.vault_token_file",
+)
 _EXAMPLES = """\b
 Examples:
   holdfast admin reset admin --data /srv/registry
       user: admin
       password: ...
+"""
+_ROTATE_EXAMPLES = """\b
+Examples:
+  holdfast admin rotate-token-key --data /srv/registry
+      A new key signs from five minutes on; nobody notices.
+\b
+  holdfast admin rotate-token-key --at-once --data /srv/registry
+      For a key that others have: what it signed is refused from the next request on.
 """
 
 
@@ -46,3 +60,24 @@ def reset(loaded: Loaded, name: str) -> None:
         click.echo(
             f"The account is disabled and stays so: `holdfast user enable {name}` by an administrator.", err=True
         )
+
+
+@admin.command("rotate-token-key", epilog=_ROTATE_EXAMPLES)
+@settings_flags(*DATABASE_FLAGS, *_MASTER_FLAGS)
+@click.option("--at-once", is_flag=True, help="Believe no other key any more: every client asks for a new token.")
+def rotate_token_key(loaded: Loaded, at_once: bool) -> None:
+    """Make a new key that signs access tokens, and print its name.
+
+    It is published at /.well-known/jwks.json for five minutes before it signs, and the old one is believed until its
+    last token has ended. Servers go on meanwhile, on every node. Log-ins, keys and refresh tokens stay as they are.
+    """
+    from holdfast.access.errors import MasterKeyAway, WrongMasterKey
+    from holdfast.app.admin import rotate_token_key as run
+    from holdfast.app.datadir import DataDirectoryError
+    from holdfast.db.errors import DatabaseError
+
+    try:
+        click.echo(run(loaded.settings, at_once=at_once))
+    except (DatabaseError, WrongMasterKey, MasterKeyAway, DataDirectoryError) as error:
+        click.echo(f"holdfast: {error}", err=True)
+        sys.exit(1)
