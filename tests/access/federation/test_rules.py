@@ -59,6 +59,20 @@ def test_who_manages_a_namespace_keeps_its_rules(tmp_path: Path) -> None:
     with_house(tmp_path, scenario)
 
 
+def test_a_rule_goes_with_its_robot(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        await ready(house)
+        await add(house, await house.who("admin"))
+        await house.robots.delete(await house.who("admin"), "team+ci", origin=ORIGIN)
+        assert await house.rules.page(await house.who("admin"), origin=ORIGIN) == []
+        with pytest.raises(Unknown):
+            await house.rules.get(await house.who("admin"), "team", "main", origin=ORIGIN)
+        await house.robot("team", "other")
+        assert (await add(house, await house.who("admin"), robot="team+other")).robot == "team+other"
+
+    with_house(tmp_path, scenario)
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [

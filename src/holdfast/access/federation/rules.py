@@ -28,6 +28,7 @@ from holdfast.access.federation.presets import REVIEW, check_ids
 from holdfast.access.federation.service import Believed, Federation, pick
 from holdfast.access.federation.store import (
     ADD_RULE,
+    END_LEFT_RULES,
     END_RULE,
     ISSUER,
     ROBOT,
@@ -122,6 +123,8 @@ class Rules:
             await require_over_grantee(unit, caller, GranteeKind.ACCOUNT, robot.id, origin)
             if await unit.one(RULE, namespace=draft.namespace, name=draft.name) is not None:
                 raise Conflict(f"{draft.namespace} has a rule {draft.name!r} already")
+            # One whose robot was deleted came to nothing with it; its name is free.
+            await unit.run(END_LEFT_RULES, namespace=draft.namespace, name=draft.name, version=version)
             await unit.run(TOUCH_RULES, issuer_id=issuer.id, version=version)
             await unit.one(
                 ADD_RULE,

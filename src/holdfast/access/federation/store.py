@@ -159,7 +159,16 @@ RULES_OF = Query(
 RULES_OF_ISSUER = Query(
     _RULE + " where f.issuer_id = :issuer_id and f.gone_at is null and a.gone_at is null order by f.id", RuleRow
 )
-RULE = Query(_RULE + " where f.namespace = :namespace and f.name = :name and f.gone_at is null", RuleRow)
+RULE = Query(
+    _RULE + " where f.namespace = :namespace and f.name = :name and f.gone_at is null and a.gone_at is null", RuleRow
+)
+END_LEFT_RULES = Command(
+    """
+    update federation_rule set gone_at = :now, changed = :version
+    where namespace = :namespace and name = :name and gone_at is null
+      and exists (select 1 from account a where a.id = federation_rule.robot_id and a.gone_at is not null)
+    """
+)
 ADD_RULE = Query(
     """
     insert into federation_rule (namespace, name, issuer_id, robot_id, claims, made_at, made_by, changed)
