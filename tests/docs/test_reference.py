@@ -180,6 +180,8 @@ def test_every_route_is_documented() -> None:
         Endpoint.UPLOAD: "SESSION",
         Endpoint.TAGS: "/v2/NAME/tags/list",
         Endpoint.REFERRERS: "/v2/NAME/referrers/",
+        Endpoint.TOKEN: "GET /token",
+        Endpoint.KEYS: "/.well-known/jwks.json",
         Endpoint.UNROUTED: "",
     }
     assert set(routes) == set(Endpoint)
