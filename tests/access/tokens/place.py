@@ -53,7 +53,14 @@ class Node:
         self.refresh = RefreshTokens(db, HASHING, SETTINGS)
         self.sessions = Sessions(db)
         self.machines = Machines()
-        ways = Ways(house.login, house.keys, self.machines, self.tokens, self.refresh, house.keys)
+        ways = Ways(
+            passwords=house.login,
+            keys=house.keys,
+            machines=self.machines,
+            tokens=self.tokens,
+            refresh=self.refresh,
+            used=house.keys,
+        )
         self.access = Access(db, ways)
         self.house = house
 
