@@ -150,3 +150,36 @@ def test_a_policy_is_exported_compared_tried_and_applied(admin: Asker, tenants: 
         policy["grants"], key=lambda each: (each["subject"], each.get("role", ""))
     )
     admin.refused("invalid", "POST", "/policy/test", {"policy": {}, "days": 0})
+
+
+def test_pushes_and_pulls_are_counted_by_what_they_used(admin: Asker, tenants: tuple[Tenant, Tenant]) -> None:
+    red, blue = tenants
+    kind = "application/vnd.oci.image.index.v1+json"
+
+    def push(reference: str, said: str = "") -> str:
+        index = {"schemaVersion": 2, "mediaType": kind, "manifests": [], "annotations": {"said": said}}
+        where = f"/v2/red/used/manifests/{reference}"
+        answer = red.member.connection.ask("PUT", where, json.dumps(index).encode(), {"Content-Type": kind})
+        assert answer.status == 201, answer
+        return answer["docker-content-digest"]
+
+    push("v1")
+    push("v1", "again")
+    digest = push("v2")
+    for reference in ("v1", "v1", digest):
+        assert red.member.connection.ask("GET", f"/v2/red/used/manifests/{reference}").status == 200
+    assert red.member.connection.ask("GET", "/v2/red/used/manifests/none").status == 404
+    red.member.connection.ask("DELETE", "/v2/red/used/manifests/v2")
+    rows = until(red.owner, "/usage?repository=red/used", 6)
+    assert sorted((row["action"], row["reference"], row["allowed"], row["count"]) for row in rows) == [
+        ("create-tag", "v1", True, 1),
+        ("create-tag", "v2", True, 1),
+        ("delete-tag", "v2", False, 1),
+        ("overwrite", "v1", True, 1),
+        ("pull", digest, True, 1),
+        ("pull", "v1", True, 2),
+    ]
+    assert {(row["subject"], *(row["groups"] or ())) for row in rows} == {("user:red-member", "red-team")}
+    assert {row["network"] for row in rows} == {"127.0.0.0/24"}
+    assert blue.owner.items("/usage?repository=red/used") == []
+    assert len(admin.items("/usage?repository=red/**&subject=user:red-member&action=pull")) == 2

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from holdfast.access.model import PullPermit, PushPermit
+from holdfast.access.policy.model import Action
 from holdfast.distribution.answer import Answer, AnyAnswer, Headers
 from holdfast.distribution.request import BadRequest, Request
 from holdfast.oci import manifest as oci_manifest
 from holdfast.oci.digest import ALGORITHMS, Digest
 from holdfast.oci.errors import DigestInvalid
 from holdfast.oci.httprange import parse_content_range
-from holdfast.oci.name import Tag, parse_reference
+from holdfast.oci.name import Tag, parse_reference, signed_digest
 from holdfast.registry.errors import SizeMismatch, TooLarge
-from holdfast.registry.push.service import ManifestPut, Push
+from holdfast.registry.push.service import ManifestPut, Push, Pushed
 from holdfast.registry.upload.intake import Chunk
 from holdfast.registry.upload.mount import Mount
 from holdfast.registry.upload.service import Upload
@@ -86,6 +87,7 @@ class PushHandlers:
             raise TooLarge(f"a manifest has at most {oci_manifest.MAX_BYTES} bytes", limit=oci_manifest.MAX_BYTES)
         digest = parsed if isinstance(parsed, Digest) else None
         pushed = await self._push.manifest(permit, ManifestPut(data, request.text(b"content-type"), digest, tags))
+        request.did = _did(pushed, tags)
         headers: Headers = [
             (b"location", f"/v2/{permit.repository}/manifests/{pushed.digest}".encode()),
             (b"docker-content-digest", pushed.digest.encode()),
@@ -95,6 +97,23 @@ class PushHandlers:
         if digest is not None:
             headers.extend((b"oci-tag", tag.encode()) for tag in tags)
         return Answer(201, headers)
+
+
+def _did(pushed: Pushed, tags: tuple[Tag, ...]) -> list[tuple[Action, str]]:
+    """The rights that a push used: to make tags and to move them, to sign; without any tag, to push at all."""
+    signs = pushed.subject is not None
+    did: list[tuple[Action, str]] = []
+    for action, names in ((Action.CREATE_TAG, pushed.made), (Action.OVERWRITE, pushed.moved)):
+        for name in names:
+            if signed_digest(name) is None:
+                did.append((action, str(name)))
+            else:
+                signs = True
+    if signs:
+        did.append((Action.SIGN, ""))
+    elif not tags:
+        did.append((Action.CREATE_TAG, ""))
+    return did
 
 
 def _chunk(request: Request) -> Chunk:

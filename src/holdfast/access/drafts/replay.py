@@ -35,7 +35,10 @@ TIMES = "a condition on the time of day, between the first and the last use of a
 CLAIMS = "a condition on a claim that is not kept, because it is new in every token"
 BLOBS = "blobs, where rights depend on tags"
 DIGESTS = "digests that no tag reaches now, where rights depend on tags"
+SIGNATURES = "signatures, where rights depend on tags"
 NO_REPOSITORY = "requests that name no repository"
+_PUSHING = frozenset({Action.CREATE_TAG, Action.OVERWRITE})
+"""By which any push is counted that names no tag: a right on any tag of the repository is enough for it."""
 _POINTS = 64
 _KEPT = 20_000
 
@@ -121,7 +124,9 @@ def decide(rights: Rights, use: PastUse, reached: Sequence[str] = ()) -> Verdict
     """Whether `use` is allowed by `rights`. `reached`: by which tags its digest is reached now."""
     if not use.repository and use.action not in SYSTEM_ACTIONS:
         return Verdict(None, NO_REPOSITORY)
-    matching = [grant for grant in rights.matching(use.action, use.repository) if grant.conditions.any]
+    actions = PUSH_ACTIONS if use.action in _PUSHING and not use.reference else {use.action}
+    speaking = (grant for action in actions for grant in rights.matching(action, use.repository))
+    matching = [grant for grant in speaking if grant.conditions.any]
     if any(not FLEETING_CLAIMS.isdisjoint(grant.conditions.claims) for grant in matching):
         return Verdict(None, CLAIMS)
     networks = [network for grant in matching for network in grant.conditions.networks]
@@ -175,11 +180,13 @@ def _decide(rights: Rights, use: PastUse, here: Circumstances, reached: Sequence
         return Verdict(rights.system(action, here))
     if action not in TAG_ACTIONS:
         return Verdict(rights.allows(action, repository, None, here))
+    if not reference and action in _PUSHING:
+        return Verdict(any(not rights.tags(each, repository, here).nothing for each in PUSH_ACTIONS))
     tags = rights.tags(action, repository, here)
     if tags.everything or tags.nothing:
         return Verdict(tags.everything)
     if not reference:
-        return Verdict(True) if action in PUSH_ACTIONS else Verdict(None, BLOBS)
+        return Verdict(None, SIGNATURES if action is Action.SIGN else BLOBS)
     if ":" not in reference:
         return Verdict(tags.allows(reference))
     return _by_digest(action, tags, reached)

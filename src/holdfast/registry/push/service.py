@@ -49,10 +49,12 @@ class ManifestPut(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """What was stored: its digest, and its subject if it has one."""
+    """What was stored: its digest, its subject if it has one, and the tags that it made and moved."""
 
     digest: Digest
     subject: Digest | None
+    made: tuple[Tag, ...] = ()
+    moved: tuple[Tag, ...] = ()
 
 
 class _Move(NamedTuple):
@@ -91,10 +93,15 @@ class Push:
         manifest = oci_manifest.parse(put.data, put.content_type)
         require_room(self._objects.blobs, self._settings)
         parsed = _Parsed(put, digest, manifest)
-        await self._db.write(lambda unit: self._store(unit, permit, parsed))
-        return Pushed(digest, manifest.subject.digest if manifest.subject is not None else None)
+        moves = await self._db.write(lambda unit: self._store(unit, permit, parsed))
+        return Pushed(
+            digest,
+            manifest.subject.digest if manifest.subject is not None else None,
+            tuple(move.name for move in moves if move.was is None),
+            tuple(move.name for move in moves if move.was is not None),
+        )
 
-    async def _store(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> None:
+    async def _store(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> list[_Move]:
         permit = await renewed(unit, permit)
         place = await make_and_advance(unit, permit)
         subject = parsed.manifest.subject
@@ -120,6 +127,7 @@ class Push:
             data: dict[str, object] = {"digest": parsed.digest, "tags": [move.name for move in moves]}
             kind = ChangeKind.MANIFEST_PUSHED if fresh else ChangeKind.TAG_MOVED
             await record(unit, kind, place, actor=permit.subject.actor, origin=permit.origin, data=data)
+        return moves
 
     async def _require_named(
         self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed, present: store.ContentId | None
