@@ -454,3 +454,18 @@ def test_an_address_of_ours_is_no_provider(tmp_path_factory: pytest.TempPathFact
             assert said["fields"][0]["field"] == "issuer", said
         assert len(corp.asked) == asked
         assert place.api("GET", "/providers")["items"] == []
+
+
+def test_an_address_is_checked_again_at_every_connect(
+    tmp_path_factory: pytest.TempPathFactory, corp: OwnProvider
+) -> None:
+    """What could be asked when it was saved may not be any more; a name may lead elsewhere by then."""
+    with running_server(tmp_path_factory.mktemp("connect"), *FLAGS) as server:
+        place = Place(server)
+        place.add_provider("corp", corp.issuer)
+        server.flags = ()
+        server.restart()
+        asked = len(corp.asked)
+        assert Browser().get(f"{place.url}/sign-in/corp").status == 502
+        assert not place.api("POST", "/providers/corp/test")["ok"]
+        assert len(corp.asked) == asked

@@ -129,6 +129,7 @@ def test_a_refusal_holds_at_the_next_request(place: Place, corp: OwnProvider, ho
     assert holder.uses() == 401
     assert [holder.uses() for _ in range(6)] == [401] * 6
     assert corp.refreshes == 1, "the provider is asked no more"
+    assert holder.browser.get(f"{place.url}/me").status == 303, "browsers are signed out, too"
     corp.refresh_answer = None
     assert holder.uses() == 401, "until the person signs in again"
     holder.sign_in()

@@ -59,17 +59,17 @@ class Providers:
 
     async def shown(self) -> list[Provider]:
         """What the sign-in page offers everyone."""
-        return [_provider(row) for row in await self._db.all(PROVIDERS, after="", limit=_SHOWN)]
+        return [provider_of(row) for row in await self._db.all(PROVIDERS, after="", limit=_SHOWN)]
 
     async def page(self, caller: Identity, *, after: str, limit: int, origin: Origin) -> list[Provider]:
         """Up to `limit` providers by name, those after `after`. Raises `Denied`."""
         await self._require(self._db, caller, origin)
-        return [_provider(row) for row in await self._db.all(PROVIDERS, after=after, limit=limit)]
+        return [provider_of(row) for row in await self._db.all(PROVIDERS, after=after, limit=limit)]
 
     async def get(self, caller: Identity, name: str, *, origin: Origin) -> Provider:
         """One provider. Raises `Denied`, `Unknown`."""
         await self._require(self._db, caller, origin)
-        return _provider(await self._row(name))
+        return provider_of(await self._row(name))
 
     async def add(self, caller: Identity, name: str, wish: Wish, *, origin: Origin) -> Provider:
         """Add a provider. Raises `Denied`, `Invalid`, `Conflict`."""
@@ -101,7 +101,7 @@ class Providers:
             )
 
         await self._db.write(add)
-        return _provider(await self._row(name))
+        return provider_of(await self._row(name))
 
     async def change(
         self, caller: Identity, name: str, wish: Wish, *, expected: int | None = None, origin: Origin
@@ -132,7 +132,7 @@ class Providers:
 
         await self._db.write(change)
         self._discovery.forget(wish.issuer)
-        return _provider(await self._row(name))
+        return provider_of(await self._row(name))
 
     async def remove(self, caller: Identity, name: str, *, expected: int | None = None, origin: Origin) -> None:
         """Remove a provider: its people are signed out at once, and their keys refused.
@@ -218,7 +218,8 @@ def secret_purpose(name: str) -> str:
     return f"client secret of {name}"
 
 
-def _provider(row: ProviderRow) -> Provider:
+def provider_of(row: ProviderRow) -> Provider:
+    """A provider without its secret."""
     return Provider(
         row.id,
         row.name,

@@ -2,8 +2,9 @@
 
 Promises: no request waits for a provider that does not answer (the first one waits `WAIT` seconds, those after it not
 at all: it is then asked beside them, once a minute). One process of all asks at a time, for a refresh token that is
-used twice counts as stolen at some providers. A refusal (`invalid_grant`) holds at the next request, on every node,
-until the person signs in again. A provider that gives no refresh tokens is not asked: its word holds for `key_life`.
+used twice counts as stolen at some providers. A refusal (`invalid_grant`) holds at the next request, on every node, for
+keys and browsers, until the person signs in again. A provider that gives no refresh tokens is not asked: its word
+holds for `key_life`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from holdfast.access.signin.service import client_of, refresh_purpose
 from holdfast.access.signin.settings import SigninSettings
 from holdfast.access.signin.store import (
     CLAIM_WORD,
+    END_SESSIONS,
     MISS_WORD,
     PROVIDER_OF_ACCOUNT,
     REFUSE_WORD,
@@ -181,4 +183,5 @@ class Recheck:
     async def _refuse(unit: Unit, account_id: int, was: bytes) -> None:
         version = await move(unit)
         if await unit.run(REFUSE_WORD, account_id=account_id, was=was):
+            await unit.run(END_SESSIONS, account_id=account_id)
             await unit.run(TOUCH_PERSON, id=account_id, version=version)

@@ -25,7 +25,7 @@ from holdfast.access.signin.exchange import Client, Exchange, Tokens
 from holdfast.access.signin.id_token import Expected, TokenInvalid
 from holdfast.access.signin.model import Person, Provider, SignedIn
 from holdfast.access.signin.people import People
-from holdfast.access.signin.providers import Providers, secret_purpose
+from holdfast.access.signin.providers import Providers, provider_of, secret_purpose
 from holdfast.access.signin.sealing import NotSealed, Seal
 from holdfast.access.signin.sessions import Sessions
 from holdfast.access.signin.store import PROVIDER, USE_CALLBACK, ProviderRow
@@ -165,13 +165,13 @@ class SignIn:
         wrapped = None
         if tokens.refresh_token is not None:
             wrapped = self._seal.seal(refresh_purpose(row.id), tokens.refresh_token.encode())
-        return person_of(claims, _offered(row)), wrapped
+        return person_of(claims, provider_of(row)), wrapped
 
     async def _more(
         self, claims: dict[str, object], row: ProviderRow, metadata: Metadata, tokens: Tokens
     ) -> dict[str, object]:
         """`claims`, with those that the provider keeps at its userinfo endpoint alone (Core, 5.3)."""
-        if metadata.userinfo is None or tokens.access_token is None or not wants_more(claims, _offered(row)):
+        if metadata.userinfo is None or tokens.access_token is None or not wants_more(claims, provider_of(row)):
             return claims
         try:
             found = await self._exchange.userinfo(metadata.userinfo, tokens.access_token)
@@ -232,21 +232,3 @@ def _scopes(row: ProviderRow, metadata: Metadata) -> str:
     if "offline_access" in metadata.scopes and "offline_access" not in words:
         words.append("offline_access")
     return " ".join(words)
-
-
-def _offered(row: ProviderRow) -> Provider:
-    return Provider(
-        row.id,
-        row.name,
-        row.issuer,
-        row.client_id,
-        row.secret is not None,
-        row.scopes,
-        row.groups_claim,
-        row.name_claim,
-        row.title,
-        bool(row.creates),
-        row.made_at,
-        row.made_by,
-        row.changed,
-    )

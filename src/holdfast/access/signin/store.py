@@ -204,6 +204,7 @@ REFUSE_WORD = Command(
     """
 )
 SUBJECT = Query("select provider_subject as subject from account where id = :account_id", SubjectRow)
+END_SESSIONS = Command("delete from web_session where account_id = :account_id")
 TOUCH_PERSON = Command("update account set changed = :version where id = :id")
 
 ADD_SESSION = Command(
