@@ -378,3 +378,46 @@ def test_pages_hold_every_grant_once(tmp_path: Path) -> None:
         assert found == made
 
     living(tmp_path, scenario, "bob")
+
+
+def test_pages_of_who_sees_some_paths(tmp_path: Path) -> None:
+    """Grants on two paths, one's own, and those in between that are nobody's business."""
+
+    async def scenario(place: Place) -> None:
+        await place.give("user:owen", "owner", "team-a/**")
+        await place.give("user:owen", "auditor", "team-b/x/**")
+        await place.give("user:owen", "reader", "far/away")
+        for n in range(15):
+            for path in ("team-a", "team-b/x", "team-b/y", "team-c"):
+                await place.give("user:bob", "reader", f"{path}/r{n}")
+        expected = [
+            kept.id
+            for kept in await place.grants.page(await place.who(), limit=1000, origin=ORIGIN)
+            if kept.grant.grantee.name == "user:owen" or kept.grant.scope.startswith(("team-a/", "team-b/x/"))
+        ]
+        found: list[int] = []
+        after = 0
+        while page := await place.grants.page(await place.who("owen"), after=after, limit=4, origin=ORIGIN):
+            found += [kept.id for kept in page]
+            after = page[-1].id
+        assert found == expected
+        assert len(found) == 33
+
+    living(tmp_path, scenario, "owen", "bob")
+
+
+def test_a_list_does_not_tell_whether_a_subject_is_there(tmp_path: Path) -> None:
+    async def scenario(place: Place) -> None:
+        await place.give("user:owen", "owner", "team/**")
+        for name in ("owen", "bob", ""):
+            who = await place.who(name)
+            for subject in ("user:alice", "user:ghost", "group:ghost", "robot:team+ghost"):
+                assert await place.grants.page(who, subject=subject, origin=ORIGIN) == []
+        with pytest.raises(Unknown):
+            await place.grants.page(await place.who(), subject="user:ghost", origin=ORIGIN)
+        with pytest.raises(Invalid):
+            await place.grants.page(await place.who("bob"), subject="ghost", origin=ORIGIN)
+        with pytest.raises(Invalid):
+            await place.grants.page(await place.who("bob"), path="Team", origin=ORIGIN)
+
+    living(tmp_path, scenario, "owen", "bob", "alice")

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from holdfast.access.delegating import circumstances_of, manages_somewhere, may_confer, require_administrator_left
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.change import change
+from holdfast.access.grants.listing import kept_of
 from holdfast.access.grants.model import Group, KeptGrant
-from holdfast.access.grants.service import kept_of, remove_grant
-from holdfast.access.grants.sight import sees_all
+from holdfast.access.grants.service import remove_grant
+from holdfast.access.grants.sight import sees_all, sight_homes
 from holdfast.access.grants.store import (
     ACCOUNT_CALLED,
     ADD_GROUP,
@@ -25,9 +26,11 @@ from holdfast.access.grants.store import (
     GRANTS_TO,
     GROUP,
     GROUPS,
+    GROUPS_GRANTED,
     MEMBER,
     MEMBER_IDS,
     MEMBERS,
+    MEMBERSHIPS,
     OF_PROVIDER,
     PROVIDER_NAMED,
     REMOVE_MEMBER,
@@ -135,17 +138,30 @@ class Groups:
     async def page(self, caller: Identity, *, after: str = "", limit: int = 100, origin: Origin) -> list[Group]:
         """Up to `limit` groups by name that the caller may see, those after `after`."""
         here = await circumstances_of(self._db, caller, origin)
-        found: list[Group] = []
         most = min(limit, PAGE_LIMIT)
+        member = caller.subject.id
+        own = {row.id for row in await self._db.all(MEMBERSHIPS, account_id=member)} if member else set()
+        found: list[Group] = []
         while len(found) < most:
             rows = await self._db.all(GROUPS, after=after, limit=PAGE_LIMIT)
-            for group in (Group(*row) for row in rows):
-                if await self._may_see(self._db, caller, group, here):
-                    found.append(group)
+            overseen = await self._overseen(caller, [row.id for row in rows], here)
+            for row in rows:
+                if row.id in own or row.id in overseen or row.made_by == caller.subject.actor:
+                    found.append(Group(*row))
             if len(rows) < PAGE_LIMIT:
                 break
             after = rows[-1].name
         return found[:most]
+
+    async def _overseen(self, caller: Identity, ids: list[int], here: Circumstances) -> set[int]:
+        """Those of these groups that the caller sees by what they were given, or because it sees all."""
+        if sees_all(caller, here):
+            return set(ids)
+        if not sight_homes(caller) or not ids:
+            return set()
+        rows = await self._db.all(GROUPS_GRANTED, ids=ids)
+        seen = {text: oversees(caller.rights, Scope(text), here) for text in {row.repository for row in rows}}
+        return {row.id for row in rows if seen[row.repository]}
 
     async def members(
         self, caller: Identity, name: str, *, after: str = "", limit: int = 100, origin: Origin
@@ -181,8 +197,6 @@ class Groups:
         own = caller.subject.id if member else 0
         if own and await reader.one(MEMBER, id=group.id, account_id=own) is not None:
             return True
-        if not manages_somewhere(caller, here):
-            return False
         scopes = [Scope(kept.grant.repository) for kept in await _grants_to(reader, group.id)]
         return any(oversees(caller.rights, scope, here) for scope in scopes)
 

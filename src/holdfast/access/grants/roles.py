@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from holdfast.access.delegating import circumstances_of, manages_somewhere, require_administrator, require_confer
 from holdfast.access.errors import Changed, Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.change import change
+from holdfast.access.grants.listing import kept_of
 from holdfast.access.grants.model import Role
-from holdfast.access.grants.service import check_reach, kept_of, read_actions
+from holdfast.access.grants.service import check_reach, read_actions
 from holdfast.access.grants.sight import sees_all
 from holdfast.access.grants.store import (
     ADD_ROLE,
@@ -70,7 +71,6 @@ class Roles:
                 made_by=caller.subject.actor,
                 version=version,
             )
-            await touch_everyone(unit, version)
             role = Role(name, listed, about, False, unit.now, caller.subject.actor, version)
             await _note(unit, ChangeKind.ROLE_CREATED, caller, origin, role)
             return role
@@ -124,7 +124,6 @@ class Roles:
             if used:
                 raise Conflict(f"the role {name!r} is in use: remove its {len(used)} grants first")
             await unit.run(REMOVE_ROLE, name=name)
-            await touch_everyone(unit, version)
             await _note(unit, ChangeKind.ROLE_DELETED, caller, origin, role)
 
         await change(self._db, caller, origin, delete)

@@ -9,7 +9,6 @@ last administrator stays. Raises besides what is named: `Denied`, `StalePermit`,
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from holdfast.access.delegating import (
@@ -20,23 +19,20 @@ from holdfast.access.delegating import (
 )
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.change import change, touch
+from holdfast.access.grants.listing import kept_of, visible
 from holdfast.access.grants.model import KeptGrant, NewGrant
 from holdfast.access.grants.sight import named, sees
 from holdfast.access.grants.store import (
     ADD_GRANT,
     COUNT_GRANTS,
     GRANT,
-    GRANTS,
-    GRANTS_AROUND,
-    GRANTS_TO,
     REMOVE_GRANT,
     SAME_GRANT,
-    KeptRow,
 )
 from holdfast.access.model import Identity
 from holdfast.access.policy.delegation import Made, may_lift, reach
 from holdfast.access.policy.globs import GlobInvalid, parse_scope
-from holdfast.access.policy.languages import Scope, below, meet
+from holdfast.access.policy.languages import Scope
 from holdfast.access.policy.model import (
     SYSTEM_ACTIONS,
     TAG_ACTIONS,
@@ -48,8 +44,7 @@ from holdfast.access.policy.model import (
     Grantee,
 )
 from holdfast.access.policy.written import read_conditions, write_conditions
-from holdfast.access.rights import grants_of, roles_of
-from holdfast.access.rights_store import GrantRow
+from holdfast.access.rights import roles_of
 from holdfast.access.subjects import parse_subject, resolve
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
@@ -60,7 +55,6 @@ from holdfast.oci.name import RepositoryName
 PAGE_LIMIT = 1001
 MOST_TO_ONE = 20_000
 """Grants to one subject: all of them are read for its requests."""
-_BATCH = 500
 _NOTE = 512
 
 
@@ -117,35 +111,12 @@ class Grants:
         origin: Origin,
     ) -> list[KeptGrant]:
         """Up to `limit` grants that the caller may see, by number, those after `after`. `subject`: to this one alone;
-        `path`: those that can match something at or below it. Raises `Invalid`, `Unknown` (the subject)."""
+        `path`: those that can match something at or below it. Raises `Invalid`."""
         if path:
             _check_path(path)
-        rows = await self._rows(subject, path)
         here = await circumstances_of(self._db, caller, origin)
-        around = below(path) if path is not None else None
-        own = named(caller)
-        found: list[KeptGrant] = []
-        while len(found) < min(limit, PAGE_LIMIT):
-            batch = await rows(after)
-            for kept in await kept_of(self._db, batch):
-                about = around is None or meet(Scope(kept.grant.repository), around, tags=False)
-                if about and sees(caller, kept.grant, own, here):
-                    found.append(kept)
-            if len(batch) < _BATCH:
-                break
-            after = batch[-1].id
-        return found[: min(limit, PAGE_LIMIT)]
-
-    async def _rows(self, subject: str | None, path: str | None) -> Callable[[int], Awaitable[list[KeptRow]]]:
-        """What reads the next rows of a list."""
-        if subject is not None:
-            to = await resolve(self._db, subject)
-            return lambda after: self._db.all(GRANTS_TO, kind=int(to.kind), subject_id=to.id, after=after, limit=_BATCH)
-        if path:
-            homes = ["", *("/".join(path.split("/")[:depth]) for depth in range(1, path.count("/") + 2))]
-            low, high = f"{path}/", f"{path}0"  # '0' is the character after '/'
-            return lambda after: self._db.all(GRANTS_AROUND, homes=homes, low=low, high=high, after=after, limit=_BATCH)
-        return lambda after: self._db.all(GRANTS, after=after, limit=_BATCH)
+        most = min(limit, PAGE_LIMIT)
+        return await visible(self._db, caller, here, subject=subject, path=path, after=after, limit=most)
 
     @staticmethod
     async def _seen(reader: Reader, caller: Identity, id: int, here: Circumstances) -> KeptGrant:
@@ -290,14 +261,6 @@ async def remove_grant(
     if grant.effect is Effect.ALLOW and Action.ADMINISTER in grant.actions:
         await require_administrator_left(unit)
     await note(unit, ChangeKind.GRANT_REMOVED, actor=caller.subject.actor, origin=origin, data=said_of(grant))
-
-
-async def kept_of(reader: Reader, rows: list[KeptRow]) -> list[KeptGrant]:
-    """The grants that these rows say."""
-    if not rows:
-        return []
-    grants = await grants_of(reader, [GrantRow._make(row[: len(GrantRow._fields)]) for row in rows])
-    return [KeptGrant(grant, row.made_at, row.made_by, row.made_over) for grant, row in zip(grants, rows, strict=True)]
 
 
 def said_of(grant: Grant) -> dict[str, object]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from holdfast.access.model import Identity
 from holdfast.access.policy.delegation import oversees
 from holdfast.access.policy.languages import Scope
-from holdfast.access.policy.model import Circumstances, Grant
+from holdfast.access.policy.model import Action, Circumstances, Effect, Grant
 
 
 def named(caller: Identity) -> frozenset[int]:
@@ -22,3 +22,20 @@ def sees(caller: Identity, grant: Grant, own: frozenset[int], here: Circumstance
 def sees_all(caller: Identity, here: Circumstances) -> bool:
     """Whether the caller may see all that there is: administrators, and auditors of everything."""
     return oversees(caller.rights, Scope("**"), here)
+
+
+def sight_homes(caller: Identity) -> list[str]:
+    """The paths, none inside another, on or below which lives whatever others were given that the caller may see."""
+    telling = {Action.ADMINISTER, Action.MANAGE_ACCESS, Action.READ_AUDIT}
+    homes = {
+        Scope(grant.repository).home
+        for grant in caller.rights.grants
+        if grant.effect is Effect.ALLOW and not telling.isdisjoint(grant.actions)
+    }
+    return sorted(home for home in homes if homes.isdisjoint(_above(home)))
+
+
+def _above(path: str) -> list[str]:
+    """The paths that `path` lies inside."""
+    parts = path.split("/") if path else []
+    return ["/".join(parts[:depth]) for depth in range(len(parts))]

@@ -35,6 +35,13 @@ class Id(NamedTuple):
     id: int
 
 
+class GrantedRow(NamedTuple):
+    """A group, and where something was given to it."""
+
+    id: int
+    repository: str
+
+
 class RoleRow(NamedTuple):
     """A custom role; `actions`: a JSON list."""
 
@@ -95,6 +102,7 @@ _KEPT = """
 """
 GRANT = Query(_KEPT + " where g.id = :id", KeptRow)
 GRANTS = Query(_KEPT + " where g.id > :after order by g.id limit :limit", KeptRow)
+GRANTS_NUMBERED = Query(_KEPT + " where g.id = any(:ids) order by g.id", KeptRow)
 GRANTS_TO = Query(
     _KEPT
     + """
@@ -166,6 +174,11 @@ ADD_GROUP = Query(
     Id,
 )
 END_GROUP = Command("update user_group set gone_at = :now, changed = :version where id = :id")
+GROUPS_GRANTED = Query(
+    "select distinct subject_id as id, repository from access_grant where subject_kind = 2 and subject_id = any(:ids)",
+    GrantedRow,
+)
+MEMBERSHIPS = Query("select group_id as id from membership where account_id = :account_id", Id)
 MEMBERS = Query(
     """
     select a.id, a.name, a.kind from membership m join account a on a.id = m.account_id
