@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 
@@ -93,3 +94,22 @@ def test_the_journal_tells_who_signed_in(place: Place, real: RealProvider, corp:
         pause(0.2)
     (origin,) = place.sql("select origin from journal where actor = ? and kind = ?", "user:faye", "key.created")
     assert json.loads(origin)["address"] == "127.0.0.1"
+
+
+def test_a_lost_group_takes_its_rights_from_keys_too(
+    place: Place, real: RealProvider, corp: str, browser: Browser
+) -> None:
+    real.set_user("u-5", preferred_username="gus", groups=["writers"])
+    through(place, real, browser, "u-5")
+    place.api("POST", "/grants", {"subject": "group:corp/writers", "role": "writer", "scope": "team/**"})
+    basic = base64.b64encode(f"gus:{place.make_key(browser)}".encode()).decode()
+
+    def push() -> int:
+        headers = {"Authorization": f"Basic {basic}", "Content-Length": "0"}
+        return place.ask("POST", "/v2/team/app/blobs/uploads/", b"", headers)[0].status
+
+    assert push() == 202
+    real.set_user("u-5", preferred_username="gus", groups=[])
+    assert push() == 202, "nobody has told the registry yet"
+    through(place, real, Browser(), "u-5")
+    assert push() == 403
