@@ -13,6 +13,8 @@ import pytest
 from tests.architecture.sources import sources
 
 from holdfast.access.model import CatalogPermit, DeletePermit, Permit, PullPermit, PushPermit
+from holdfast.registry.model import StoredBlob
+from holdfast.registry.pull.service import Pull
 
 PERMITS = {"Permit", "PullPermit", "PushPermit", "DeletePermit", "CatalogPermit"}
 USE_CASES = {
@@ -100,3 +102,26 @@ def test_a_permit_cannot_be_changed() -> None:
     for one, other in ((PullPermit, PushPermit), (PushPermit, DeletePermit), (PullPermit, DeletePermit)):
         assert not issubclass(one, other)
         assert not issubclass(other, one)
+
+
+def test_content_is_given_away_only_as_what_a_pull_found() -> None:
+    """Bytes, signed URLs and keys of files take what `Pull.blob` returned, which it does to who may read it."""
+    makers = {
+        source.place
+        for source in sources()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "StoredBlob"
+    }
+    assert makers == {"registry/pull/service.py"}
+    for name in ("read", "stream", "link", "place"):
+        hints = typing.get_type_hints(getattr(Pull, name))
+        assert hints["permit"] is PullPermit
+        assert hints["blob"] is StoredBlob
+
+
+def test_every_look_up_of_a_pull_is_decided() -> None:
+    """Between the statement that finds something and its use stands the question whether the reader may see it."""
+    for name in ("manifest", "manifest_head", "blob", "blob_head"):
+        text = inspect.getsource(getattr(Pull, name))
+        assert text.index("self._sight.ask_") < text.index("self._db.one") < text.index("self._seen_"), name
+        assert text.index("self._seen_") < text.index("prove("), name
