@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.cli.program import holdfast
 
 VERSION = "credentialprovider.kubelet.k8s.io/v1"
@@ -114,6 +116,20 @@ def test_only_fields_of_the_request_count(shell: tuple[str, ...], provider: Path
     assert done.returncode == 0, done.stderr
     auth = json.loads(done.stdout)["auth"]
     assert auth == {"registry.example.com": {"username": "oauth2accesstoken", "password": TOKEN}}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(annotations=st.dictionaries(st.text(), st.text() | st.sampled_from(['"', "\\", '\\"', "}", '","image":"evil'])))
+def test_whatever_annotations_say(provider: Path, annotations: dict[str, str]) -> None:
+    for ascii_only in (True, False):
+        try:
+            text = json.dumps(request(serviceAccountAnnotations=annotations), ensure_ascii=ascii_only)
+            text.encode()
+        except UnicodeEncodeError:
+            continue  # half a surrogate pair: no kubelet can send it
+        done = run(("sh",), provider, stdin=text)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["auth"] == {HOST: {"username": "oauth2accesstoken", "password": TOKEN}}
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_push_is_the_robot(tmp_path: Path) -> None:
         robot = await house.robot("team", "ci", "writer")
         rule = await house.rule(robot, {**OURS, "ref": "refs/heads/main"})
         token = ci.token(github())
-        for name in ("<token>", "", "octocat", "oauth2accesstoken", "team+ci"):
+        for name in ("<token>", "", "octocat", "oauth2accesstoken", "team+ci", "robot$team+ci"):
             found = await house.recognise(token, name)
             assert found.credential.kind is CredentialKind.FEDERATION
             assert found.credential.id == rule.id

@@ -2,7 +2,7 @@
 
 A claim inside another is named with a slash between (`kubernetes.io/serviceaccount/uid`); numbers and booleans are
 written as JSON writes them; lists, and names that would be two claims' at once, are left out. What differs with every
-token (`Volatile`) can be matched by a rule but is not carried on to grants, which are about who the machine is.
+token (`VOLATILE`) can be matched by a rule but is not carried on to grants, which are about who the machine is.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import Origin
 
 _SECOND = 1_000_000
+_HARBOR_ROBOT = "robot$"
 _REMEMBERED = 4096
 _NOTED_AGAIN = 600 * _SECOND
 _ISSUERS_REMEMBERED = 256
@@ -182,6 +183,7 @@ class Federation:
 def pick(rules: Sequence[MatchRow], name: str) -> MatchRow:
     """The rule that a token with this user name is taken by: of the robot named, or of the only one there is. A name
     that is no robot's says nothing. Raises `TokenRefused`."""
+    name = name.removeprefix(_HARBOR_ROBOT)
     if "+" in name:
         rules = [rule for rule in rules if rule.robot == name]
     if not rules:
