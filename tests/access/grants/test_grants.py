@@ -147,6 +147,8 @@ def test_a_subject_that_is_not_there(tmp_path: Path) -> None:
                 await place.give(subject, "reader", "team/**")
             with pytest.raises(Denied):  # who may not grant here learns nothing of it
                 await place.give(subject, "reader", "team/**", by="alice")
+        with pytest.raises(Denied):
+            await place.give("user:alice", "no-such-role", "team/**", by="alice")
 
     living(tmp_path, scenario, "alice", "gone")
 

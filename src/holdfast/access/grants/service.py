@@ -192,9 +192,9 @@ async def add_grant(
     """Make a grant in a unit that moved the policy version to `version`; checks all that `Grants.add` does."""
     if asked.expires_at and asked.expires_at <= here.now:
         raise Invalid("expires_at", "this time is past")
+    require_scope(caller, asked.scope, here)  # before any name is looked up
     if asked.role is None:
         actions = asked.deny
-        require_scope(caller, asked.scope, here)
     else:
         found = (await roles_of(unit)).get(asked.role)
         if found is None:
