@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from tests.access.grants.place import HOUR, ORIGIN, START, Place
 from tests.databases import open_at
 
+from holdfast.access.delegating import require_manage, require_over_grantee
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.model import NewGrant
 from holdfast.access.model import Identity
-from holdfast.access.policy.model import BUILT_IN_ROLES, SYSTEM_ACTIONS, Action, Circumstances
+from holdfast.access.policy.model import BUILT_IN_ROLES, SYSTEM_ACTIONS, Action, Circumstances, GranteeKind
 from holdfast.db.migrate import migrate
 
 CALLER = "mallory"
@@ -142,6 +143,17 @@ def rights_of(who: Identity) -> set[tuple[str, ...]]:
     return found
 
 
+async def by_robot(place: Place) -> set[tuple[str, ...]]:
+    """What the caller may do by way of the robot, if it may make itself a key for it."""
+    caller = await place.who(CALLER)
+    try:
+        await require_manage(place.db, caller, "team", ORIGIN)
+        await require_over_grantee(place.db, caller, GranteeKind.ACCOUNT, place.ids["team+ci"], ORIGIN)
+    except Denied:
+        return set()
+    return rights_of(await place.who("team+ci"))
+
+
 async def play(path: str, before: list[NewGrant], member: bool, opened: bool, after: list[tuple[Any, ...]]) -> None:
     db = await open_at(path, lambda: place.now)
     place = Place(db)
@@ -166,7 +178,7 @@ async def play(path: str, before: list[NewGrant], member: bool, opened: bool, af
             return
         for what in after:
             await call(place, await place.who(CALLER), what)
-            now = rights_of(await place.who(CALLER))
+            now = rights_of(await place.who(CALLER)) | await by_robot(place)
             assert now <= held, (what, sorted(now - held)[:5])
     finally:
         await db.close()
