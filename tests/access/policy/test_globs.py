@@ -94,7 +94,7 @@ def test_what_a_tag_glob_covers() -> None:
         "a..b",
         "a b",
         "a\n",
-        "*" * 256,
+        "*" * 259,
     ],
 )
 def test_what_is_no_repository_glob(text: str) -> None:
@@ -124,6 +124,11 @@ def test_hostile_globs_cost_nothing() -> None:
     deep = "/".join(["a"] * 128)
     assert not RepositoryGlob.parse("/".join(["**", "a"] * 50) + "/b").matches(deep)
     assert not text_glob("*a" * 2000 + "b")("a" * 4000)
+
+
+def test_everything_below_the_longest_name_has_a_glob() -> None:
+    name = "a" * 255
+    assert RepositoryGlob.parse(f"{name}/**").matches(name)
 
 
 def test_equal_globs_are_parsed_once() -> None:

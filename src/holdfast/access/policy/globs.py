@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-REPOSITORY_LIMIT = 255
+REPOSITORY_LIMIT = 255 + len("/**")
+"""So that everything below any name has a glob."""
 TAG_LIMIT = 128
 _SEGMENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z|[a-z0-9._-]*\*[a-z0-9._*-]*\Z")
 _TAG = re.compile(r"[\w*][\w.*-]*\Z", re.ASCII)
