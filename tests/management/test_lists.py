@@ -56,7 +56,7 @@ def test_writes_between_pages_hide_and_repeat_nothing(admin: Asker, kept: list[s
             "/groups": {"name": name},
             "/roles": {"name": name, "actions": ["pull"]},
             "/robots": {"namespace": "pages", "name": name},
-            "/grants": {"subject": "anonymous", "role": "reader", "scope": f"pages/{name}"},
+            "/grants": {"subject": "user:page-00", "role": "reader", "scope": f"pages/{name}"},
         }
         answer = admin.do(201, "POST", path, bodies[path])
         made.append(str(answer["id"] if path == "/grants" else answer["name"]).replace("/", "~1"))

@@ -28,6 +28,7 @@ class Row(NamedTuple):
     problem: str = "unknown"
 
 
+_POLICY = {"path": "N/app", "grants": [{"subject": "user:blue-member", "role": "reader", "scope": "N/app/**"}]}
 _GRANT = {"subject": "user:blue-member", "role": "reader", "scope": "N/**"}
 ROWS = [
     Row("show_user", "GET", "/users/N-owner"),
@@ -74,6 +75,11 @@ ROWS = [
     Row("list_holders", "GET", "/why/holders?action=pull&repository=N/app"),
     Row("show_federation_rule", "GET", "/federation/rules/N~1app/main"),
     Row("remove_federation_rule", "DELETE", "/federation/rules/N~1app/main"),
+    Row("list_usage", "GET", "/usage?repository=N/app", None, "denied"),
+    Row("export_policy", "GET", "/policy?path=N/app", None, "denied"),
+    Row("apply_policy", "PUT", "/policy", _POLICY, "denied"),
+    Row("compare_policy", "POST", "/policy/difference", _POLICY, "denied"),
+    Row("test_policy", "POST", "/policy/test", {"policy": _POLICY, "days": 1}, "denied"),
     Row("list_federation_rules", "GET", "/federation/rules?namespace=N/app", None, ""),
 ]
 OWN = {
