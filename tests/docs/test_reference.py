@@ -9,6 +9,8 @@ import click
 from tests.docs.pages import REFERENCE, ROOT, code, section, table
 
 from holdfast.access import password
+from holdfast.access.grants.service import MOST_TO_ONE
+from holdfast.access.policy.globs import REPOSITORY_LIMIT, TAG_LIMIT
 from holdfast.access.policy.model import BUILT_IN_ROLES, SYSTEM_ACTIONS, TAG_ACTIONS, Action
 from holdfast.access.policy.reasons import OUT_OF_BOUNDS, STRANGER
 from holdfast.access.policy.written import MOST_CLAIMS, MOST_NETWORKS, MOST_TIMES
@@ -208,6 +210,10 @@ def test_limits_are_what_the_code_says() -> None:
         "digest algorithms": ", ".join(f"`{each}`" for each in ALGORITHMS),
         "header values together": f"{HEADER_BYTES >> 10} KiB, else 431",
         "page of referrers": f"{REFERRERS_PAGE} entries, and 3 MiB of their manifests (one at least)",
+        "repository glob": f"{REPOSITORY_LIMIT} characters",
+        "tag glob": f"{TAG_LIMIT} characters",
+        "networks, time windows and claims of a grant": f"{MOST_NETWORKS}, {MOST_TIMES} and {MOST_CLAIMS}",
+        "grants to one subject": f"{MOST_TO_ONE:,}",
         "password": f"{password.MINIMUM_LENGTH} to 1,024 characters",
     }
     assert {what: shown[what] for what in facts} == facts
