@@ -185,7 +185,7 @@ async def play(path: str, before: list[NewGrant], member: bool, opened: bool, af
 
 
 @settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )

@@ -14,6 +14,11 @@ from holdfast.access.policy.decide import Bound
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
 
+MANY = """
+    insert into access_grant (effect, subject_kind, subject_id, role, repository, home, made_at, made_by)
+    values (0, 1, :id, 'reader', :repository, :repository, :now, 'test')
+"""
+
 
 @pytest.mark.parametrize("engine", Engine)
 def test_developers_push_and_only_operations_pulls_production(tmp_path: Path, engine: Engine) -> None:
@@ -423,3 +428,26 @@ def test_a_list_does_not_tell_whether_a_subject_is_there(tmp_path: Path) -> None
             await place.grants.page(await place.who("bob"), path="Team", origin=ORIGIN)
 
     living(tmp_path, scenario, "owen", "bob", "alice")
+
+
+def test_long_lists_are_whole(tmp_path: Path) -> None:
+    """More grants on each of two paths than are read at once, and others' among them."""
+
+    async def scenario(place: Place) -> None:
+        for path in ("a", "b"):
+            await place.give("user:owen", "owner", f"{path}/**")
+        for n in range(600):
+            for path in ("a", "c", "b"):
+                await place.run(MANY, id=place.ids["bob"], repository=f"{path}/r{n}")
+        for name, total in (("owen", 1202), ("bob", 1800), ("admin", 1803)):
+            found: list[int] = []
+            while page := await place.grants.page(
+                await place.who(name), after=found[-1] if found else 0, limit=450, origin=ORIGIN
+            ):
+                found += [kept.id for kept in page]
+            assert len(found) == total
+            assert sorted(set(found)) == found
+        below = await place.grants.page(await place.who("owen"), path="b", limit=1000, origin=ORIGIN)
+        assert len(below) == 601
+
+    living(tmp_path, scenario, "owen", "bob")
