@@ -75,7 +75,7 @@ ROWS = [
     Row("list_holders", "GET", "/why/holders?action=pull&repository=N/app"),
     Row("show_federation_rule", "GET", "/federation/rules/N~1app/main"),
     Row("remove_federation_rule", "DELETE", "/federation/rules/N~1app/main"),
-    Row("list_usage", "GET", "/usage?repository=N/app", None, "denied"),
+    Row("list_usage", "GET", "/usage?repository=N/app", None, ""),
     Row("export_policy", "GET", "/policy?path=N/app", None, "denied"),
     Row("apply_policy", "PUT", "/policy", _POLICY, "denied"),
     Row("compare_policy", "POST", "/policy/difference", _POLICY, "denied"),
