@@ -132,10 +132,18 @@ class Client:
         where = API + path + (f"?{urlencode(fields, doseq=True)}" if fields else "")
         data = None if body is None else json.dumps(body).encode()
         given = {"Content-Type": "application/json", **headers} if data is not None else dict(headers)
+        used = self._authorization
+        try:
+            return self._send(method, where, data, self._with_authorization(given))
+        except Problem as problem:
+            if problem.status != 401 or used is None or not self.context.refresh:
+                raise
+        self._authorization = None  # the access token of a verb that goes on for long has ended
+        return self._send(method, where, data, self._with_authorization(given))
+
+    def _with_authorization(self, headers: dict[str, str]) -> dict[str, str]:
         authorization = self._log_in_again()
-        if authorization:
-            given["Authorization"] = authorization
-        return self._send(method, where, data, given)
+        return {**headers, "Authorization": authorization} if authorization else headers
 
     def _log_in_again(self) -> str:
         """The Authorization that this process uses, '' for none."""
