@@ -384,6 +384,46 @@ def test_a_session_is_seen_and_ended_by_its_owner_and_by_administrators(tmp_path
     at_desk(tmp_path, scenario)
 
 
+def test_sessions_of_a_robot_are_seen_by_who_manages_its_namespace(tmp_path: Path) -> None:
+    async def scenario(desk: Desk) -> None:
+        place = Place(desk)
+        await place.alice()
+        robot = await desk.house.robots.create(await place.admin(), "team", "ci", origin=HERE)
+        made = await desk.house.keychain.create(await place.admin(), "k", owner="robot:team+ci", origin=HERE)
+        await desk.token(await desk.by(basic("", made.secret)), client="docker")
+        alice = await desk.by(basic("alice", SECRET))
+        with pytest.raises(LookupError):
+            await desk.sessions.list(alice, robot.name)
+        await place.by_grant("owner")
+        alice = await desk.by(basic("alice", SECRET))
+        (session,) = await desk.sessions.list(alice, robot.name)
+        await desk.sessions.revoke(alice, session.id, origin=HERE)
+        assert await desk.sessions.list(alice, robot.name) == []
+
+    at_desk(tmp_path, scenario)
+
+
+def test_a_key_with_limits_sees_and_ends_its_own_sessions_alone(tmp_path: Path) -> None:
+    async def scenario(desk: Desk) -> None:
+        place = Place(desk)
+        await place.alice()
+        await place.by_grant("writer")
+        await with_refresh(desk)
+        who = await desk.by(basic("alice", SECRET))
+        made = await desk.house.keychain.create(who, "k", bounds=[Asked("team/**", "reader")], origin=HERE)
+        key = basic("alice", made.secret)
+        await desk.token(await desk.by(key), client="podman")
+        assert [row.client for row in await desk.sessions.list(await desk.by(key))] == ["podman"]
+        others, own = [row.id for row in await desk.sessions.list(await desk.by(basic("alice", SECRET)))]
+        with pytest.raises(LookupError):
+            await desk.sessions.revoke(await desk.by(key), others, origin=HERE)
+        with pytest.raises(Denied):
+            await desk.sessions.revoke_all(await desk.by(key), origin=HERE)
+        await desk.sessions.revoke(await desk.by(key), own, origin=HERE)
+
+    at_desk(tmp_path, scenario)
+
+
 def test_a_refresh_token_ends_in_time(tmp_path: Path) -> None:
     async def scenario(desk: Desk) -> None:
         place = Place(desk)

@@ -117,6 +117,17 @@ def test_a_token_tells_nobody_whether_what_is_hidden_is_there(tmp_path: Path) ->
     at_desk(tmp_path, scenario)
 
 
+def test_a_token_has_a_size_that_clients_can_send(tmp_path: Path) -> None:
+    async def scenario(desk: Desk) -> None:
+        who = await desk.by(GOOD)
+        header = await desk.bearer(who, *(f"repository:{'a' * 60}/{n}:pull,push" for n in range(64)))
+        assert (await desk.other.by(header)).subject.name == "admin"
+        with pytest.raises(Invalid):
+            await desk.token(who, *(f"repository:{'a' * 240}/{n}:pull,push" for n in range(64)))
+
+    at_desk(tmp_path, scenario)
+
+
 def test_a_token_is_a_ceiling(tmp_path: Path) -> None:
     async def scenario(desk: Desk) -> None:
         admin = await desk.by(GOOD)

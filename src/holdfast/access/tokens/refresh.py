@@ -28,7 +28,8 @@ PREFIX = "hfr_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM = 40
 _CHECK = 6
-_MOST = 500
+MOST = 500
+"""Refresh tokens that an account may have."""
 _CLIENT = 128
 _USE_EVERY = 3_600_000_000
 _GIVEN_FOR = (CredentialKind.PASSWORD, CredentialKind.KEY)
@@ -52,7 +53,7 @@ class RefreshTokens:
         async def add(unit: Unit) -> bool:
             await unit.run(DROP_ENDED, account_id=who.subject.id)
             live = await unit.one(LIVE_REFRESH, account_id=who.subject.id)
-            if live is None or live.total >= _MOST or live.provider is not None:
+            if live is None or live.total >= MOST or live.provider is not None:
                 return False
             is_key = who.credential.kind is CredentialKind.KEY
             await unit.run(

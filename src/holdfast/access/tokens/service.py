@@ -36,7 +36,7 @@ from holdfast.oci.name import RepositoryName
 SEALING_KEY = "token-claims"
 """The name of the installation's key that seals what a token says to this registry alone."""
 _SECOND = 1_000_000
-_LIMIT = 16384
+_LIMIT = 28672
 _HEADER = frozenset({"alg", "kid", "typ"})
 _NONCE_BYTES = 12
 _CLAIMS_LIMIT = 6144
@@ -80,7 +80,8 @@ class Tokens:
         self.settings = settings or TokenSettings()
 
     async def issue(self, who: Identity, asked: Sequence[ScopeEntry], address: str) -> Issued:
-        """A token for `who` with the ceiling `asked`. It is made whatever `who` may do."""
+        """A token for `who` with the ceiling `asked`. It is made whatever `who` may do. Raises `Invalid` for one that
+        no client could send."""
         here = Circumstances(address, self._db.now(), who.credential.claims)
         granted = tuple(entry._replace(actions=_granted(who, entry, here)) for entry in asked)
         paths = [entry.name for entry in asked if entry.kind == REPOSITORY]
@@ -107,6 +108,8 @@ class Tokens:
         header = {"alg": ALGORITHM, "kid": key.kid, "typ": "JWT"}
         payload = json.dumps(claims, separators=(",", ":")).encode()
         token = jws.serialize_compact(header, payload, key.key, algorithms=[ALGORITHM])
+        if len(token) > _LIMIT:
+            raise Invalid("scope", "these are more names than a token has room for")
         return Issued(token, granted, now * _SECOND, life)
 
     async def verify(self, token: bytes, version: int) -> Recognised:

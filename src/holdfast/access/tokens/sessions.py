@@ -1,11 +1,15 @@
-"""The refresh tokens of an account, seen and ended: by the account itself, or by an administrator."""
+"""The refresh tokens of an account, seen and ended: by the account itself, by who manages a robot's namespace, or by an
+administrator. Who came by a key with limits sees and ends what was given for that key alone.
+"""
 
 from __future__ import annotations
 
-from holdfast.access.errors import Unknown
-from holdfast.access.model import Identity, Subject, SubjectKind
+from holdfast.access.delegating import require_manage
+from holdfast.access.errors import Denied, Unknown
+from holdfast.access.model import CredentialKind, Identity, Subject, SubjectKind
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
+from holdfast.access.tokens.refresh import MOST
 from holdfast.access.tokens.store import (
     END_REFRESH,
     END_REFRESHES,
@@ -16,9 +20,11 @@ from holdfast.access.tokens.store import (
     SessionRow,
 )
 from holdfast.access.versions import move
-from holdfast.db.port import Database, Unit
+from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
+
+_NO_REQUEST = Origin("")
 
 
 class Sessions:
@@ -35,7 +41,10 @@ class Sessions:
         Raises `Unknown` for who may not see them.
         """
         owner = await self._account(caller, account)
-        return await self._db.all(SESSIONS, account_id=owner, after=after, limit=limit)
+        if caller.rights.bounds is None:
+            return await self._db.all(SESSIONS, account_id=owner, after=after, limit=limit)
+        rows = await self._db.all(SESSIONS, account_id=owner, after=after, limit=MOST)
+        return [row for row in rows if _within(caller, row.id, row.secret_id)][:limit]
 
     async def revoke(self, caller: Identity, session: int, *, origin: Origin) -> None:
         """End one, and at the next request what was made of it. Raises `Unknown`, `StalePermit`."""
@@ -44,7 +53,7 @@ class Sessions:
             await check_permit(unit, caller)
             version = await move(unit)
             row = await unit.one(OWNER, id=session)
-            if row is None or not _may(caller, row):
+            if row is None or not _within(caller, session, row.secret_id) or not await _may(unit, caller, row, origin):
                 raise Unknown(f"there is no session {session}")
             await unit.run(END_REFRESH, id=session, version=version)
             data: dict[str, object] = {"session": session, "account": _actor(row)}
@@ -53,7 +62,9 @@ class Sessions:
         await self._db.write(work)
 
     async def revoke_all(self, caller: Identity, account: str | None = None, *, origin: Origin) -> int:
-        """End all of `account` (None: the caller's own); returns how many. Raises `Unknown`, `StalePermit`."""
+        """End all of `account` (None: the own ones); returns how many. Raises `Unknown`, `Denied`, `StalePermit`."""
+        if caller.rights.bounds is not None:
+            raise Denied("a key with limits ends no sessions but its own, one by one")
         owner = await self._account(caller, account)
 
         async def work(unit: Unit) -> int:
@@ -72,14 +83,29 @@ class Sessions:
         if account is None or account == caller.subject.name:
             return caller.subject.id
         row = await self._db.one(OWNER_BY_NAME, name=account)
-        if row is None or not _may(caller, row):
+        if row is None or not await _may(self._db, caller, row, _NO_REQUEST):
             raise Unknown(f"there is no account {account[:128]!r}")
         return row.account_id
 
 
-def _may(caller: Identity, row: OwnerRow) -> bool:
+async def _may(reader: Reader, caller: Identity, row: OwnerRow, origin: Origin) -> bool:
     """Whether the caller may see and end the sessions of this account."""
-    return row.account_id == caller.subject.id or caller.rights.system(Action.ADMINISTER)
+    if row.account_id == caller.subject.id or caller.rights.system(Action.ADMINISTER):
+        return True
+    if row.kind != SubjectKind.ROBOT or row.namespace is None:
+        return False
+    try:
+        await require_manage(reader, caller, row.namespace, origin)
+    except Denied:
+        return False
+    return True
+
+
+def _within(caller: Identity, session: int, secret: int | None) -> bool:
+    """Whether a caller with limits came by this session, or by the key that it was given for."""
+    kind, number = caller.credential.kind, caller.credential.id
+    by_key = kind is CredentialKind.KEY and secret == number
+    return caller.rights.bounds is None or by_key or (kind is CredentialKind.REFRESH and session == number)
 
 
 def _actor(row: OwnerRow) -> str:

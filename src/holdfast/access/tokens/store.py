@@ -56,6 +56,7 @@ class OwnerRow(NamedTuple):
     account: str
     kind: int
     namespace: str | None
+    secret_id: int | None
 
 
 class LiveRow(NamedTuple):
@@ -127,14 +128,17 @@ SESSIONS = Query(
 )
 OWNER = Query(
     """
-    select r.account_id, a.name as account, a.kind, a.namespace
+    select r.account_id, a.name as account, a.kind, a.namespace, r.secret_id
     from refresh_token r join account a on a.id = r.account_id
     where r.id = :id and r.gone_at is null and r.expires_at > :now
     """,
     OwnerRow,
 )
 OWNER_BY_NAME = Query(
-    "select id as account_id, name as account, kind, namespace from account where name = :name and gone_at is null",
+    """
+    select id as account_id, name as account, kind, namespace, cast(null as bigint) as secret_id
+    from account where name = :name and gone_at is null
+    """,
     OwnerRow,
 )
 END_REFRESH = Command("update refresh_token set gone_at = :now, changed = :version where id = :id and gone_at is null")
