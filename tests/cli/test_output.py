@@ -14,7 +14,7 @@ import pytest
 
 from holdfast.cli.client import Client, Problem, segment
 from holdfast.cli.contexts import Context, ContextError, check_url, chosen
-from holdfast.cli.moments import moment, seconds
+from holdfast.cli.moments import moment, seconds, window
 from holdfast.cli.output import Api, plain, refusals, show_facts, show_table, when
 
 
@@ -76,6 +76,30 @@ def test_a_span_counts_from_now() -> None:
         found = datetime.fromisoformat(moment(text) or "")
         assert abs(found - datetime.now(UTC) - span) < timedelta(minutes=5)
     assert [seconds(text) for text in (None, "0", "30min", "12h", "1w")] == [None, 0, 1800, 43200, 604800]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("08:00-18:00", {"start": "08:00", "end": "18:00"}),
+        ("mon 08:00-18:00 UTC", {"days": ["mon"], "start": "08:00", "end": "18:00", "zone": "UTC"}),
+        (
+            "mon-wed,fri 22:00-06:00 Europe/Berlin",
+            {"days": ["mon", "tue", "wed", "fri"], "start": "22:00", "end": "06:00", "zone": "Europe/Berlin"},
+        ),
+        ("sat-mon 00:00-00:00", {"days": ["sat", "sun", "mon"], "start": "00:00", "end": "00:00"}),
+    ],
+)
+def test_time_windows(text: str, meant: dict[str, Any]) -> None:
+    assert window(text) == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["", "mon", "8-18", "08:00", "funday 08:00-18:00", "mon- 08:00-18:00", "08:00-18:00 a b"]
+)
+def test_what_is_no_time_window_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        window(text)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "30", "d", "-1d", "2027-13-01", "2027-01-31T18:00:00", "9999999d", "1 y"])

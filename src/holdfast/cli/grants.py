@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from holdfast.cli.groups import subject as called
-from holdfast.cli.moments import EXPIRES, moment
+from holdfast.cli.moments import EXPIRES, moment, window
 from holdfast.cli.output import Api, client_verb, plain, when
 from holdfast.cli.policy import export
 
@@ -35,6 +35,7 @@ Examples:
   holdfast grant add group:developers --deny pull 'shop/**:prod-*'
   holdfast grant add anonymous reader 'public/**'
   holdfast grant add user:otto owner 'shop/**' --expires 30d --from 10.0.0.0/8
+  holdfast grant add group:night writer 'shop/**' --when '22:00-06:00 Europe/Berlin'
 \b
 SUBJECT: user:NAME, group:NAME, robot:NAMESPACE+NAME, or anonymous (everyone). In a REPO-GLOB '*' stays within a
 segment, '**' spans segments, and 'a/**' includes 'a'. A deny wins over every grant. Put globs in quotes.
@@ -86,6 +87,9 @@ def show(api: Api, id: int) -> None:
 @click.option("--deny", "denied", multiple=True, metavar="ACTION", help="Deny this instead of a role; may be repeated.")
 @click.option("--from", "networks", multiple=True, metavar="NETWORK", help="Only from there; may be repeated.")
 @click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="Only with it in the machine's token.")
+@click.option(
+    "--when", "windows", multiple=True, metavar="WINDOW", help="Only then: 'mon-fri 08:00-18:00 Europe/Berlin'."
+)
 @click.option("--expires", metavar="WHEN", help=EXPIRES)
 @click.option("--note", default="", metavar="TEXT", help="Why.")
 @client_verb
@@ -97,6 +101,7 @@ def add(
     denied: tuple[str, ...],
     networks: tuple[str, ...],
     claims: tuple[str, ...],
+    windows: tuple[str, ...],
     expires: str | None,
     note: str,
 ) -> None:
@@ -115,8 +120,12 @@ def add(
         "expires_at": moment(expires),
         "note": note,
     }
-    if networks or claims:
-        body["conditions"] = {"networks": list(networks), "claims": dict(map(_claim, claims))}
+    if networks or claims or windows:
+        body["conditions"] = {
+            "networks": list(networks),
+            "times": list(map(window, windows)),
+            "claims": dict(map(_claim, claims)),
+        }
     made = api.client.post("/grants", body)
     api.show(made, f"grant {made['id']}: {plain(made['subject'])}, {plain(said(made))} on {plain(made['scope'])}")
     if made["notice"] and not api.as_json:
@@ -144,12 +153,12 @@ def conditions_said(each: dict[str, Any]) -> str:
     conditions = each["conditions"] or {}
     if conditions.get("networks"):
         parts.append(f"from {', '.join(conditions['networks'])}")
-    for window in conditions.get("times") or []:
-        days = ",".join(window["days"]) or "every day"
-        hours = f" {window['start']}-{window['end']}" if window.get("start") or window.get("end") else ""
-        since = f" from {when(window['not_before'])}" if window.get("not_before") else ""
-        until = f" until {when(window['not_after'])}" if window.get("not_after") else ""
-        parts.append(f"{days}{hours} {window.get('zone') or 'UTC'}{since}{until}")
+    for each_time in conditions.get("times") or []:
+        days = ",".join(each_time["days"]) or "every day"
+        hours = f" {each_time['start']}-{each_time['end']}" if each_time.get("start") or each_time.get("end") else ""
+        since = f" from {when(each_time['not_before'])}" if each_time.get("not_before") else ""
+        until = f" until {when(each_time['not_after'])}" if each_time.get("not_after") else ""
+        parts.append(f"{days}{hours} {each_time.get('zone') or 'UTC'}{since}{until}")
     parts += [f"with {name}={value}" for name, value in (conditions.get("claims") or {}).items()]
     if each["expires_at"]:
         parts.append(f"until {when(each['expires_at'])}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
 EXPIRES = "When it ends: 30d, 12h, 2027-01-31, 2027-01-31T18:00:00Z, or never."
 _SPAN = re.compile(r"([0-9]{1,6})\s*(min|h|d|w)\Z")
+_WINDOW = re.compile(r"(?:([a-z,-]+) )?([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})(?: ([A-Za-z0-9_+/-]+))?\Z")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -46,3 +49,30 @@ def seconds(text: str | None) -> int | None:
     if span is None:
         raise click.BadParameter(f"{text!r} is no span of time: 30min, 12h, 7d, or 0")
     return int(timedelta(**{_UNITS[span[2]]: int(span[1])}).total_seconds())
+
+
+def window(text: str) -> dict[str, Any]:
+    """A time window for the API: `[DAYS] HH:MM-HH:MM [ZONE]`, as in `mon-fri 08:00-18:00 Europe/Berlin`.
+
+    Raises `click.BadParameter`.
+    """
+    found = _WINDOW.match(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no time window: 'mon-fri 08:00-18:00 Europe/Berlin', '22:00-06:00'")
+    said: dict[str, Any] = {"start": found[2], "end": found[3]}
+    if found[1]:
+        said["days"] = _days(found[1])
+    if found[4]:
+        said["zone"] = found[4]
+    return said
+
+
+def _days(text: str) -> list[str]:
+    days: list[str] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if first not in _DAYS or (dash and last not in _DAYS):
+            raise click.BadParameter(f"{part!r} is no day: {', '.join(_DAYS)}, or a span as mon-fri")
+        start, end = _DAYS.index(first), _DAYS.index(last) if dash else _DAYS.index(first)
+        days += [_DAYS[day % 7] for day in range(start, (end if end >= start else end + 7) + 1)]
+    return list(dict.fromkeys(days))
