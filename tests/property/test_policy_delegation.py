@@ -174,12 +174,15 @@ async def play(path: str, before: list[NewGrant], member: bool, opened: bool, af
             await call(place, await place.who(maker), ("give", new))
         caller = await place.who(CALLER)
         held = rights_of(caller)
+        everyones = rights_of(await place.who(""))  # whoever leaves the credential out has these
         if any(caller.rights.system(Action.ADMINISTER, here) for here in PLACES):
             return
         for what in after:
             await call(place, await place.who(CALLER), what)
-            now = rights_of(await place.who(CALLER)) | await by_robot(place)
+            now = rights_of(await place.who(CALLER))
             assert now <= held, (what, sorted(now - held)[:5])
+            robot = await by_robot(place) - everyones
+            assert robot <= held, (what, sorted(robot - held)[:5])
     finally:
         await db.close()
 
