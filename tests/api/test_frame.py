@@ -250,3 +250,20 @@ def test_two_operations_of_one_name_are_refused(tmp_path: Path) -> None:
             await house(tmp_path, room.routes(), Room().routes())
 
     run(tmp_path, work)
+
+
+def test_head_is_get_without_its_body(tmp_path: Path) -> None:
+    async def work(made: House, room: Room) -> None:
+        get, head = await made.ask("GET", f"{PREFIX}/a"), await made.ask("HEAD", f"{PREFIX}/a")
+        assert (head.status, head.body, head.headers["content-length"]) == (200, b"", get.headers["content-length"])
+        gone = await made.ask("HEAD", "/api/v1/nope")
+        assert (gone.status, gone.body) == (404, b"")
+        refused = await made.ask("DELETE", f"{PREFIX}/a")
+        assert (refused.status, refused.headers["allow"], refused.json["allowed"]) == (
+            405,
+            "GET, HEAD",
+            ["GET", "HEAD"],
+        )
+        assert (await made.ask("HEAD", PREFIX)).headers["allow"] == "POST"
+
+    run(tmp_path, work)

@@ -127,6 +127,8 @@ class Frame:
     async def _run(self, exchange: _Exchange, scope: dict[str, Any], body: bytes) -> None:
         """Let the application answer; raises what a handler raised."""
         own = dict(scope)
+        if own["method"] == "HEAD":
+            own["method"] = "GET"  # the same answer; its body stays here
         if exchange.caller is not None:
             place(own, exchange.caller)
         await self.app(own, exchange.replay(body), exchange.send)
@@ -161,11 +163,12 @@ class Frame:
     def _allowed(self, exchange: _Exchange) -> list[str]:
         """The methods of the route that has the path."""
         scope = {**exchange.incoming.scope, "path": path_of(exchange.incoming.scope)}
-        return [
+        allowed = [
             method
             for method in _METHODS
             if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in self.app.routes)
         ]
+        return [*allowed[:1], "HEAD", *allowed[1:]] if allowed[:1] == ["GET"] else allowed
 
     def _log(self, exchange: _Exchange, began: float) -> None:
         incoming, scope = exchange.incoming, exchange.incoming.scope
@@ -220,6 +223,8 @@ class _Exchange:
             self.status = message["status"]
             given = [(name, value) for name, value in message["headers"] if name != b"cache-control"]
             message = {**message, "headers": [*_COMMON, (b"x-request-id", self.id.encode()), *given]}
+        elif self.incoming.method == "HEAD":
+            message = {**message, "body": b""}
         else:
             self.sent += len(message.get("body", b""))
         await self._send(message)
