@@ -16,7 +16,7 @@ from holdfast.journal.service import note
 
 SEGMENTS_A_UNIT = 20
 SEGMENTS_A_PART = 50
-ROWS_A_PART = 4000
+ROWS_A_PART = 1000
 _MOST_ROWS = 10_000
 
 

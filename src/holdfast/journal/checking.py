@@ -17,7 +17,7 @@ from holdfast.journal import store
 from holdfast.journal.chain import BEGINNING, Checkpoint, SealedRow, Segment, head_hash, rows_hash
 
 SEGMENTS_A_PAGE = 200
-ROWS_A_PAGE = 4000
+ROWS_A_PAGE = 1000
 LONGEST_SEGMENT = 10_000
 """Rows; a segment that says more is not one of ours."""
 
