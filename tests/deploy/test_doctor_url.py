@@ -43,6 +43,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a server whose clients come without TLS: the challenge leads to where they came."""
+    flags = ("--public-url", f"http://{NAME}", "--trusted-proxies", "127.0.0.1")
+    with running_server(tmp_path_factory.mktemp("plain"), *flags) as running:
+        yield running
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the doctor said, by check; the worst of equal names."""
@@ -87,8 +95,8 @@ def test_the_shipped_files_pass(kind: str, server: Server, tls: Tls, tmp_path: P
     assert report.checks["removal"]["verdict"] == "ok"
 
 
-def test_without_a_proxy(server: Server, tmp_path: Path) -> None:
-    assert examined(server, tmp_path, server.url, "--patience", "1s", "--size", "1MiB").wrong == {}
+def test_without_a_proxy(plain: Server, tmp_path: Path) -> None:
+    assert examined(plain, tmp_path, plain.url, "--patience", "1s", "--size", "1MiB").wrong == {}
 
 
 def site(port: int, upstream: str, server_lines: str = "", **changed: str) -> str:
@@ -169,7 +177,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("changed", "wrong", "advice"), FAULTS)
 def test_faults_are_named(
-    server: Server, tmp_path: Path, changed: dict[str, str], wrong: dict[str, str], advice: str
+    plain: Server, tmp_path: Path, changed: dict[str, str], wrong: dict[str, str], advice: str
 ) -> None:
     port = free_port()
     lines = changed | {}
@@ -178,19 +186,26 @@ def test_faults_are_named(
     if "header:Authorization" in lines:
         lines["proxy_set_header Authorization"] = lines.pop("header:Authorization")
     status = 1 if "failed" in wrong.values() else 0
-    with nginx(tmp_path / "nginx", site(port, server.host, **lines), port):
+    with nginx(tmp_path / "nginx", site(port, plain.host, **lines), port):
         report = examined(
-            server, tmp_path, f"http://127.0.0.1:{port}", "--patience", "3s", "--size", "4MiB", status=status
+            plain, tmp_path, f"http://127.0.0.1:{port}", "--patience", "3s", "--size", "4MiB", status=status
         )
     assert report.wrong == wrong
     assert not wrong or any(advice in report.checks[name]["advice"] for name in wrong)
-    assert server_is_empty(server)
+    assert server_is_empty(plain)
 
 
 def server_is_empty(server: Server) -> bool:
     """Tell whether the doctor left no tag behind (what a tag named would not go before it)."""
     answer = Wire(server).ask("GET", "/v2/holdfast-doctor/tags/list")
     return answer.status == 404 or answer.json["tags"] == []
+
+
+def test_an_address_that_log_ins_leave_is_named(tmp_path: Path, server: Server) -> None:
+    """The public URL says https, and the client comes without: its password would go elsewhere."""
+    report = examined(server, tmp_path, server.url, "--patience", "1s", "--size", "1MiB", status=1)
+    assert report.wrong == {"scheme": "failed"}
+    assert "--public-url" in report.checks["scheme"]["advice"]
 
 
 def test_a_proxy_without_a_registry(tmp_path: Path, server: Server) -> None:

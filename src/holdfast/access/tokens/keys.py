@@ -90,8 +90,7 @@ class SigningKeys:
 
     async def published(self) -> list[Mapping[str, Any]]:
         """The public parts, as a JWK set lists them (RFC 7517, 5): those to come, too."""
-        if self._db.now() >= self._read_at + _SECOND:
-            await self._read()
+        await self._read()
         return [key.public for key in self._known if not self._ended(key)]
 
     async def rotate(self, *, actor: str, origin: Origin) -> str:
