@@ -27,6 +27,7 @@ insert into tag (repo_id, name, content_id, seq, version_key)
   select 5, 'tag' || i, i, 1, 'v' from generate_series(1, {many}) i;
 insert into tag_event select 5, i, 'tag' || i, null, i, 1 from generate_series(1, {many}) i;
 insert into edge select 5, i, 7 from generate_series({many} / 2 + 1, {many}) i;
+insert into edge select 5, i, i - 1 from generate_series(10, {many}) i;
 insert into candidate select 5, i, 1000 + i from generate_series(1, {many} / 2) i;
 insert into lease select 5, i, 1, 1000 + i from generate_series(1, {many} / 2) i;
 insert into doomed select 'key' || i, 1000 + i from generate_series(1, {many}) i;
@@ -45,6 +46,7 @@ VALUES: dict[str, str] = {
     "keys": "array['key1', 'key2']",
     "last": "'tag5'",
     "limit": "101",
+    "most": "100",
     "name": "'tag50'",
     "now": "1001",
     "opener": "1",

@@ -14,9 +14,25 @@ SOURCES = sorted(ROOT.rglob("*.py"))
 EXECUTING = {"execute", "executemany"}
 
 
-def constant_names(tree: ast.Module) -> set[str]:
-    """The names that a module binds at its top to constant text."""
+_OF_TEXT = {"replace", "join"}
+
+
+def template_names(tree: ast.Module) -> set[str]:
+    """The private functions at the top of a module that do nothing but put texts together."""
     names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("_"):
+            calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+            texts = [isinstance(each, ast.Attribute) and each.attr in _OF_TEXT for each in calls]
+            own = [isinstance(each, ast.Name) and each.id in {*names, "range", "str"} for each in calls]
+            if all(one or other for one, other in zip(texts, own, strict=True)):
+                names.add(node.name)
+    return names
+
+
+def constant_names(tree: ast.Module) -> set[str]:
+    """The names that a module binds at its top to constant text, or to a function that puts texts together."""
+    names = template_names(tree)
     for node in tree.body:
         if isinstance(node, ast.Assign) and is_constant(node.value, names):
             names.update(target.id for target in node.targets if isinstance(target, ast.Name))
@@ -32,11 +48,18 @@ def of_the_web(tree: ast.Module) -> bool:
 
 
 def is_constant(node: ast.expr, names: set[str]) -> bool:
-    """Whether an expression is text written in the module: a literal, a constant's name, or their sum."""
+    """Whether an expression is text written in the module: a literal, a constant's name, their sum, or what functions
+    that only put texts together make of them."""
     if isinstance(node, ast.Constant):
-        return isinstance(node.value, str)
+        return isinstance(node.value, str | int)
     if isinstance(node, ast.Name):
         return node.id in names
+    if isinstance(node, ast.List | ast.Tuple):
+        return all(is_constant(each.value if isinstance(each, ast.Starred) else each, names) for each in node.elts)
+    if isinstance(node, ast.Call):
+        made = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr in _OF_TEXT else node.func
+        given = (*node.args, *(keyword.value for keyword in node.keywords))
+        return is_constant(made, names) and all(is_constant(each, names) for each in given)
     return (
         isinstance(node, ast.BinOp)
         and isinstance(node.op, ast.Add)
@@ -72,7 +95,10 @@ def test_statements_are_constants(path: Path) -> None:
         'Query("select {}".format(x), Row)',
         'Query("select " + x, Row)',
         'Query("select " + str(1), Row)',
-        'Query("".join(["select"]), Row)',
+        'Query("".join(x), Row)',
+        'Query("select x".replace("x", x), Row)',
+        'Query(f("select"), Row)',
+        'def _f(x):\n    return open(x).read()\nQuery(_f("select"), Row)',
         "def f(x):\n    return Command(x)",
         "Command(text=x)",
         "x = input()\nCommand('delete' + x)",
@@ -85,6 +111,7 @@ def test_what_is_not_a_constant_is_found(text: str) -> None:
 
 def test_what_is_a_constant_is_let_through() -> None:
     assert made_up('_A = "select"\n_B = _A + " 1"\nQ = Query(_B + " where " "x", Row)\nC = Command(_A)') == []
+    assert made_up('def _f(x):\n    return x.replace("a", "b")\nQ = Query(" ".join([_f("select")]), Row)') == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -67,8 +67,8 @@ HOT = (
 WHOLE = {"access.accounts.store.ANY_ACCOUNT", "access.accounts.store.MOVE_VERIFIER", "access.store.SECRETS"}
 """Statements that read a whole table, and may: they run at a first start only, or the table holds a
 handful of keys or nodes."""
-FEW_ROWS = {"registry.store.SETTING"}
-"""Statements that sort, but only as many rows as a name has prefixes."""
+FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.WERE_ON"}
+"""Statements that sort, but only as many rows as a name has prefixes, or as tags ceased at the very same time."""
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,7 @@ class Keychain:
         namespace, anybody's for an administrator. Raises `Unknown`."""
         of = await self._seen(self._db, caller, owner, origin)
         rows = await self._db.all(KEYS, account_id=of.id, after=after, limit=min(limit, PAGE_LIMIT))
-        secrets = await self._db.all(SECRETS, keys=[row.id for row in rows])
+        secrets = await self._db.all(SECRETS, key_ids=[row.id for row in rows])
         return [_key(row, secrets) for row in rows]
 
     async def get(self, caller: Identity, name: str, *, owner: str | None = None, origin: Origin) -> Key:
@@ -237,7 +237,7 @@ class Keychain:
             row = await reader.one(KEY, account_id=of.id, name=name)
         if row is None:
             raise Unknown(f"{_actor(of)} has no key {name[:64]!r}")
-        return _key(row, await reader.all(SECRETS, keys=[row.id]))
+        return _key(row, await reader.all(SECRETS, key_ids=[row.id]))
 
     async def _add_secret(self, unit: Unit, key_id: int, secret: str, version: int) -> None:
         hashed = keyed_hash(self._hash_key, secret)

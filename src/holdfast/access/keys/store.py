@@ -101,7 +101,7 @@ KEYS = Query(_KEY + " and k.id > :after order by k.id limit :limit", KeyRow)
 SECRETS = Query(
     """
     select id, key_id, hint, made_at, expires_at, used_at, used_from, used_agent from api_secret
-    where key_id = any(:keys) and gone_at is null and (expires_at is null or expires_at > :now)
+    where key_id = any(:key_ids) and gone_at is null and (expires_at is null or expires_at > :now)
     """,
     SecretRow,
 )

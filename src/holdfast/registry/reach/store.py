@@ -111,8 +111,8 @@ STEP = Query(
               where e.repo_id = :repo_id and e.kept_id = any(:ids) limit :limit
             ) as found
             """,
-            _branch(_TAGS_ON.replace("t.content_id as id", f"{_DIGEST} as id"), 1),
-            _branch(_WERE_ON.replace("t.was_id as id", f"{_DIGEST} as id"), 2, name=_NAME),
+            _branch(_TAGS_ON.replace("t.content_id as id", _DIGEST + " as id"), 1),
+            _branch(_WERE_ON.replace("t.was_id as id", _DIGEST + " as id"), 2, name=_NAME),
             *_slots(_TAGS_ON, 3),
             *_slots(_WERE_ON, 3 + SLOTS, _NAME),
         ]
@@ -156,7 +156,7 @@ DOWN = Query(
     ) as found
     union all
     select 1 as branch, k.kept_id as id from <kept>
-    where exists (select 1 from edge e where e.repo_id = :repo_id and e.keeper_id = k.kept_id)
+    where (select 1 from edge e where e.repo_id = :repo_id and e.keeper_id = k.kept_id limit 1) = 1
     union all
     select 2 as branch, count(*) as id from <kept>
     """.replace("<kept>", _KEPT),
