@@ -25,7 +25,9 @@ from holdfast.access.policy.model import (
 from holdfast.access.policy.reasons import STRANGER
 
 NOON = int(datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()) * 1_000_000  # a Friday
-NAMES = ["a", "b", "ab", "a/b", "a/ab", "a/b/a", "b/a", "b/a/b/a"]
+ACTIONS = [Action.PULL, Action.PULL, Action.SIGN, Action.LIST, Action.MANAGE_ACCESS, Action.ADMINISTER]
+"""One or two of each sort: so that random rules often speak of what is asked."""
+NAMES = ["a", "ab", "a/b", "a/b", "a/ab", "a/b/a", "b/a", "b/a/b/a"]
 TAGS = ["v1", "v2", "prod-1", "w"]
 GRANTEES = [
     Grantee(GranteeKind.ACCOUNT, 7, "user:alice"),
@@ -34,7 +36,7 @@ GRANTEES = [
 ]
 
 repositories = st.sampled_from(
-    ["**", "*", "a", "a/**", "a/*", "a/b", "a/b/**", "*/b", "**/a", "a/**/a", "a*", "a/*b", "b/a/**", "b/**"]
+    ["**", "**", "*", "a", "a/**", "a/**", "a/*", "a/b", "a/b/**", "*/b", "**/a", "a/**/a", "a*", "a/*b", "b/**"]
 )
 tag_globs = st.none() | st.sampled_from(["*", "v*", "v1", "prod-*", "*1", "p*1"])
 conditions = st.builds(
@@ -60,7 +62,7 @@ grants = st.lists(
         st.sampled_from([Effect.ALLOW, Effect.ALLOW, Effect.DENY]),
         st.sampled_from(GRANTEES),
         st.just("custom"),
-        st.frozensets(st.sampled_from(sorted(Action)), min_size=1, max_size=6),
+        st.frozensets(st.sampled_from(ACTIONS), min_size=2, max_size=4),
         repositories,
         tag_globs,
         conditions,
@@ -70,7 +72,7 @@ grants = st.lists(
 )
 publics = st.dictionaries(st.sampled_from(["", "a", "a/b", "b", "b/a"]), st.booleans(), max_size=3)
 bounds = st.none() | st.lists(
-    st.builds(Bound, st.frozensets(st.sampled_from(sorted(Action)), min_size=3), repositories, tag_globs), max_size=2
+    st.builds(Bound, st.frozensets(st.sampled_from(ACTIONS), min_size=3), repositories, tag_globs), max_size=2
 ).map(tuple)
 situations = st.builds(
     Circumstances,
@@ -156,11 +158,11 @@ def is_open(rights: Rights, name: str) -> bool:
 
 
 @settings(max_examples=600, deadline=None)
-@given(held, st.sampled_from(sorted(Action)), st.sampled_from(NAMES), situations)
+@given(held, st.sampled_from(ACTIONS), st.sampled_from(NAMES), situations, situations)
 def test_the_engine_decides_by_the_words_of_the_rules(
-    rights: Rights, action: Action, name: str, here: Circumstances
+    rights: Rights, action: Action, name: str, first: Circumstances, second: Circumstances
 ) -> None:
-    for _ in range(2):  # the second answer may be a remembered one
+    for here in (first, second, first):  # what is remembered of one must not count for the other
         tags = rights.tags(action, name, here)
         for tag in TAGS:
             wanted = may(rights, action, name, tag if action in TAG_ACTIONS else None, here)
@@ -187,7 +189,7 @@ def test_what_is_shown_is_what_may_be_listed_or_pulled(rights: Rights, name: str
 
 
 @settings(max_examples=600, deadline=None)
-@given(held, st.sampled_from(sorted(Action)), st.sampled_from(NAMES), st.none() | st.sampled_from(TAGS), situations)
+@given(held, st.sampled_from(ACTIONS), st.sampled_from(NAMES), st.none() | st.sampled_from(TAGS), situations)
 def test_an_explanation_never_contradicts_the_decision(
     rights: Rights, action: Action, name: str, tag: str | None, here: Circumstances
 ) -> None:
@@ -212,7 +214,7 @@ def test_an_explanation_never_contradicts_the_decision(
 
 
 @settings(max_examples=300, deadline=None)
-@given(held, st.sampled_from(sorted(Action)), st.sampled_from(NAMES), st.none() | st.sampled_from(TAGS), situations)
+@given(held, st.sampled_from(ACTIONS), st.sampled_from(NAMES), st.none() | st.sampled_from(TAGS), situations)
 def test_a_refusal_names_only_rules_of_the_subject_and_its_groups(
     rights: Rights, action: Action, name: str, tag: str | None, here: Circumstances
 ) -> None:
