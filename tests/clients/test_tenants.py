@@ -124,16 +124,7 @@ def _skopeo(client: Client, layout: Path, target: str) -> None:
     client("copy", "--all", "--dest-tls-verify=false", f"oci:{layout}:v1", f"docker://{target}")
 
 
-def _regctl(client: Client, layout: Path, target: str) -> None:
-    client("registry", "set", target.partition("/")[0], "--tls", "disabled")
-    client("image", "copy", f"ocidir://{layout}:v1", target)
-
-
-PUSHERS: dict[str, Callable[[Client, Path, str], None]] = {
-    "crane": _crane,
-    "skopeo": _skopeo,
-    "regctl": _regctl,
-}
+PUSHERS: dict[str, Callable[[Client, Path, str], None]] = {"crane": _crane, "skopeo": _skopeo}
 
 
 @pytest.mark.parametrize("program", PUSHERS)
