@@ -80,7 +80,7 @@ class Held(NamedTuple):
     delete: TagRights = TagRights.ALL
     listing: TagRights | None = None
     push: bool = True
-    create_repository: bool = True
+    create_repository: TagRights = TagRights.ALL
     repository_id: int = 0
     shown: Shown | None = None
 

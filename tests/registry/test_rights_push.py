@@ -12,7 +12,8 @@ from tests.registry.rights import rights
 
 from holdfast.access.errors import Denied, StalePermit
 from holdfast.access.model import Subject
-from holdfast.access.policy.decide import TagRights
+from holdfast.access.policy.decide import Rights, TagRights
+from holdfast.access.policy.model import Action
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
 from holdfast.registry.errors import BlobsMissing, BlobUnknown, InUse, ManifestUnknown
@@ -198,7 +199,8 @@ def test_what_a_tag_of_mine_reaches_may_be_named_again(place: Place) -> None:
 
 def test_a_repository_is_made_only_by_who_may(place: Place) -> None:
     async def scenario(house: House) -> None:
-        held = Held(create_repository=False)
+        nobody = Rights("user:dev", [], {})
+        held = Held(create_repository=nobody.tags(Action.CREATE_REPOSITORY, "team/new"))
         await house.image("v1", name="here")
         with house.acting(DEV, held):
             await house.image("v2", name="here")

@@ -160,7 +160,7 @@ class PushPermit(Permit, frozen=True, gc=False):
     overwrite: TagRights = TagRights.ALL
     sign: TagRights = TagRights.ALL
     pull: TagRights = TagRights.ALL
-    create_repository: bool = True
+    create_repository: TagRights = TagRights.ALL
     renew: Callable[[Reader], Awaitable[PushPermit]] | None = None
 
 

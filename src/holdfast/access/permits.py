@@ -78,7 +78,7 @@ def push(who: Identity, repository: RepositoryName, origin: Origin, now: int, re
         overwrite,
         sign,
         read if _within(entry, "pull") else TagRights.NONE,
-        who.rights.allows(Action.CREATE_REPOSITORY, repository, None, here),
+        who.rights.tags(Action.CREATE_REPOSITORY, repository, here),
         renew,
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from holdfast.access.errors import Denied, StalePermit
+from holdfast.access.errors import StalePermit
 from holdfast.access.model import Permit, PushPermit
 from holdfast.db.port import Reader, Unit
 from holdfast.db.query import Command, Query
@@ -199,13 +199,8 @@ def require_making(permit: PushPermit) -> None:
     """Where there is no such repository: raise `Denied` unless it may be made, `StalePermit` when the credential speaks
     of one that was there."""
     same_repository(permit, 0)
-    if not permit.create_repository:
-        raise Denied(
-            f"'create-repository' on {permit.repository} is refused: there is no such repository, and no rule of yours"
-            " lets you make it",
-            action="create-repository",
-            repository=permit.repository,
-        )
+    if not permit.create_repository.everything:
+        raise permit.create_repository.refuse()
 
 
 async def advance(unit: Unit, permit: Permit) -> Place | None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from holdfast.access.errors import Denied, StalePermit
+from holdfast.access.errors import Denied, InsufficientScope, StalePermit
 from holdfast.blobs.errors import Corrupt
 from holdfast.blobs.key import new_key
 from holdfast.blobs.port import Staging
@@ -23,7 +23,7 @@ from holdfast.registry.upload.session import Session
 
 # After these it is certain that nothing was committed, so the bytes may go; after any other error they stay for the
 # sweeper, because the outcome of a commit can be unknown.
-NOTHING_STORED = (RegistryError, StalePermit, Denied, Full, ReadOnly)
+NOTHING_STORED = (RegistryError, StalePermit, Denied, InsufficientScope, Full, ReadOnly)
 
 
 class Coming(NamedTuple):

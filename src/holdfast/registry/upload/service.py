@@ -160,7 +160,7 @@ class Upload:
 
     async def _check_place(self, permit: PushPermit) -> None:
         """Refuse before any byte what the unit refuses: only permits that depend on the repository pay for it."""
-        if permit.create_repository and not permit.repository_id:
+        if permit.create_repository.everything and not permit.repository_id:
             return
         row = await self._db.one(REPOSITORY, path=permit.repository)
         if row is None:
