@@ -12,7 +12,7 @@ from holdfast.access import password
 from holdfast.access.grants.service import MOST_TO_ONE
 from holdfast.access.policy.globs import REPOSITORY_LIMIT, TAG_LIMIT
 from holdfast.access.policy.model import BUILT_IN_ROLES, SYSTEM_ACTIONS, TAG_ACTIONS, Action
-from holdfast.access.policy.reasons import OUT_OF_BOUNDS, STRANGER
+from holdfast.access.policy.reasons import NOT_LOGGED_IN, OUT_OF_BOUNDS, STRANGER
 from holdfast.access.policy.written import MOST_CLAIMS, MOST_NETWORKS, MOST_TIMES
 from holdfast.app.config import Option, options
 from holdfast.app.quantities import DURATION_FORM, SIZE_FORM
@@ -145,7 +145,7 @@ def test_every_built_in_role_is_documented_as_it_is() -> None:
 
 def test_every_reason_of_a_refusal_is_documented() -> None:
     shown = {row["reason"] for row in table(REFERENCE / "permissions.md", "reason")}
-    assert {STRANGER, OUT_OF_BOUNDS} <= shown
+    assert {STRANGER, NOT_LOGGED_IN, OUT_OF_BOUNDS} <= shown
 
 
 def test_the_limits_of_conditions_are_what_the_code_says() -> None:

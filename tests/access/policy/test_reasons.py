@@ -6,9 +6,9 @@ from ipaddress import ip_network
 
 from tests.access.policy.place import ALICE, DEVELOPERS, EVERYONE, HERE, NOW, allow, deny, rights
 
-from holdfast.access.policy.decide import Bound, Rights
+from holdfast.access.policy.decide import NOBODY, Bound, Rights
 from holdfast.access.policy.model import Action, Conditions, TimeWindow
-from holdfast.access.policy.reasons import OUT_OF_BOUNDS, STRANGER
+from holdfast.access.policy.reasons import NOT_LOGGED_IN, OUT_OF_BOUNDS, STRANGER
 
 
 def said(held: Rights, action: Action, tag: str | None = "v1") -> str:
@@ -72,3 +72,8 @@ def test_the_limits_of_a_key() -> None:
 def test_the_installation() -> None:
     held = rights(allow("owner", "team/**"), allow("operator", "**", id=9))
     assert STRANGER in str(held.refuse(Action.ADMINISTER, "**", None, HERE))
+
+
+def test_who_is_nobody_is_told_to_log_in() -> None:
+    nobody = Rights(NOBODY, [], {})
+    assert str(nobody.refuse(Action.PULL, "team/app")) == f"'pull' on team/app is refused: {NOT_LOGGED_IN}"

@@ -28,6 +28,8 @@ from holdfast.access.policy.reasons import refusal
 
 PUBLIC_ACTIONS = frozenset({Action.PULL, Action.LIST})
 """What a public repository allows everyone."""
+NOBODY = "anonymous"
+"""How the subject is called that nobody is."""
 _REMEMBERED = 4096
 
 
@@ -181,14 +183,21 @@ class Rights:
         self, action: Action, repository: str, tag: str | None = None, circumstances: Circumstances = ANYWHERE
     ) -> Denied:
         """The refusal of `action`, with the reason that the subject may know."""
+        known = self.subject != NOBODY
         if action in SYSTEM_ACTIONS:
             grants = [grant for grant in self.grants if action in grant.actions and grant.repository == "**"]
-            return refusal(grants, action, repository, None, circumstances)
+            return refusal(grants, action, repository, None, circumstances, known=known)
         within = self.bounds is None or any(
             tag is None or glob.matches(tag) for glob in self._bounded(action, repository)
         )
         return refusal(
-            list(self.matching(action, repository)), action, repository, tag, circumstances, bounded=not within
+            list(self.matching(action, repository)),
+            action,
+            repository,
+            tag,
+            circumstances,
+            bounded=not within,
+            known=known,
         )
 
     def matching(self, action: Action, repository: str) -> Iterator[Grant]:

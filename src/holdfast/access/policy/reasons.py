@@ -11,6 +11,7 @@ from holdfast.access.policy.globs import TagGlob
 from holdfast.access.policy.model import TAG_ACTIONS, Action, Circumstances, Effect, Grant
 
 STRANGER = "this needs a right that nobody gave you: ask who manages access there"
+NOT_LOGGED_IN = "this is not open to everyone: log in"
 OUT_OF_BOUNDS = "the key that you use is limited, or your token is a pull request's: this is left out"
 _SAID = 20
 
@@ -23,9 +24,10 @@ def refusal(
     circumstances: Circumstances,
     *,
     bounded: bool = False,
+    known: bool = True,
 ) -> Denied:
     """The refusal of `action`; `grants`: those of the subject that speak of the action in this repository. `bounded`:
-    whether the limits of the key that is used leave it out."""
+    whether the limits of the key that is used leave it out; `known`: whether the subject is anybody at all."""
     place = repository if tag is None else f"{repository}:{tag}"
     detail: dict[str, object] = {"action": str(action), "repository": repository}
     if tag is not None:
@@ -34,6 +36,8 @@ def refusal(
     if own:
         detail["rules"] = [said(grant) for grant in own[:_SAID]]
     why = _why(grants, action, tag, circumstances, bounded=bounded) if own or bounded else STRANGER
+    if why == STRANGER and not known:
+        why = NOT_LOGGED_IN
     return Denied(f"'{action}' on {place} is refused: {why}", **detail)
 
 
