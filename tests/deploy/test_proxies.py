@@ -42,8 +42,14 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    flags = ("--public-url", f"https://{NAME}", "--trusted-proxies", "127.0.0.1")
+def port() -> int:
+    """Where clients find the proxy, and the public URL leads: one after another stands there."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Server]:
+    flags = ("--public-url", f"https://127.0.0.1:{port}", "--trusted-proxies", "127.0.0.1")
     with running_server(tmp_path_factory.mktemp("server"), *flags) as running:
         yield running
 
@@ -88,9 +94,8 @@ class Reached:
 
 
 @pytest.fixture(params=list(KINDS))
-def reached(request: pytest.FixtureRequest, server: Server, tls: Tls, tmp_path: Path) -> Iterator[Reached]:
+def reached(request: pytest.FixtureRequest, server: Server, tls: Tls, tmp_path: Path, port: int) -> Iterator[Reached]:
     run, configured = KINDS[request.param]
-    port = free_port()
     with run(tmp_path / "proxy", configured(tls, port, server.host), port):
         found = Reached(server, tls, port)
         yield found
