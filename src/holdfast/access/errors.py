@@ -7,6 +7,10 @@ class Unauthenticated(Exception):
     """No credential, or one that is not good; the same for every cause."""
 
 
+class LogInInstead(Unauthenticated):
+    """Too many requests without a credential came from this network: with one there is room."""
+
+
 class Denied(Exception):
     """The subject is known and may not do this. The text is the reason, about the subject's own rights only; `detail`
     holds the action, the name asked for, and the rules that name the subject."""
@@ -49,6 +53,14 @@ class Throttled(Exception):
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"too many failed log-ins: try again in {seconds} s")
+        self.seconds = seconds
+
+
+class TooManyRequests(Exception):
+    """The limit of requests is reached: wait `seconds`. `limit` says whose it is; `instead`: what else helps."""
+
+    def __init__(self, limit: str, seconds: int, instead: str = "") -> None:
+        super().__init__(f"{limit}: go on in {seconds} s{instead}")
         self.seconds = seconds
 
 

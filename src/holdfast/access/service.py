@@ -38,6 +38,7 @@ from holdfast.access.model import (
 )
 from holdfast.access.policy.decide import Rights
 from holdfast.access.policy.model import Circumstances
+from holdfast.access.request_limits import RequestLimits
 from holdfast.access.standing import prove
 from holdfast.access.store import POLICY_VERSION
 from holdfast.access.throttle import Bounded
@@ -93,9 +94,18 @@ class _Login(NamedTuple):
 
 
 class Access:
-    """One process's view of who may do what. `open_to_all`: everyone may do everything."""
+    """One process's view of who may do what. `open_to_all`: everyone may do everything. `limits`: of requests, None:
+    there are none; each surface asks them once for each request."""
 
-    def __init__(self, db: Database, ways: Ways | None = None, *, open_to_all: bool = False) -> None:
+    def __init__(
+        self,
+        db: Database,
+        ways: Ways | None = None,
+        *,
+        open_to_all: bool = False,
+        limits: RequestLimits | None = None,
+    ) -> None:
+        self.limits = limits
         self._db = db
         self._ways = ways or Ways()
         self._open = Identity(ANONYMOUS, UNCHECKED, Rights.EVERYTHING) if open_to_all else None

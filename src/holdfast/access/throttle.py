@@ -77,14 +77,18 @@ class Hold:
         self._pause = pause
         self._held = 0
 
-    async def refusal(self, wait: int) -> Throttled:
-        """The refusal for `wait` seconds, a second late; not late when very many are kept back already."""
+    async def moment(self) -> None:
+        """Let a second pass; none when very many are kept back already."""
         if self._held < _MOST_HELD:
             self._held += 1
             try:
                 await self._pause(_HELD)
             finally:
                 self._held -= 1
+
+    async def refusal(self, wait: int) -> Throttled:
+        """The refusal of a log-in for `wait` seconds, a moment late."""
+        await self.moment()
         return Throttled(wait)
 
 

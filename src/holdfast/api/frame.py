@@ -1,8 +1,9 @@
 """`/api/v1` over ASGI: what happens to every request of the API before and after its handler.
 
-Flow: id -> headers -> who -> body -> route -> handler -> answer -> one log line. The identity that a handler gets was
-decided for this request; when rights change before its service has acted (`StalePermit`) it is decided anew, once, and
-the handler runs again with the same body: nothing of the first run was committed. Cookies are never looked at.
+Flow: id -> headers -> who -> limit -> body -> route -> handler -> answer -> one log line. The identity that a handler
+gets was decided for this request; when rights change before its service has acted (`StalePermit`) it is decided anew,
+once, and the handler runs again with the same body: nothing of the first run was committed. Cookies are never looked
+at.
 """
 
 from __future__ import annotations
@@ -102,7 +103,10 @@ class Frame:
             await self._run(exchange, scope, b"")
             return
         authorization = incoming.headers.get(b"authorization")
-        exchange.take(admit(await self._recognise(authorization, exchange.origin)))
+        who = admit(await self._recognise(authorization, exchange.origin))
+        exchange.take(who)
+        if self._gate.access.limits is not None:
+            await self._gate.access.limits.count(who, exchange.origin)
         body = await incoming.body()
         try:
             await self._run(exchange, scope, body)

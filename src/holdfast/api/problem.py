@@ -43,6 +43,7 @@ TABLE: dict[type[BaseException], Refusal] = {
     access.Conflict: Refusal(409, "conflict", "This contradicts what is there"),
     access.StalePermit: Refusal(409, "stale", "Rights changed meanwhile"),
     access.Throttled: Refusal(429, "throttled", "Too many failed log-ins"),
+    access.TooManyRequests: Refusal(429, "too-many-requests", "The limit of requests is reached"),
     access.Busy: Refusal(429, "busy", "Too many log-ins at once"),
     access.ProviderAway: Refusal(503, "provider-away", "The provider that people sign in by does not answer"),
     access.Changed: Refusal(412, "changed", "It has changed since you looked"),
@@ -148,7 +149,7 @@ def problem_of(error: BaseException, request_id: str, *, challenge: bytes, allow
     if refusal.status == 401:
         headers.append((b"www-authenticate", challenge))
     if refusal.status in (429, 503):
-        seconds = error.seconds if isinstance(error, access.Throttled) else RETRY_SECONDS
+        seconds = error.seconds if isinstance(error, access.Throttled | access.TooManyRequests) else RETRY_SECONDS
         headers.append((b"retry-after", b"%d" % seconds))
     if refusal is METHOD:
         headers.append((b"allow", ", ".join(allowed).encode()))

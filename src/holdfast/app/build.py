@@ -24,7 +24,7 @@ from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
 from holdfast.app.federating import open_federation
 from holdfast.app.handing import Handing
-from holdfast.app.logins import Logins, key_settings, open_logins, open_signing_keys, token_settings
+from holdfast.app.logins import Logins, key_settings, open_logins, open_signing_keys, request_limits, token_settings
 from holdfast.app.managing import open_managed, refusals_watched
 from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
@@ -135,7 +135,7 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     federating = open_federation(db, settings, outbound, watch.login)
     certificates = Certificates(db, watch.login) if settings.login.identity_header is not None else None
     ways = logins.ways._replace(machines=federating.federation, certificates=certificates)
-    access = Access(db, ways, open_to_all=settings.open)
+    access = Access(db, ways, open_to_all=settings.open, limits=request_limits(settings))
     proxies = Proxies(settings.trusted_proxies)
     redirects = Redirects(settings, blobs, proxies) if settings.storage.url is not None else None
     accel = settings.storage.accel

@@ -258,6 +258,19 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of requests, which each worker process counts for itself."""
+
+    requests: Annotated[
+        int,
+        About(kinds.number(0, 1_000_000), "Requests a minute per credential, per network without one; 0: no limit."),
+    ] = 0
+    burst: Annotated[
+        int, About(kinds.number(0, 1_000_000), "Requests that may come at once; 0: as many as in a minute.")
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """The tokens that clients get for a password or a key."""
 
@@ -378,6 +391,7 @@ class Settings:
     outbound: Outbound = field(default_factory=Outbound)
     federation: Federation = field(default_factory=Federation)
     login: Login = field(default_factory=Login)
+    limits: Limits = field(default_factory=Limits)
     tokens: Tokens = field(default_factory=Tokens)
     signin: Signin = field(default_factory=Signin)
     audit: Audit = field(default_factory=Audit)
@@ -402,6 +416,7 @@ _GROUPS: dict[str, Any] = {
     "outbound": Outbound,
     "federation": Federation,
     "login": Login,
+    "limits": Limits,
     "tokens": Tokens,
     "signin": Signin,
     "audit": Audit,

@@ -11,6 +11,7 @@ from holdfast.access.keyring import load_key
 from holdfast.access.keys.service import HASH_KEY, Keys, KeySettings, Recheck
 from holdfast.access.master import MasterKey
 from holdfast.access.password import PasswordChecker
+from holdfast.access.request_limits import RequestLimits
 from holdfast.access.service import Ways
 from holdfast.access.throttle import Hold, Throttle, ThrottleSettings
 from holdfast.access.tokens.keys import WRAPPING_KEY, SigningKeys
@@ -48,6 +49,12 @@ def throttle_settings(settings: Settings) -> ThrottleSettings:
     login = settings.login
     cap, forget, trust = (each.total_seconds() for each in (login.delay_max, login.forget, login.trust))
     return ThrottleSettings(login.failures, login.accounts, cap=cap, forget=forget, trust=trust)
+
+
+def request_limits(settings: Settings) -> RequestLimits | None:
+    """The limits of requests of this process, None: there are none."""
+    limits = settings.limits
+    return RequestLimits(limits.requests, limits.burst) if limits.requests else None
 
 
 def key_settings(settings: Settings) -> KeySettings:

@@ -10,7 +10,15 @@ import json
 from typing import NamedTuple
 
 from holdfast.access.errors import Busy as LogInsBusy
-from holdfast.access.errors import Denied, InsufficientScope, StalePermit, Throttled, Unauthenticated
+from holdfast.access.errors import (
+    Denied,
+    InsufficientScope,
+    LogInInstead,
+    StalePermit,
+    Throttled,
+    TooManyRequests,
+    Unauthenticated,
+)
 from holdfast.access.errors import Invalid as RequestInvalid
 from holdfast.blobs.errors import BlobError
 from holdfast.blobs.errors import Full as StoreFull
@@ -45,11 +53,13 @@ class Refusal(NamedTuple):
 
 TABLE: dict[type[BaseException], Refusal] = {
     Unauthenticated: Refusal(401, "UNAUTHORIZED"),
+    LogInInstead: Refusal(401, "UNAUTHORIZED"),
     StalePermit: Refusal(401, "UNAUTHORIZED"),
     InsufficientScope: Refusal(401, "UNAUTHORIZED"),
     Denied: Refusal(403, "DENIED"),
     LogInsBusy: Refusal(429, "TOOMANYREQUESTS"),
     Throttled: Refusal(429, "TOOMANYREQUESTS"),
+    TooManyRequests: Refusal(429, "TOOMANYREQUESTS"),
     RequestInvalid: Refusal(400, "UNSUPPORTED"),
     NotFound: Refusal(404, "UNSUPPORTED"),
     MethodNotAllowed: Refusal(405, "UNSUPPORTED"),
@@ -83,6 +93,7 @@ TABLE: dict[type[BaseException], Refusal] = {
 }
 _FAULT = Refusal(500, "UNSUPPORTED")
 _PLAIN = {
+    LogInInstead: "your network has used up its requests without a log-in: log in, or try again in a moment",
     Unauthenticated: "log in first: the user name or the password is missing or wrong; who signs in with a provider "
     "uses a key, made in the browser at /me",
     StalePermit: "your account has changed: log in again",
@@ -118,7 +129,7 @@ def _headers(error: BaseException, refusal: Refusal, challenge: bytes) -> Header
     headers: Headers = [(b"content-type", b"application/json")]
     if refusal.status == 401:
         headers.append((b"www-authenticate", challenge))
-    if isinstance(error, Throttled):
+    if isinstance(error, Throttled | TooManyRequests):
         headers.append((b"retry-after", b"%d" % error.seconds))
     elif refusal.status in (429, 503):
         headers.append((b"retry-after", _RETRY_SECONDS))

@@ -1,10 +1,10 @@
 """The `/v2` surface as a plain ASGI application.
 
-Flow of a request: id -> headers -> route -> who -> permit -> use-case -> answer -> one log line. A credential that was
-recognised before is not checked again; the statement that serves the request proves that it still holds, and when it
-does not (`StalePermit`) the credential is decided anew, once; a refusal is proven in the same way before it is given.
-Authorisation comes before look-up: what is hidden and what is absent answer alike. Who shows no credential is served
-what is open to everyone, and asked for one (401) for everything else, routes that do not exist among it.
+Flow of a request: id -> headers -> route -> who -> limit -> permit -> use-case -> answer -> one log line. A credential
+that was recognised before is not checked again; the statement that serves the request proves that it still holds, and
+when it does not (`StalePermit`) the credential is decided anew, once; a refusal is proven in the same way before it is
+given. Authorisation comes before look-up: what is hidden and what is absent answer alike. Who shows no credential is
+served what is open to everyone, and asked for one (401) for everything else, routes that do not exist among it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import time
 
-from holdfast.access.errors import Denied, InsufficientScope, StalePermit, Unauthenticated
+from holdfast.access.errors import Denied, InsufficientScope, LogInInstead, StalePermit, Unauthenticated
 from holdfast.access.model import UNCHECKED, Identity, PullPermit
+from holdfast.access.request_limits import RequestLimits
 from holdfast.access.service import Access
 from holdfast.distribution.answer import Answer, AnyAnswer, send
 from holdfast.distribution.challenge import Challenges, mount_source
@@ -129,6 +130,8 @@ class Surface:
         if who is None:
             who = await self._access.authenticate(authorization, request.origin)
         request.take(who)
+        if self._access.limits is not None:
+            await self._count(self._access.limits, request, route, who)
         try:
             answer = await self._decided(request, route, who)
         except StalePermit:
@@ -140,6 +143,14 @@ class Surface:
         self._access.served(who, request.origin)
         self._watching.served(who, request, route)
         return answer
+
+    async def _count(self, limits: RequestLimits, request: Request, route: Route, who: Identity) -> None:
+        """Count the request. A stranger who is over the limit is asked to log in, and at `/v2/` never counted: who has
+        a credential begins without it, and must not be kept out by others of his network."""
+        if not _is_stranger(who):
+            await limits.count(who, request.origin)
+        elif route.endpoint is not Endpoint.PING and limits.take(who, request.origin):
+            raise LogInInstead
 
     async def _decided(self, request: Request, route: Route, who: Identity) -> AnyAnswer:
         """Serve, or refuse by the rights of this moment: a right that was given since `who` was recognised counts."""

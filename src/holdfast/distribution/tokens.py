@@ -44,7 +44,7 @@ class TokenHandlers:
         self._access = access
 
     async def token(self, request: Request) -> Answer:
-        """A token. Raises `Unauthenticated`, `Throttled`, `Busy`, `Invalid`, `BadRequest`."""
+        """A token. Raises `Unauthenticated`, `Throttled`, `TooManyRequests`, `Busy`, `Invalid`, `BadRequest`."""
         if request.method == "GET":
             return await self._get(request)
         if request.method == "POST":
@@ -61,7 +61,7 @@ class TokenHandlers:
     async def _get(self, request: Request) -> Answer:
         asked = parse_scopes(request.queries("scope"))
         who = await self._by_header(request)
-        request.take(who)
+        await self._take(request, who)
         offline = (request.query("offline_token") or "").lower() in _TRUE
         client = (request.query("client_id") or "") if offline else None
         return _answer(await self._access.issue(who, asked, request.origin, client), {})
@@ -85,12 +85,18 @@ class TokenHandlers:
             who = await self._by_header(request)
         else:
             raise GrantUnsupported("grant_type is password, refresh_token or token-exchange")
-        request.take(who)
+        await self._take(request, who)
         client = _one(form, "client_id") if _one(form, "access_type") == "offline" else None
         issued = await self._access.issue(who, asked, request.origin, client)
         more["scope"] = " ".join(scope_text(entry) for entry in issued.granted if entry.actions)
         more["token_type"] = "Bearer"  # noqa: S105 - the name of the scheme
         return _answer(issued, more)
+
+    async def _take(self, request: Request, who: Identity) -> None:
+        """`who` asks. Raises `TooManyRequests`."""
+        request.take(who)
+        if self._access.limits is not None:
+            await self._access.limits.count(who, request.origin)
 
     async def _by_header(self, request: Request) -> Identity:
         """Who the header names: Basic, a certificate, or nobody. A token buys no token, else it would never end."""
