@@ -61,7 +61,21 @@ NO_ROUTE = [
     "/v2/tags/list",
     "/v2/" + "a/" * 5000,
 ]
-ELSEWHERE = ["/token/", "/tokens", "/.well-known/openid-configuration", "", "/", "/v1/", "/v22/", "/V2/", "v2/", "/v2x", "//v2/", "/v2.", "/api/v2/"]
+ELSEWHERE = [
+    "/token/",
+    "/tokens",
+    "/.well-known/openid-configuration",
+    "",
+    "/",
+    "/v1/",
+    "/v22/",
+    "/V2/",
+    "v2/",
+    "/v2x",
+    "//v2/",
+    "/v2.",
+    "/api/v2/",
+]
 
 
 @pytest.mark.parametrize(("path", "wanted"), TABLE, ids=[path for path, _ in TABLE])
