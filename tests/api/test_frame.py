@@ -95,6 +95,7 @@ def test_rights_that_changed_are_decided_anew_once_with_the_same_body(tmp_path: 
         (db.Damaged("page 7 of /srv/registry/holdfast.db"), 503, "unavailable", "warning"),
         (access.Busy(), 429, "busy", ""),
         (access.Throttled(17), 429, "throttled", ""),
+        (access.TooManyRequests("this credential has used up its requests", 17), 429, "too-many-requests", ""),
         (access.ProviderAway(), 503, "provider-away", "warning"),
         (access.Conflict("the name is taken"), 409, "conflict", ""),
         (access.Unknown("there is no such thing"), 404, "unknown", ""),

@@ -46,6 +46,7 @@ def made(kind: type[BaseException]) -> BaseException:
         errors.MethodNotAllowed: errors.MethodNotAllowed("GET, HEAD"),
         request.BadRequest: request.BadRequest("message"),
         access.Throttled: access.Throttled(17),
+        access.TooManyRequests: access.TooManyRequests("this credential has used up its requests", 17),
         access.Invalid: access.Invalid("scope", "message"),
     }
     if kind in special:
