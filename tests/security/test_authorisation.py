@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from tests.serving import Server
@@ -29,7 +30,7 @@ _OWN = ("x-request-id", "date", "content-length")
 
 def shown(answer: Answer, name: str) -> tuple[object, ...]:
     """What an answer shows, without what differs from request to request, and without the name that was asked for."""
-    entry = answer.json["errors"][0] if answer.body else {"message": "", "detail": {}}
+    entry: Any = answer.json["errors"][0] if answer.body else {"message": "", "detail": {}}
     said = {key: value for key, value in entry["detail"].items() if key != "request_id"}
     fields = tuple((key, value.replace(name, "NAME")) for key, value in answer.fields if key not in _OWN)
     return answer.status, fields, entry["message"], json.dumps(said, sort_keys=True).replace(name, "NAME")

@@ -57,7 +57,7 @@ def _reads() -> list[Case]:
     return cases
 
 
-def _writes() -> list[Case]:
+def _uploads() -> list[Case]:
     return [
         Case("start an upload", Endpoint.UPLOADS, "POST", "/v2/{repo}/blobs/uploads/", "upload"),
         Case(
@@ -87,6 +87,11 @@ def _writes() -> list[Case]:
             body="fresh",
         ),
         Case("another's session", Endpoint.UPLOAD, "DELETE", "/v2/{repo}/blobs/uploads/{session}", "session"),
+    ]
+
+
+def _manifests() -> list[Case]:
+    return [
         *(
             Case(f"create {tag}", Endpoint.MANIFEST, "PUT", f"/v2/{{repo}}/manifests/{tag}", "create", tag, body="bare")
             for tag in ("dev-new", "prod-new")
@@ -147,7 +152,7 @@ def _writes() -> list[Case]:
     ]
 
 
-CASES: tuple[Case, ...] = (*_reads(), *_writes())
+CASES: tuple[Case, ...] = (*_reads(), *_uploads(), *_manifests())
 EVERYWHERE: tuple[Case, ...] = (
     Case("ping", Endpoint.PING, "GET", "/v2/", "ping"),
     Case("catalog", Endpoint.CATALOG, "GET", "/v2/_catalog", "catalog"),
