@@ -132,13 +132,14 @@ def test_the_environment_can_name_the_file_and_the_flag_wins(tmp_path: Path) -> 
     assert load({}, {"HOLDFAST_CONFIG": str(one)}, str(two)).settings.workers == 12
 
 
-def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
-    certificate, key, password = tmp_path / "c.pem", tmp_path / "k.pem", tmp_path / "p"
+def every_setting(place: Path) -> dict[str, str]:
+    """A value for every setting that each source may give, none of them the default."""
+    certificate, key, password = place / "c.pem", place / "k.pem", place / "p"
     for path in (certificate, key):
         path.write_text("x")
     password.write_text("correct horse\n")
-    given = {
-        "data": str(tmp_path / "d"),
+    return {
+        "data": str(place / "d"),
         "listen": "[::1]:5001",
         "workers": "2",
         "open": "true",
@@ -183,7 +184,7 @@ def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
         "outbound.ca_file": str(certificate),
         "federation.token_life": "2h",
         "federation.keys_stale": "3h",
-        "audit.file": str(tmp_path / "checkpoints"),
+        "audit.file": str(place / "checkpoints"),
         "audit.bucket": "s3://audit/here?region=eu",
         "login.failures": "5",
         "login.accounts": "20",
@@ -205,6 +206,10 @@ def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
         "log.level": "WARNING",
         "log.format": "console",
     }
+
+
+def test_every_setting_can_come_from_each_source(tmp_path: Path) -> None:
+    given = every_setting(tmp_path)
     by_name = {each.name: each for each in options()}
     # The master key has one source, here a Vault; its file is like every other file. A bucket has no files to hand on.
     secrets = {each.name for each in options() if each.secret}
