@@ -37,10 +37,12 @@ def test_a_silent_workers_job_is_taken_over_and_the_late_run_writes_nothing(engi
 
         task = Steered(late)
         id = await place.new()
-        # The first one does not look up meanwhile: else it would take its own job again.
-        async with place.worker({"work": task}, name="first", look=PATIENCE), place.again() as other:
+        # The first one does not look up meanwhile: else it would take its own job again. Nor does it renew its lease,
+        # however long a busy machine takes to open the database once more.
+        first = place.worker({"work": task}, name="first", look=PATIENCE, lease=6000.0)
+        async with first, place.again() as other:
             await task.began.wait()
-            place.clock.forward(59 * SECOND)
+            place.clock.forward(5999 * SECOND)
             assert (await other.write(lambda unit: claims.claim(unit, ["work"], "x", MINUTE, 4))).jobs == []
             place.clock.forward(2 * SECOND)
             async with place.worker({"work": prompt}, db=other, name="second"):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from holdfast import __version__
 from holdfast.app.build import Services
-from holdfast.app.upkeep import renew_keys
+from holdfast.app.upkeep import end_upkeep, renew_keys
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError
 from holdfast.db.nodes import Pulse, Tree
@@ -81,9 +81,7 @@ class Application:
         # The loop comes round to this only when the server runs it again, which is when it serves.
         asyncio.get_running_loop().call_later(SERVING_AFTER, self._serving)
         await receive()
-        for task in self._upkeep:
-            task.cancel()
-        await asyncio.gather(*self._upkeep, return_exceptions=True)
+        await end_upkeep(self._upkeep, self._services.events)
         await self._services.close()
         await send({"type": "lifespan.shutdown.complete"})
 

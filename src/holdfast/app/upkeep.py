@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError
@@ -11,6 +12,21 @@ from holdfast.telemetry.events import Events
 
 KEYS_EVERY = 60.0
 """Seconds between two looks for content keys that another node has made (blobs/envelope.py: TRUSTED)."""
+
+
+_PATIENCE = 10.0
+"""Seconds that what is done beside the work has for its last words, when a process ends."""
+
+
+async def end_upkeep(tasks: Sequence[asyncio.Task[None]], events: Events) -> None:
+    """End what is done beside the work. One that does not end in time keeps nobody from stopping."""
+    for task in tasks:
+        task.cancel()
+    if not tasks:
+        return
+    _, left = await asyncio.wait(tasks, timeout=_PATIENCE)
+    for task in left:
+        events.warning("upkeep did not end in time", task=repr(task.get_coro()))
 
 
 async def renew_keys(objects: Objects, events: Events) -> None:

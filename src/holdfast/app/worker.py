@@ -18,7 +18,7 @@ from holdfast.app.config import Settings
 from holdfast.app.engines import engines
 from holdfast.app.foreseen import FORESEEN
 from holdfast.app.tasks import SCHEDULES, tasks
-from holdfast.app.upkeep import renew_keys
+from holdfast.app.upkeep import end_upkeep, renew_keys
 from holdfast.db.nodes import Pulse
 from holdfast.jobs.worker import Worker
 from holdfast.telemetry.events import make_events
@@ -62,6 +62,4 @@ async def _work(settings: Settings, *, alone: bool) -> None:
         try:
             await worker.run(stop)
         finally:
-            for task in upkeep:
-                task.cancel()
-            await asyncio.gather(*upkeep, return_exceptions=True)
+            await end_upkeep(upkeep, events)
