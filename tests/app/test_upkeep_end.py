@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from holdfast.app import upkeep
 from holdfast.telemetry.events import make_events
 
 
-def test_a_task_that_will_not_end_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "_PATIENCE", 0.05)
+def test_a_task_that_will_not_end_holds_nobody_up() -> None:
     said: list[str] = []
 
     async def good() -> None:
@@ -31,7 +28,7 @@ def test_a_task_that_will_not_end_holds_nobody_up(monkeypatch: pytest.MonkeyPatc
         gate = asyncio.Event()
         tasks = [asyncio.create_task(good()), asyncio.create_task(bad(gate))]
         await asyncio.sleep(0)
-        await upkeep.end_upkeep(tasks, make_events("error"))
+        await upkeep.end_upkeep(tasks, make_events("error"), 0.05)
         assert tasks[0].done()
         assert not tasks[1].done()
         gate.set()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from holdfast.access.errors import StalePermit
 from holdfast.access.model import UNCHECKED, CatalogPermit, CredentialKind, Identity, Permit, PushPermit
 from holdfast.access.store import STANDING
-from holdfast.db.port import Reader
+from holdfast.access.versions import move
+from holdfast.db.port import Reader, Unit
 
 
 def prove(holder: Permit | Identity, version: int, repository_id: int = 0) -> None:
@@ -52,3 +53,11 @@ async def renewed(unit: Reader, permit: PushPermit) -> PushPermit:
             raise
         return await permit.renew(unit)
     return permit
+
+
+async def begin_change(unit: Unit, caller: Identity) -> int:
+    """The next policy version, for a change that `caller` makes. The version moves first, which locks its row: what the
+    caller is proven to be then cannot change under the unit. Raises `StalePermit`."""
+    version = await move(unit)
+    await check_permit(unit, caller)
+    return version

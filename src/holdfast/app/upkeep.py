@@ -18,13 +18,13 @@ _PATIENCE = 10.0
 """Seconds that what is done beside the work has for its last words, when a process ends."""
 
 
-async def end_upkeep(tasks: Sequence[asyncio.Task[None]], events: Events) -> None:
+async def end_upkeep(tasks: Sequence[asyncio.Task[None]], events: Events, patience: float = _PATIENCE) -> None:
     """End what is done beside the work. One that does not end in time keeps nobody from stopping."""
     for task in tasks:
         task.cancel()
     if not tasks:
         return
-    _, left = await asyncio.wait(tasks, timeout=_PATIENCE)
+    _, left = await asyncio.wait(tasks, timeout=patience)
     for task in left:
         events.warning("upkeep did not end in time", task=repr(task.get_coro()))
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from holdfast.access.accounts.ending import end_credentials
 from holdfast.access.accounts.model import Reset
 from holdfast.access.accounts.store import (
     ADD_ACCOUNT,
     ADD_ADMINISTRATOR,
     ANY_ACCOUNT,
-    END_KEYS,
-    END_SECRETS,
-    END_SESSIONS,
-    END_TOKENS,
     LOCK_POLICY,
     LOGIN,
     SET_VERIFIER,
@@ -81,13 +78,9 @@ async def reset_password(db: Database, name: str) -> Reset:
         if account.provider is not None:
             raise ValueError(f"{name[:64]!r} signs in by a provider and has no password here")
         await unit.run(SET_VERIFIER, id=account.id, verifier=stored, version=version)
-        keys = await unit.run(END_KEYS, id=account.id)
-        await unit.run(END_SECRETS, id=account.id, version=version)
-        tokens = await unit.run(END_TOKENS, id=account.id, version=version)
-        sessions = await unit.run(END_SESSIONS, id=account.id)
-        ended = {"keys": keys, "tokens": tokens, "sessions": sessions}
-        data: dict[str, object] = {"id": account.id, "name": name, "reset": True, "ended": ended}
+        ended = await end_credentials(unit, account.id, version)
+        data: dict[str, object] = {"id": account.id, "name": name, "reset": True, "ended": ended._asdict()}
         await note(unit, ChangeKind.PASSWORD_CHANGED, actor=_HOST, origin=_NO_REQUEST, data=data)
-        return Reset(chosen, keys, tokens, sessions, account.disabled_at is not None)
+        return Reset(chosen, *ended, account.disabled_at is not None)
 
     return await db.write(change)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from holdfast.access.accounts.ending import end_credentials
 from holdfast.access.accounts.model import Robot
 from holdfast.access.accounts.store import (
     ADD_ACCOUNT,
@@ -19,8 +20,6 @@ from holdfast.access.accounts.store import (
     DROP_GRANTS,
     DROP_MEMBERSHIPS,
     ENABLE,
-    END_KEYS,
-    END_SECRETS,
     END_TOKENS,
     REMOVE,
     ROBOT,
@@ -33,8 +32,7 @@ from holdfast.access.errors import Changed, Conflict, Denied, Invalid, Unknown
 from holdfast.access.model import Identity, SubjectKind
 from holdfast.access.names import check_after, description_text, may_exist, namespace_path, robot_name
 from holdfast.access.policy.model import Circumstances
-from holdfast.access.standing import check_permit
-from holdfast.access.versions import move
+from holdfast.access.standing import begin_change
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -178,9 +176,7 @@ class Robots:
         async def change(unit: Unit, version: int) -> None:
             robot = await self._kept(unit, caller, name, origin)
             await unit.run(REMOVE, id=robot.id, version=version)
-            await unit.run(END_KEYS, id=robot.id)
-            await unit.run(END_SECRETS, id=robot.id, version=version)
-            await unit.run(END_TOKENS, id=robot.id, version=version)
+            await end_credentials(unit, robot.id, version)
             await unit.run(DROP_MEMBERSHIPS, id=robot.id)
             await unit.run(DROP_GRANTS, id=robot.id)
             await self._note(unit, ChangeKind.ROBOT_DELETED, caller, origin, robot)
@@ -189,8 +185,7 @@ class Robots:
 
     async def _change(self, caller: Identity, work: Callable[[Unit, int], Awaitable[T]]) -> T:
         async def change(unit: Unit) -> T:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             return await work(unit, version)
 
         return await self._db.write(change)

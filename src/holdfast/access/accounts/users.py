@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from holdfast.access.accounts.ending import end_credentials
 from holdfast.access.accounts.login import PasswordLogin
 from holdfast.access.accounts.model import User
 from holdfast.access.accounts.store import (
@@ -20,9 +21,7 @@ from holdfast.access.accounts.store import (
     DROP_MEMBERSHIPS,
     DROP_PROVIDER_SESSION,
     ENABLE,
-    END_KEYS,
     END_LOGIN_TOKENS,
-    END_SECRETS,
     END_SESSIONS,
     END_TOKENS,
     REMOVE,
@@ -37,8 +36,7 @@ from holdfast.access.model import Identity, SubjectKind
 from holdfast.access.names import check_after, description_text, may_exist, user_name
 from holdfast.access.password import PasswordChecker, check_password
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
-from holdfast.access.versions import move
+from holdfast.access.standing import begin_change
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -170,10 +168,7 @@ class Users:
         async def change(unit: Unit, version: int) -> None:
             user = await self._kept(unit, caller, name, origin)
             await unit.run(REMOVE, id=user.id, version=version)
-            await unit.run(END_KEYS, id=user.id)
-            await unit.run(END_SECRETS, id=user.id, version=version)
-            await unit.run(END_TOKENS, id=user.id, version=version)
-            await unit.run(END_SESSIONS, id=user.id)
+            await end_credentials(unit, user.id, version)
             for command in (DROP_MEMBERSHIPS, DROP_PROVIDER_SESSION, DROP_GRANTS):
                 await unit.run(command, id=user.id)
             await require_administrator_left(unit)
@@ -220,8 +215,7 @@ class Users:
 
     async def _change(self, caller: Identity, work: Callable[[Unit, int], Awaitable[T]]) -> T:
         async def change(unit: Unit) -> T:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             return await work(unit, version)
 
         return await self._db.write(change)

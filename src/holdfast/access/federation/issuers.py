@@ -35,8 +35,7 @@ from holdfast.access.federation.store import (
 from holdfast.access.federation.token import keys_of, public_set
 from holdfast.access.model import Identity
 from holdfast.access.policy.model import Action, Circumstances
-from holdfast.access.standing import check_permit
-from holdfast.access.versions import move
+from holdfast.access.standing import begin_change
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -89,8 +88,7 @@ class Issuers:
         wanted = await self._looked_at(draft)
 
         async def add(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             if await unit.one(ISSUER, name=draft.name) is not None:
                 raise Conflict(f"there is an issuer {draft.name!r} already")
             await _check_apart(unit, wanted.iss, wanted.found, 0)
@@ -124,8 +122,7 @@ class Issuers:
         found = None if change.jwks is None else _pinned(change.jwks)
 
         async def work(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             row = await _row(unit, name)
             if expected is not None and row.changed != expected:
                 raise Changed
@@ -147,8 +144,7 @@ class Issuers:
         require_administrator(caller, await circumstances_of(self._db, caller, origin))
 
         async def work(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             row = await _row(unit, name)
             rules = await unit.all(RULES_OF_ISSUER, issuer_id=row.id)
             await unit.run(END_ISSUER, id=row.id, version=version)

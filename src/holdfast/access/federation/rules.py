@@ -42,8 +42,7 @@ from holdfast.access.federation.store import (
 from holdfast.access.model import Identity
 from holdfast.access.names import namespace_path
 from holdfast.access.policy.model import Circumstances, GranteeKind
-from holdfast.access.standing import check_permit
-from holdfast.access.versions import move
+from holdfast.access.standing import begin_change
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -110,8 +109,7 @@ class Rules:
         claims = checked_rule(draft.claims)
 
         async def add(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             await require_manage(unit, caller, draft.namespace, origin)
             issuer = await unit.one(ISSUER, name=draft.issuer)
             if issuer is None:
@@ -152,8 +150,7 @@ class Rules:
         here = await circumstances_of(self._db, caller, origin)
 
         async def work(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             row = await unit.one(RULE, namespace=namespace, name=name)
             if row is None or not _sees(caller, namespace, here):
                 raise _unknown(namespace, name)

@@ -8,8 +8,8 @@ from typing import TypeVar
 from holdfast.access.delegating import circumstances_of
 from holdfast.access.model import Identity
 from holdfast.access.policy.model import Circumstances, Grantee, GranteeKind
-from holdfast.access.standing import check_permit
-from holdfast.access.versions import move, touch_accounts, touch_everyone, touch_group
+from holdfast.access.standing import begin_change
+from holdfast.access.versions import touch_accounts, touch_everyone, touch_group
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import Origin
 
@@ -22,8 +22,7 @@ async def change(
     """Run `work` in one unit, with the new policy version and the caller's circumstances. Raises `StalePermit`."""
 
     async def unit_of_work(unit: Unit) -> T:
-        version = await move(unit)
-        await check_permit(unit, caller)
+        version = await begin_change(unit, caller)
         return await work(unit, version, await circumstances_of(unit, caller, origin))
 
     return await db.write(unit_of_work)

@@ -38,8 +38,7 @@ from holdfast.access.keys.store import (
 from holdfast.access.model import CredentialKind, Identity, Subject, SubjectKind
 from holdfast.access.names import key_name, may_exist
 from holdfast.access.policy.model import Action, GranteeKind
-from holdfast.access.standing import check_permit
-from holdfast.access.versions import move
+from holdfast.access.standing import begin_change
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -184,8 +183,7 @@ class Keychain:
 
     async def _change(self, caller: Identity, work: Callable[[Unit, int], Awaitable[T]]) -> T:
         async def change(unit: Unit) -> T:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             return await work(unit, version)
 
         return await self._db.write(change)

@@ -28,8 +28,8 @@ from holdfast.access.signin.store import (
     REMOVE_PROVIDER,
     ProviderRow,
 )
-from holdfast.access.standing import check_permit
-from holdfast.access.versions import move, touch_accounts
+from holdfast.access.standing import begin_change
+from holdfast.access.versions import touch_accounts
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -80,8 +80,7 @@ class Providers:
         await self._reach(wish)
 
         async def add(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             await self._require(unit, caller, origin)
             known = await unit.one(PROVIDER_EVER, name=name)
             same = await unit.one(PROVIDER_OF_ISSUER, issuer=wish.issuer)
@@ -114,8 +113,7 @@ class Providers:
         await self._row(name)
 
         async def change(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             await self._require(unit, caller, origin)
             known = await unit.one(PROVIDER, name=name)
             if known is None:
@@ -142,8 +140,7 @@ class Providers:
         await self._row(name)
 
         async def remove(unit: Unit) -> None:
-            version = await move(unit)
-            await check_permit(unit, caller)
+            version = await begin_change(unit, caller)
             await self._require(unit, caller, origin)
             known = await unit.one(PROVIDER, name=name)
             if known is None:

@@ -8,7 +8,7 @@ from holdfast.access.delegating import require_manage
 from holdfast.access.errors import Denied, Unknown
 from holdfast.access.model import CredentialKind, Identity, Subject, SubjectKind
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import begin_change
 from holdfast.access.tokens.refresh import MOST
 from holdfast.access.tokens.store import (
     END_REFRESH,
@@ -19,7 +19,6 @@ from holdfast.access.tokens.store import (
     OwnerRow,
     SessionRow,
 )
-from holdfast.access.versions import move
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
@@ -50,8 +49,7 @@ class Sessions:
         """End one, and at the next request what was made of it. Raises `Unknown`, `StalePermit`."""
 
         async def work(unit: Unit) -> None:
-            await check_permit(unit, caller)
-            version = await move(unit)
+            version = await begin_change(unit, caller)
             row = await unit.one(OWNER, id=session)
             if row is None or not _within(caller, session, row.secret_id) or not await _may(unit, caller, row, origin):
                 raise Unknown(f"there is no session {session}")
@@ -68,8 +66,7 @@ class Sessions:
         owner = await self._account(caller, account)
 
         async def work(unit: Unit) -> int:
-            await check_permit(unit, caller)
-            version = await move(unit)
+            version = await begin_change(unit, caller)
             ended = await unit.run(END_REFRESHES, account_id=owner, version=version)
             data: dict[str, object] = {"sessions": ended, "account": account or caller.subject.name}
             await note(unit, ChangeKind.SESSION_ENDED, actor=caller.subject.actor, origin=origin, data=data)
