@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from holdfast.access.policy.decide import Bound, Rights, Shown, TagRights
+from holdfast.access.policy.delegation import missing
+from holdfast.access.policy.languages import below
+from holdfast.access.policy.model import Action, Circumstances
 from holdfast.db.port import Reader
 from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
@@ -180,3 +183,45 @@ class CatalogPermit(msgspec.Struct, frozen=True, gc=False):
     origin: Origin
     shown: Shown | None = None
     credential: Credential = Credential()
+
+
+class PathPermit(msgspec.Struct, frozen=True, gc=False):
+    """What `subject` may do in repositories and to namespaces at and below `path` ('': everywhere), asked for each
+    repository and tag where it is known; the identity was admitted, and not every repository below need be in sight.
+
+    `rights`, `here`: what decides; `version`: the policy version at which they were true (check_permit)."""
+
+    subject: Subject
+    path: str
+    version: int
+    origin: Origin
+    rights: Rights
+    here: Circumstances
+    credential: Credential = Credential()
+
+    def tags(self, action: Action, repository: str) -> TagRights:
+        """At which tags of `repository` the action is allowed; for an action that is not about tags all or none."""
+        return self.rights.tags(action, repository, self.here)
+
+    def require(self, action: Action, repository: str, tag: str | None = None) -> None:
+        """Raise `Denied` unless the action is allowed at `tag`; without one: in the repository as a whole."""
+        found = self.tags(action, repository)
+        if not (found.everything if tag is None else found.allows(tag)):
+            raise found.refuse(tag)
+
+    def shows(self, repository: str) -> bool:
+        """Whether the subject may be told of `repository`."""
+        return self.rights.shown(self.here).shows(repository)
+
+    def system(self, action: Action) -> bool:
+        """Whether an action on the installation (`operate`, `administer`) is allowed."""
+        return self.rights.system(action, self.here)
+
+    def lacks(self, action: Action, path: str) -> bool:
+        """Whether the action is not allowed on the whole of `path`: it, and all that is or will be below it."""
+        return bool(missing(self.rights, [action], below(path), 0, self.here))
+
+    def require_all(self, action: Action, path: str) -> None:
+        """Raise `Denied` unless the action is allowed on the whole of `path`: it, and all that is or will be below."""
+        if self.lacks(action, path):
+            raise self.rights.refuse(action, path or "**", None, self.here)

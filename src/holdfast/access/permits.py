@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from holdfast.access.errors import InsufficientScope
-from holdfast.access.model import CatalogPermit, DeletePermit, Identity, PullPermit, PushPermit, ScopeEntry
+from holdfast.access.model import CatalogPermit, DeletePermit, Identity, PathPermit, PullPermit, PushPermit, ScopeEntry
 from holdfast.access.policy.decide import TagRights
 from holdfast.access.policy.model import PUSH_ACTIONS, Action, Circumstances
 from holdfast.access.tokens.scope import CATALOG, REGISTRY, REPOSITORY
@@ -103,6 +103,13 @@ def catalog(who: Identity, origin: Origin, now: int, *, everything: bool) -> Cat
         raise InsufficientScope(f"{REGISTRY}:{CATALOG}:*")
     shown = who.rights.shown(Circumstances(origin.address, now, who.credential.claims))
     return CatalogPermit(who.subject, who.version, origin, None if everything else shown, who.credential)
+
+
+def path(who: Identity, at: str, origin: Origin, now: int) -> PathPermit:
+    """The permit to manage at and below a path, which decides nothing yet: its holder is asked about each repository.
+    For the management API, which has admitted `who`; `now`: the database's clock, not 0."""
+    here = Circumstances(origin.address, now, who.credential.claims)
+    return PathPermit(who.subject, at, who.version, origin, who.rights, here, who.credential)
 
 
 def reading(who: Identity, repository: RepositoryName, origin: Origin, now: int) -> Reading:

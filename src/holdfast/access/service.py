@@ -31,6 +31,7 @@ from holdfast.access.model import (
     CredentialKind,
     DeletePermit,
     Identity,
+    PathPermit,
     PullPermit,
     PushPermit,
     Recognised,
@@ -239,6 +240,10 @@ class Access:
             if who.rights.shown(here).prefixes() == ():
                 raise Unauthenticated
         return permits.catalog(who, origin, self._now(who), everything=who.version == UNCHECKED)
+
+    def path(self, who: Identity, at: str, origin: Origin) -> PathPermit:
+        """The permit to manage what lies at and below a path ('': everything); see permits.py."""
+        return permits.path(who, at, origin, self._db.now())
 
     def _now(self, who: Identity) -> int:
         """The database's clock, where a decision may rest on it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.access.errors import StalePermit
-from holdfast.access.model import UNCHECKED, CatalogPermit, CredentialKind, Identity, Permit, PushPermit
+from holdfast.access.model import UNCHECKED, CatalogPermit, CredentialKind, Identity, PathPermit, Permit, PushPermit
 from holdfast.access.store import STANDING
 from holdfast.access.versions import move
 from holdfast.db.port import Reader, Unit
@@ -18,7 +18,7 @@ def prove(holder: Permit | Identity, version: int, repository_id: int = 0) -> No
         raise StalePermit
 
 
-async def check_permit(reader: Reader, permit: Permit | CatalogPermit | Identity) -> None:
+async def check_permit(reader: Reader, permit: Permit | CatalogPermit | PathPermit | Identity) -> None:
     """Raise `StalePermit` when something changed since the permit was issued (the identity was recognised) that may
     touch it: its account, a group of it, a grant to one of them or to everyone, a role, its credential."""
     if permit.version == UNCHECKED:

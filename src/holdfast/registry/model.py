@@ -9,11 +9,13 @@ from holdfast.oci.digest import Digest
 
 
 class State(IntEnum):
-    """What is known of content: stored, no longer hashing (never served), or known only as a subject or child."""
+    """What is known of content: stored, no longer hashing (never served), known only as a subject or child, or purged
+    (refused until that is lifted)."""
 
     STORED = 0
     DAMAGED = 1
     AWAITED = 2
+    PURGED = 3
 
 
 class StoredManifest(NamedTuple):

@@ -1,0 +1,1 @@
+"""Which settings hold for a path, and where each comes from."""
