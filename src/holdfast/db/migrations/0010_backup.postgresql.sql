@@ -1,0 +1,5 @@
+-- While a backup copies objects, none is deleted: each running backup renews its row. Expand only.
+create table backup_hold (
+  name text collate "C" primary key,
+  until bigint not null
+);
