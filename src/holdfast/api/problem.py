@@ -60,6 +60,8 @@ TABLE: dict[type[BaseException], Refusal] = {
     registry.RepositoryUnknown: Refusal(404, "unknown", "There is no such thing in your sight"),
     registry.ManifestUnknown: Refusal(404, "unknown", "There is no such thing in your sight"),
     registry.BlobUnknown: Refusal(404, "unknown", "There is no such thing in your sight"),
+    registry.Immutable: Refusal(409, "immutable", "The tag is immutable"),
+    registry.Purged: Refusal(409, "purged", "The content was purged"),
     db.ReadOnly: Refusal(503, "read-only", "The registry is read-only now"),
     db.Full: Refusal(507, "full", "The disk of the registry is full"),
     db.DatabaseError: Refusal(503, "unavailable", "The registry cannot answer now"),

@@ -83,6 +83,8 @@ TABLE: dict[type[BaseException], Refusal] = {
     registry.TooLarge: Refusal(413, "SIZE_INVALID"),
     registry.BlobsMissing: Refusal(400, "MANIFEST_BLOB_UNKNOWN"),
     registry.InUse: Refusal(405, "UNSUPPORTED"),
+    registry.Immutable: Refusal(403, "DENIED"),
+    registry.Purged: Refusal(403, "DENIED"),
     registry.TooManyUploads: Refusal(429, "TOOMANYREQUESTS"),
     registry.NoRoom: Refusal(507, "DENIED"),
     registry.ContentUnavailable: Refusal(503, "UNSUPPORTED"),

@@ -61,6 +61,14 @@ class InUse(RegistryError):
     """What should be deleted is still used by manifests of the repository."""
 
 
+class Immutable(RegistryError):
+    """A tag may not move, or not be deleted, by a rule of the repository or of a path above it."""
+
+
+class Purged(RegistryError):
+    """The content was purged from the registry, and its digest is refused until that is lifted."""
+
+
 class TooManyUploads(RegistryError):
     """The subject holds too many upload sessions, or the process runs too many streams."""
 

@@ -2,7 +2,7 @@
 
 Promises: what was deleted answers 404 at once, and its row stays as a tombstone inside the history window; nothing is
 deleted from under a manifest that uses it; every tag that pointed to a deleted manifest ends with an event;
-nothing goes that a tag leads to which the caller may not delete.
+nothing goes that a tag leads to which the caller may not delete, nor an immutable tag.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from holdfast.oci.manifest import Kind
 from holdfast.oci.name import Tag, signed_digest
 from holdfast.registry.deletion import store
 from holdfast.registry.errors import BlobUnknown, InUse, ManifestUnknown, RegistryError, RepositoryUnknown
+from holdfast.registry.immutability.service import require_deletable
 from holdfast.registry.objects import Objects
 from holdfast.registry.reach.service import NOTHING, Reach, Target
 from holdfast.registry.reach.spans import allowed, refused
@@ -39,7 +40,7 @@ class Deletion:
     async def tag(self, permit: DeletePermit, name: Tag) -> None:
         """End a tag; its manifest stays pullable by digest.
 
-        Raises `ManifestUnknown`, `RepositoryUnknown`, `Denied`, `StalePermit`.
+        Raises `ManifestUnknown`, `RepositoryUnknown`, `Denied`, `Immutable`, `StalePermit`.
         """
         unknown = ManifestUnknown("this repository has no such tag", reference=name)
 
@@ -55,6 +56,7 @@ class Deletion:
             row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
             if row is None:
                 raise unknown
+            await require_deletable(unit, permit.repository.prefixes(), [name])
             await unit.run(store.DROP_TAG, repo_id=place.repo_id, name=name)
             await unit.run(
                 TAG_EVENT,
@@ -74,7 +76,7 @@ class Deletion:
     async def manifest(self, permit: DeletePermit, digest: Digest) -> None:
         """Delete a manifest and every tag on it.
 
-        Raises `ManifestUnknown`, `RepositoryUnknown`, `InUse`, `Denied`, `StalePermit`.
+        Raises `ManifestUnknown`, `RepositoryUnknown`, `InUse`, `Denied`, `Immutable`, `StalePermit`.
         """
         unknown = ManifestUnknown("this repository has no such manifest", reference=digest)
 
@@ -88,10 +90,12 @@ class Deletion:
             if row is None:
                 raise unknown
             await self._refuse_in_use(unit, permit, place, row, digest)
-            tags = await unit.one(store.TAGS_OF, repo_id=place.repo_id, content_id=row.content_id)
+            tags = await unit.all(store.TAGS_OF, repo_id=place.repo_id, content_id=row.content_id)
+            if tags:
+                await require_deletable(unit, permit.repository.prefixes(), [tag.name for tag in tags])
             await unit.run(store.END_TAGS, repo_id=place.repo_id, content_id=row.content_id, seq=place.seq, at=place.at)
             await unit.run(store.DROP_TAGS, repo_id=place.repo_id, content_id=row.content_id)
-            await self._bury(unit, permit, place, row, tags.total if tags is not None else 0)
+            await self._bury(unit, permit, place, row, len(tags))
             await self._record(unit, permit, place, ChangeKind.MANIFEST_DELETED, {"digest": digest})
 
         await self._objects.knowing(lambda: self._db.write(bury))

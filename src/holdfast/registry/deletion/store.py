@@ -30,10 +30,10 @@ class KeeperRow(NamedTuple):
     bytes: bytes
 
 
-class Counted(NamedTuple):
-    """How many tags point to a manifest."""
+class NameRow(NamedTuple):
+    """A tag on a manifest."""
 
-    total: int
+    name: str
 
 
 TAG = Query("select content_id from tag where repo_id = :repo_id and name = :name", TagRow)
@@ -62,7 +62,7 @@ KEEPERS = Query(
 BURY_LINK = Command(
     "update link set gone_at = :at where repo_id = :repo_id and content_id = :content_id and gone_at is null"
 )
-TAGS_OF = Query("select count(*) as total from tag where repo_id = :repo_id and content_id = :content_id", Counted)
+TAGS_OF = Query("select name from tag where repo_id = :repo_id and content_id = :content_id", NameRow)
 END_TAGS = Command(
     """
     insert into tag_event (repo_id, seq, name, was_id, now_id, at)

@@ -22,6 +22,7 @@ from holdfast.oci.name import Tag
 from holdfast.oci.version import version_key
 from holdfast.registry.content import Offer, doom_objects, keep_content, require_room
 from holdfast.registry.errors import BlobsMissing, DigestMismatch
+from holdfast.registry.immutability.service import require_movable
 from holdfast.registry.objects import Objects
 from holdfast.registry.push import store
 from holdfast.registry.push.rights import PushRights, require_tag
@@ -85,7 +86,8 @@ class Push:
     async def manifest(self, permit: PushPermit, put: ManifestPut) -> Pushed:
         """Store a manifest and move its tags.
 
-        Raises `ManifestInvalid` (oci), `DigestMismatch`, `BlobsMissing`, `Denied`, `NoRoom`, `StalePermit`.
+        Raises `ManifestInvalid` (oci), `DigestMismatch`, `BlobsMissing`, `Denied`, `Immutable`, `Purged`, `NoRoom`,
+        `StalePermit`.
         """
         digest = Digest.of(put.data, put.digest.algorithm if put.digest is not None else "sha256")
         if put.digest is not None and digest != put.digest:
@@ -197,12 +199,14 @@ class Push:
 
     async def _move(self, unit: Unit, permit: PushPermit, place: Place, content_id: int, name: Tag) -> _Move | None:
         """Point the tag `name` at the manifest; None when it points there already, which is no event. Raises
-        `Denied`."""
+        `Denied`, `Immutable`."""
         row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
         was = row.content_id if row is not None else None
         require_tag(permit, name, was, content_id)
         if was == content_id:
             return None
+        if was is not None:
+            await require_movable(unit, permit.repository.prefixes(), name)
         await unit.run(
             store.PUT_TAG,
             repo_id=place.repo_id,

@@ -1,0 +1,1 @@
+"""Immutability: which tags may not move, and which may not be deleted."""
