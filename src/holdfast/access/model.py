@@ -209,6 +209,42 @@ class PathPermit(msgspec.Struct, frozen=True, gc=False):
         if not (found.everything if tag is None else found.allows(tag)):
             raise found.refuse(tag)
 
+    def pull(self, repository: RepositoryName) -> PullPermit:
+        """The permit to read `repository`. Raises `Denied`."""
+        tags = self.tags(Action.PULL, repository)
+        if tags.nothing:
+            raise tags.refuse()
+        listing = self.tags(Action.LIST, repository)
+        return PullPermit(
+            self.subject,
+            repository,
+            self.version,
+            self.origin,
+            self.credential,
+            tags=tags,
+            listing=listing if listing.everything else tags,
+        )
+
+    def push(self, repository: RepositoryName) -> PushPermit:
+        """The permit to write to `repository`. Raises `Denied`."""
+        create, overwrite, sign, read = (
+            self.tags(action, repository) for action in (Action.CREATE_TAG, Action.OVERWRITE, Action.SIGN, Action.PULL)
+        )
+        if create.nothing and overwrite.nothing and sign.nothing:
+            raise create.refuse()
+        return PushPermit(
+            self.subject,
+            repository,
+            self.version,
+            self.origin,
+            self.credential,
+            create=create,
+            overwrite=overwrite,
+            sign=sign,
+            pull=read,
+            create_repository=self.tags(Action.CREATE_REPOSITORY, repository),
+        )
+
     def shows(self, repository: str) -> bool:
         """Whether the subject may be told of `repository`."""
         return self.rights.shown(self.here).shows(repository)

@@ -25,7 +25,7 @@ from holdfast.registry.errors import BlobsMissing, DigestMismatch
 from holdfast.registry.immutability.service import require_movable
 from holdfast.registry.objects import Objects
 from holdfast.registry.push import store
-from holdfast.registry.push.rights import PushRights, require_tag
+from holdfast.registry.reach.pushing import PushRights, require_tag
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import (
     CANDIDATE,

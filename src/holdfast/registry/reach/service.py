@@ -16,6 +16,7 @@ from holdfast.access.model import PullPermit
 from holdfast.db.port import Database, Reader
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, signed_digest
+from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.reach import store
 from holdfast.registry.reach.leases import has_uploaded
 from holdfast.registry.reach.spans import Wanted, allowed
@@ -38,8 +39,8 @@ NOTHING = Target(0, 0)
 
 
 class Reach:
-    """Who may read what by digest. `window`: how long history reaches back, microseconds. `many`: so many keepers, or
-    so many wanted tags, are looked at in one statement."""
+    """Who may read what by digest. `window`: how long history reaches back where no path says it, microseconds. `many`:
+    so many keepers, or so many wanted tags, are looked at in one statement."""
 
     def __init__(self, db: Database, window: int, many: int = 500) -> None:
         self._db = db
@@ -48,7 +49,9 @@ class Reach:
 
     async def may_read(self, reader: Reader, permit: PullPermit, target: Target) -> bool:
         """Whether the permit's subject may read a manifest by its digest."""
-        return permit.tags.everything or await self.leads(reader, allowed(permit.tags), target)
+        if permit.tags.everything:
+            return True
+        return await self.leads(reader, allowed(permit.tags), target, await self.since(reader, permit.repository))
 
     async def may_read_blob(self, reader: Reader, permit: PullPermit, target: Target) -> bool:
         """Whether it may read content as a blob: also what it uploaded itself, until the manifest of it is in."""
@@ -56,7 +59,15 @@ class Reach:
             return True
         if permit.may_push and await has_uploaded(reader, *target, permit.subject.id, self._db.now()):
             return True
-        return await self.leads(reader, allowed(permit.tags), target)
+        return await self.leads(reader, allowed(permit.tags), target, await self.since(reader, permit.repository))
+
+    async def since(self, reader: Reader, repository: RepositoryName) -> int:
+        """Since when what a tag of `repository` pointed to counts, microseconds."""
+        return self.since_of(await effective(reader, repository.prefixes()))
+
+    def since_of(self, held: Effective) -> int:
+        """The same, where the settings of the repository are at hand."""
+        return self._db.now() - held.window(self._window)
 
     async def find(self, reader: Reader, repository: RepositoryName, digest: Digest) -> Target:
         """The ids of a repository, and of content that it may show; `NOTHING` when either is not there."""
@@ -68,11 +79,11 @@ class Reach:
         rows = await reader.all(store.BY_DIGEST, digests=sorted(digests))
         return {row.digest: row.id for row in rows}
 
-    async def leads(self, reader: Reader, wanted: Wanted, target: Target, *, level: bool = False) -> bool:
-        """Whether a wanted tag leads to `target`. `level`: a yes goes through the same statements as a no."""
+    async def leads(self, reader: Reader, wanted: Wanted, target: Target, since: int, *, level: bool = False) -> bool:
+        """Whether a wanted tag leads to `target`, or did after `since`. `level`: a yes goes through the same statements
+        as a no."""
         if not wanted.spans:
             return False
-        since = self._db.now() - self._window
         question = Question(reader, wanted, target.repo_id, since, self._many, reader is self._db)
         found, crowded = await _climb(question, target.content_id, level=level)
         if found or not crowded:
