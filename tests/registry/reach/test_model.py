@@ -138,7 +138,7 @@ def test_reach_is_what_a_look_at_everything_says(
     tags = rights(*allow, deny=deny, bound=bound)
 
     async def ask(wanted: Wanted, node: int) -> None:
-        found = await reach.leads(laid.house.db, wanted, Target(repo, repo * 100 + node))
+        found = await reach.leads(laid.house.db, wanted, Target(repo, repo * 100 + node), HORIZON)
         assert found == reference(graph, wanted, repo, node), (wanted.spans, node)
 
     for node in range(NODES):

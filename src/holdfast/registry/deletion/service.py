@@ -17,8 +17,10 @@ from holdfast.oci.digest import Digest
 from holdfast.oci.manifest import Kind
 from holdfast.oci.name import Tag, signed_digest
 from holdfast.registry.deletion import store
+from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.errors import BlobUnknown, InUse, ManifestUnknown, RegistryError, RepositoryUnknown
-from holdfast.registry.immutability.service import require_deletable
+from holdfast.registry.immutability.rules import Change, first_blocked
+from holdfast.registry.immutability.service import refuse, rules_of
 from holdfast.registry.objects import Objects
 from holdfast.registry.reach.service import NOTHING, Reach, Target
 from holdfast.registry.reach.spans import allowed, refused
@@ -49,14 +51,15 @@ class Deletion:
             if not permit.tags.allows(name):
                 raise permit.tags.refuse(name)
             place = _known(await advance(unit, permit), permit)
+            held = await effective(unit, permit.repository.prefixes())
             digest = signed_digest(name)
             if digest is not None and not permit.tags.everything:
                 target = await self._reach.find(unit, permit.repository, digest)
-                await self._require_all(unit, permit, target, unknown)
+                await self._require_all(unit, permit, held, target, unknown)
             row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
             if row is None:
                 raise unknown
-            await require_deletable(unit, permit.repository.prefixes(), [name])
+            refuse(first_blocked(rules_of(held), Change.DELETE, [name]))
             await unit.run(store.DROP_TAG, repo_id=place.repo_id, name=name)
             await unit.run(
                 TAG_EVENT,
@@ -67,7 +70,7 @@ class Deletion:
                 now_id=None,
                 at=place.at,
             )
-            await self._hold(unit, place, row.content_id)
+            await self._hold(unit, place, held, row.content_id)
             await unit.run(USAGE, path=permit.repository, bytes=0, repositories=0, tags=-1)
             await self._record(unit, permit, place, ChangeKind.TAG_DELETED, {"tag": name})
 
@@ -83,19 +86,19 @@ class Deletion:
         async def bury(unit: Unit) -> None:
             await check_permit(unit, permit)
             place = _known(await advance(unit, permit), permit)
+            held = await effective(unit, permit.repository.prefixes())
             row = await unit.one(store.TARGET, repo_id=place.repo_id, digest=digest)
             if row is not None and row.kind == Kind.BLOB:
                 row = None
-            await self._require_all(unit, permit, _target(place, row), unknown)
+            await self._require_all(unit, permit, held, _target(place, row), unknown)
             if row is None:
                 raise unknown
             await self._refuse_in_use(unit, permit, place, row, digest)
             tags = await unit.all(store.TAGS_OF, repo_id=place.repo_id, content_id=row.content_id)
-            if tags:
-                await require_deletable(unit, permit.repository.prefixes(), [tag.name for tag in tags])
+            refuse(first_blocked(rules_of(held), Change.DELETE, [tag.name for tag in tags]))
             await unit.run(store.END_TAGS, repo_id=place.repo_id, content_id=row.content_id, seq=place.seq, at=place.at)
             await unit.run(store.DROP_TAGS, repo_id=place.repo_id, content_id=row.content_id)
-            await self._bury(unit, permit, place, row, len(tags))
+            await self._bury(unit, permit, place, row, held=held, tags=len(tags))
             await self._record(unit, permit, place, ChangeKind.MANIFEST_DELETED, {"digest": digest})
 
         await self._objects.knowing(lambda: self._db.write(bury))
@@ -112,37 +115,43 @@ class Deletion:
             # No tag or manifest changes: the repository keeps its place in history, and stays out of the catalog when
             # it holds nothing but blobs.
             place = _known(await hold(unit, permit), permit)
+            held = await effective(unit, permit.repository.prefixes())
             row = await unit.one(store.TARGET, repo_id=place.repo_id, digest=digest)
             if row is not None and row.kind != Kind.BLOB:
                 row = None
-            await self._require_all(unit, permit, _target(place, row), unknown)
+            await self._require_all(unit, permit, held, _target(place, row), unknown)
             if row is None:
                 raise unknown
             await self._refuse_in_use(unit, permit, place, row, digest)
-            await self._bury(unit, permit, place, row, 0)
+            await self._bury(unit, permit, place, row, held=held, tags=0)
             await self._record(unit, permit, place, ChangeKind.BLOB_DELETED, {"digest": digest})
 
         await self._objects.knowing(lambda: self._db.write(bury))
 
-    async def _require_all(self, unit: Unit, permit: DeletePermit, target: Target, unknown: RegistryError) -> None:
+    async def _require_all(
+        self, unit: Unit, permit: DeletePermit, held: Effective, target: Target, unknown: RegistryError
+    ) -> None:
         """Raise `Denied` unless every tag that leads to `target`, now or inside the window, may be deleted; `unknown`
         instead to who may not see it, after the same statements as for what is not there."""
         if permit.tags.everything:
             return
-        seen = permit.pull.everything or await self._reach.leads(unit, allowed(permit.pull), target, level=True)
-        if await self._reach.leads(unit, refused(permit.tags), target, level=True):
+        since = self._reach.since_of(held)
+        seen = permit.pull.everything or await self._reach.leads(unit, allowed(permit.pull), target, since, level=True)
+        if await self._reach.leads(unit, refused(permit.tags), target, since, level=True):
             raise permit.tags.refuse() if seen else unknown
 
-    async def _bury(self, unit: Unit, permit: DeletePermit, place: Place, row: store.TargetRow, tags: int) -> None:
+    async def _bury(
+        self, unit: Unit, permit: DeletePermit, place: Place, row: store.TargetRow, *, held: Effective, tags: int
+    ) -> None:
         # The candidate first: a push of the same content locks it as well, so one of the two sees what the other did.
-        await self._hold(unit, place, row.content_id)
+        await self._hold(unit, place, held, row.content_id)
         await unit.run(store.DROP_LEASES, repo_id=place.repo_id, content_id=row.content_id)
         await unit.run(store.BURY_LINK, repo_id=place.repo_id, content_id=row.content_id, at=place.at)
         await unit.run(USAGE, path=permit.repository, bytes=-row.size, repositories=0, tags=-tags)
 
-    async def _hold(self, unit: Unit, place: Place, content_id: int) -> None:
+    async def _hold(self, unit: Unit, place: Place, held: Effective, content_id: int) -> None:
         """What lost its root may be looked at when the history window and a lease have passed."""
-        due = max(place.at, unit.now) + self._settings.window + self._settings.lease
+        due = max(place.at, unit.now) + held.window(self._settings.window) + self._settings.lease
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
 
     async def _refuse_in_use(

@@ -21,8 +21,10 @@ from holdfast.oci.manifest import Kind, Manifest
 from holdfast.oci.name import Tag
 from holdfast.oci.version import version_key
 from holdfast.registry.content import Offer, doom_objects, keep_content, require_room
+from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.errors import BlobsMissing, DigestMismatch
-from holdfast.registry.immutability.service import require_movable
+from holdfast.registry.immutability.rules import Change, blocked
+from holdfast.registry.immutability.service import refuse, rules_of
 from holdfast.registry.objects import Objects
 from holdfast.registry.push import store
 from holdfast.registry.reach.pushing import PushRights, require_tag
@@ -33,7 +35,6 @@ from holdfast.registry.store import (
     PUT_BODY,
     TAG_EVENT,
     USAGE,
-    effective_setting,
     make_and_advance,
 )
 
@@ -66,11 +67,13 @@ class _Move(NamedTuple):
 
 
 class _Parsed(NamedTuple):
-    """A push after parsing, with everything the unit needs. `seen`: what it may keep of what it names, None: all."""
+    """A push after parsing, with everything the unit needs. `held`: the settings of its repository; `seen`: what it may
+    keep of what it names, None: all."""
 
     put: ManifestPut
     digest: Digest
     manifest: Manifest
+    held: Effective = Effective(())
     seen: frozenset[str] | None = None
 
 
@@ -106,8 +109,9 @@ class Push:
     async def _store(self, unit: Unit, permit: PushPermit, parsed: _Parsed) -> list[_Move]:
         permit = await renewed(unit, permit)
         place = await make_and_advance(unit, permit)
-        subject = parsed.manifest.subject
-        await self._rights.require_signing(unit, permit, place, subject.digest if subject else None, parsed.put.tags)
+        parsed = parsed._replace(held=await effective(unit, permit.repository.prefixes()))
+        subject = parsed.manifest.subject.digest if parsed.manifest.subject is not None else None
+        await self._rights.require_signing(unit, permit, place, subject, parsed.put.tags, held=parsed.held)
         present = await unit.one(store.PRESENT, repo_id=place.repo_id, digest=parsed.digest)
         if not permit.pull.everything:
             parsed = await self._require_named(unit, permit, place, parsed, present)
@@ -116,11 +120,11 @@ class Push:
             await unit.run(store.SETTLE_CHILDREN, repo_id=place.repo_id, keeper_id=content_id, digests=named)
             await unit.run(store.END_LEASES, repo_id=place.repo_id, digests=named, opener=permit.subject.id)
         await self._rights.keep(unit, permit, place, content_id)
-        moves = [move for name in parsed.put.tags if (move := await self._move(unit, permit, place, content_id, name))]
+        moves = await self._move_all(unit, permit, place, parsed, content_id)
         if parsed.put.tags:
             await unit.run(store.SETTLE, repo_id=place.repo_id, content_id=content_id)
         else:
-            await self._hold(unit, place, content_id)
+            await self._hold(unit, place, parsed.held, content_id)
         if fresh or moves:
             size = len(parsed.put.data) if fresh else 0
             new_tags = sum(move.was is None for move in moves)
@@ -137,12 +141,13 @@ class Push:
         """Raise `BlobsMissing` when the manifest names what is hidden from the pusher, as if it were not there; unless
         he may read the manifest itself, or has put it before. Returns the push with what it may keep."""
         own: dict[str, int] = {parsed.digest: present.id if present is not None else 0}
-        if await self._rights.readable(unit, permit, place, own) and present is not None:
+        if await self._rights.readable(unit, permit, place, parsed.held, own) and present is not None:
             return parsed
         named = _named(parsed.manifest)
         rows = await unit.all(store.CHILDREN, repo_id=place.repo_id, digests=named)
         here = {row.digest: row.id for row in rows if row.kind is not None}
-        seen = await self._rights.readable(unit, permit, place, {digest: here.get(digest, 0) for digest in named})
+        asked: dict[str, int] = {digest: here.get(digest, 0) for digest in named}
+        seen = await self._rights.readable(unit, permit, place, parsed.held, asked)
         seen &= set(here)
         # What is needed, and whatever a manifest that is here already keeps.
         needed = dict.fromkeys([*_needed(parsed.manifest), *(here if present is not None else ())])
@@ -155,7 +160,7 @@ class Push:
         """Everything of a manifest that the repository does not show yet: content, link, edges. Returns its id, and
         whether its bytes were not visible here at all."""
         content_id = await self._keep(unit, permit, parsed)
-        children = await self._children(unit, permit, place, parsed)
+        children = await self._children(unit, place, parsed)
         fresh = await _link(unit, place, content_id, parsed)
         for child in children:
             await unit.run(store.EDGE, repo_id=place.repo_id, kept_id=child, keeper_id=content_id)
@@ -177,7 +182,7 @@ class Push:
             await doom_objects(unit, content_id, body.key, unit.now + self._settings.grace)
         return content_id
 
-    async def _children(self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed) -> list[int]:
+    async def _children(self, unit: Unit, place: Place, parsed: _Parsed) -> list[int]:
         """The ids of what the manifest keeps, sorted. Raises `BlobsMissing` naming what is not there."""
         manifest = parsed.manifest
         if not (named := _named(manifest)):
@@ -187,17 +192,27 @@ class Push:
         found = {row.digest: row.id for row in rows if row.kind is not None and (seen is None or row.digest in seen)}
         missing = [digest for digest in dict.fromkeys(_needed(manifest)) if digest not in found]
         if missing:
-            if manifest.kind is not Kind.INDEX or not await self._may_be_sparse(unit, permit):
+            if manifest.kind is not Kind.INDEX or not self._may_be_sparse(parsed.held):
                 raise BlobsMissing(missing)
             for digest in sorted(missing):
                 found[digest] = await _await_child(unit, place, digest)
         return sorted(found.values())
 
-    async def _may_be_sparse(self, unit: Unit, permit: PushPermit) -> bool:
-        row = await effective_setting(unit, permit.repository.prefixes(), SPARSE_INDEXES)
-        return row.value == "true" if row is not None else self._settings.sparse_indexes
+    def _may_be_sparse(self, held: Effective) -> bool:
+        value = held.text(SPARSE_INDEXES)
+        return value == "true" if value is not None else self._settings.sparse_indexes
 
-    async def _move(self, unit: Unit, permit: PushPermit, place: Place, content_id: int, name: Tag) -> _Move | None:
+    async def _move_all(
+        self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed, content_id: int
+    ) -> list[_Move]:
+        """Point every tag of the push at the manifest; returns those that were made or moved. Raises `Denied`,
+        `Immutable`."""
+        moves = [await self._move(unit, permit, place, content_id, name, held=parsed.held) for name in parsed.put.tags]
+        return [move for move in moves if move is not None]
+
+    async def _move(
+        self, unit: Unit, permit: PushPermit, place: Place, content_id: int, name: Tag, *, held: Effective
+    ) -> _Move | None:
         """Point the tag `name` at the manifest; None when it points there already, which is no event. Raises
         `Denied`, `Immutable`."""
         row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
@@ -206,7 +221,7 @@ class Push:
         if was == content_id:
             return None
         if was is not None:
-            await require_movable(unit, permit.repository.prefixes(), name)
+            refuse(blocked(rules_of(held), Change.MOVE, name))
         await unit.run(
             store.PUT_TAG,
             repo_id=place.repo_id,
@@ -220,12 +235,12 @@ class Push:
             TAG_EVENT, repo_id=place.repo_id, seq=place.seq, name=name, was_id=was, now_id=content_id, at=place.at
         )
         if was is not None:
-            await self._hold(unit, place, was)
+            await self._hold(unit, place, held, was)
         return _Move(name, was)
 
-    async def _hold(self, unit: Unit, place: Place, content_id: int) -> None:
+    async def _hold(self, unit: Unit, place: Place, held: Effective, content_id: int) -> None:
         """Keep what has no tag (any more) for the history window, and a lease beyond it."""
-        due = max(place.at, unit.now) + self._settings.window + self._settings.lease
+        due = max(place.at, unit.now) + held.window(self._settings.window) + self._settings.lease
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
 
 

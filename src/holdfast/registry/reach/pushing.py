@@ -14,6 +14,7 @@ from holdfast.db.port import Database, Unit
 from holdfast.journal.service import Place
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag, signed_digest
+from holdfast.registry.effective.service import Effective
 from holdfast.registry.reach.leases import keep_manifest, own
 from holdfast.registry.reach.service import NOTHING, Reach, Target
 from holdfast.registry.reach.spans import ANY, allowed
@@ -28,7 +29,14 @@ class PushRights:
         self._lease = settings.lease
 
     async def require_signing(
-        self, unit: Unit, permit: PushPermit, place: Place, subject: Digest | None, tags: Sequence[Tag]
+        self,
+        unit: Unit,
+        permit: PushPermit,
+        place: Place,
+        subject: Digest | None,
+        tags: Sequence[Tag],
+        *,
+        held: Effective,
     ) -> None:
         """Raise `Denied` unless what the manifest belongs to, by `subject` or by a tag, may be pulled and signed.
 
@@ -43,12 +51,14 @@ class PushRights:
         ids = await self._reach.ids(unit, belongs)
         for digest in sorted(belongs):
             target = Target(place.repo_id, ids[digest]) if digest in ids else NOTHING
-            if digest not in await self.readable(unit, permit, place, {digest: target.content_id}):
+            if digest not in await self.readable(unit, permit, place, held, {digest: target.content_id}):
                 raise permit.pull.refuse()
-            if not await self._may_sign(unit, permit, target):
+            if not await self._may_sign(unit, permit, held, target):
                 raise permit.sign.refuse()
 
-    async def readable(self, unit: Unit, permit: PushPermit, place: Place, ids: Mapping[str, int]) -> set[str]:
+    async def readable(
+        self, unit: Unit, permit: PushPermit, place: Place, held: Effective, ids: Mapping[str, int]
+    ) -> set[str]:
         """The digests of `ids` (0: there is no such content) that the pusher may read, or holds a lease on."""
         if permit.pull.everything:
             return set(ids)
@@ -56,7 +66,7 @@ class PushRights:
         wanted = allowed(permit.pull)
         for digest in sorted(set(ids) - found):
             target = Target(place.repo_id, ids[digest]) if ids[digest] else NOTHING
-            if await self._reach.leads(unit, wanted, target):
+            if await self._reach.leads(unit, wanted, target, self._reach.since_of(held)):
                 found.add(digest)
         return found
 
@@ -66,12 +76,13 @@ class PushRights:
         if not permit.pull.everything:
             await keep_manifest(unit, place.repo_id, content_id, permit.subject.id, self._lease)
 
-    async def _may_sign(self, unit: Unit, permit: PushPermit, target: Target) -> bool:
+    async def _may_sign(self, unit: Unit, permit: PushPermit, held: Effective, target: Target) -> bool:
         if permit.sign.everything or permit.sign.nothing:
             return permit.sign.everything
-        if await self._reach.leads(unit, allowed(permit.sign), target):
+        since = self._reach.since_of(held)
+        if await self._reach.leads(unit, allowed(permit.sign), target, since):
             return True
-        return not await self._reach.leads(unit, ANY, target)
+        return not await self._reach.leads(unit, ANY, target, since)
 
 
 def require_tag(permit: PushPermit, name: Tag, was: int | None, content_id: int) -> None:
