@@ -67,6 +67,7 @@ class Application:
         await receive()
         try:
             self._services = await self._start()
+            await self._services.last_use.begin(self._tree.id if self._tree is not None else "")
         except Exception as error:
             # Said, not only raised: a server takes silence for an application without a start, and serves it.
             await send({"type": "lifespan.startup.failed", "message": f"cannot start: {error}"})
@@ -74,6 +75,7 @@ class Application:
         self._upkeep = [asyncio.create_task(renew_keys(self._services.objects, self._services.events))]
         self._upkeep.append(asyncio.create_task(Pulse(self._services.db, "serve", __version__, self._tree).run()))
         self._upkeep.append(asyncio.create_task(self._services.watch.run()))
+        self._upkeep.append(asyncio.create_task(self._services.last_use.run()))
         self._upkeep.append(asyncio.create_task(self._services.logins.keys.run()))
         if self._services.redirects is not None:
             self._upkeep.append(asyncio.create_task(self._services.redirects.watch()))

@@ -25,7 +25,7 @@ from holdfast.app.engines import database_target, make_blobs, open_database, ope
 from holdfast.app.federating import open_federation
 from holdfast.app.handing import Handing
 from holdfast.app.logins import Logins, key_settings, open_logins, open_signing_keys, request_limits, token_settings
-from holdfast.app.managing import open_managed, refusals_watched
+from holdfast.app.managing import Core, open_managed, refusals_watched
 from holdfast.app.masters import open_master, seals
 from holdfast.app.mirror import Mirror
 from holdfast.app.proxies import IdentityHeader, Proxies
@@ -47,6 +47,7 @@ from holdfast.distribution.tokens import TokenHandlers
 from holdfast.distribution.watching import Watching
 from holdfast.management.app import management_api
 from holdfast.registry.deletion.service import Deletion
+from holdfast.registry.lastuse.service import LastUse
 from holdfast.registry.listing.service import Listing
 from holdfast.registry.objects import Objects
 from holdfast.registry.pull.service import Pull
@@ -77,6 +78,7 @@ class Services:
     signing_in: SigningIn
     outbound: Outbound
     watch: Watch
+    last_use: LastUse
     surface: Surface
     rooms: Mapping[str, Room]
     identity: IdentityHeader
@@ -127,6 +129,7 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     key = await load_key(db, master, _UPLOAD_KEY)
     objects = await open_objects(db, blobs, master, sealing=seals(settings))
     watch = Watch(db, rows=settings.usage.rows)
+    last_use = LastUse(db)
     outbound = Outbound(settings.outbound.allow, settings.outbound.ca_file)
     signing_in = await open_signing_in(
         db, master, settings, outbound=outbound, groups=replace_provider_groups, events=events
@@ -155,10 +158,12 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     challenges = Challenges(address(settings)[0], token_settings(settings).service)
     telemetry = Telemetry(events, access_log, proxies.remote)
     idle = settings.uploads.idle.total_seconds()
-    surface = Surface(access, handlers, challenges, Watching(watch), telemetry, idle=idle)
+    surface = Surface(access, handlers, challenges, Watching(watch, last_use), telemetry, idle=idle)
     audit = Audit(db, await audit_keys(db, master), installation)
     keychain = Keychain(db, await load_key(db, master, HASH_KEY), key_settings(settings))
-    managed = open_managed(db, logins, keychain, signing_in, audit, federating=federating)
+    managed = open_managed(
+        db, logins, keychain, signing_in, audit, federating=federating, core=Core(access, objects, settings)
+    )
     gate = Gate(access, challenges.of, refusals_watched(watch))
     rooms: dict[str, Room] = {"api": management_api(gate, telemetry, managed)}
     if not settings.open:
@@ -175,6 +180,7 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
         signing_in,
         outbound,
         watch,
+        last_use,
         surface,
         rooms,
         IdentityHeader(proxies, settings.login.identity_header),

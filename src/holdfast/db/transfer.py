@@ -18,7 +18,7 @@ import msgspec
 from holdfast.db.errors import DatabaseError, Unavailable
 
 Values = tuple[Any, ...]
-STAYING = frozenset({"schema_migration", "compatibility", "mode", "node"})
+STAYING = frozenset({"schema_migration", "compatibility", "mode", "node", "use_process"})
 """Tables that belong to a database and not to what is kept in it."""
 
 

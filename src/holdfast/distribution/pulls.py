@@ -43,6 +43,7 @@ class PullHandlers:
             found = await self._pull.manifest_head(permit, parsed)
         else:
             found = await self._pull.manifest(permit, parsed)
+        request.sent = found.digest
         digest = found.digest.encode()
         headers: Headers = [(b"docker-content-digest", digest), (b"etag", b'"' + digest + b'"')]
         if isinstance(parsed, Digest):

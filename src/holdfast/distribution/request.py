@@ -62,7 +62,8 @@ class ClientGone(Exception):
 
 
 class Request:
-    """One request. `who` is set once the credential was recognised; `did`: which tags it made and moved."""
+    """One request. `who` is set once the credential was recognised; `did`: which tags it made and moved;
+    `sent`: the digest of the manifest that it was sent, '' for none."""
 
     __slots__ = (
         "_ended",
@@ -79,6 +80,7 @@ class Request:
         "path",
         "received",
         "scope",
+        "sent",
         "who",
     )
 
@@ -89,6 +91,7 @@ class Request:
         self.id = request_id
         self.who = _NOBODY
         self.did: list[tuple[Action, str]] = []
+        self.sent = ""
         self.origin = Origin(request_id)
         self.received = 0
         self._receive = receive

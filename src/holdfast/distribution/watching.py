@@ -1,4 +1,5 @@
-"""Which answers of the surface are use of a right, and of which; told to the watch (access/usage/watch.py).
+"""Which answers of the surface are use of a right, and of which; told to the watch (access/usage/watch.py), and to last
+use (registry/lastuse) what was pulled, also where nobody has rights (`--open`).
 
 Use is a permitted read or delete of a manifest, a tag that was made or moved, a read of a blob (under no reference:
 there are too many). A refusal is a denial; a challenge is none.
@@ -12,6 +13,7 @@ from holdfast.access.policy.model import Action
 from holdfast.access.usage.watch import Watch
 from holdfast.distribution.request import Request
 from holdfast.distribution.router import Endpoint, Route
+from holdfast.registry.lastuse.service import LastUse
 
 _BY_METHOD = {
     "GET": Action.PULL,
@@ -21,13 +23,16 @@ _BY_METHOD = {
 
 
 class Watching:
-    """Tells the watch."""
+    """Tells the watch, and last use."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, last_use: LastUse) -> None:
         self._watch = watch
+        self._last_use = last_use
 
     def served(self, who: Identity, request: Request, route: Route) -> None:
         """A request was answered with what it asked for."""
+        if request.sent:
+            self._last_use.pulled(route.name, route.reference, request.sent)
         if who.version == UNCHECKED:
             return
         endpoint, method = route.endpoint, request.method
