@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from holdfast.access.accounts.robots import Robots
 from holdfast.access.accounts.users import Users
@@ -14,26 +15,56 @@ from holdfast.access.grants.groups import Groups
 from holdfast.access.grants.roles import Roles
 from holdfast.access.grants.service import Grants
 from holdfast.access.grants.visibility import Visibility
+from holdfast.access.jobs import SeenJobs
 from holdfast.access.keys.keychain import Keychain
 from holdfast.access.model import UNCHECKED, Identity
 from holdfast.access.policy.model import Action
+from holdfast.access.service import Access
 from holdfast.access.tokens.sessions import Sessions
 from holdfast.access.usage.service import Usage
 from holdfast.access.usage.watch import Watch
 from holdfast.access.why import Why
+from holdfast.app.config import Settings
 from holdfast.app.federating import Federating
 from holdfast.app.logins import Logins
+from holdfast.app.registry_settings import registry_settings
+from holdfast.app.setting_kinds import setting_kinds
 from holdfast.app.signing_in import SigningIn
 from holdfast.db.port import Database
 from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
+from holdfast.registry.namespaces.settings import SettingsTree
+from holdfast.registry.objects import Objects
+from holdfast.registry.settings import RegistrySettings
+
+
+class Core(NamedTuple):
+    """The registry as the API manages it: who may do what in it, its content, and the settings of the program."""
+
+    access: Access
+    objects: Objects
+    settings: Settings
+
+    @property
+    def registry(self) -> RegistrySettings:
+        """The settings of the registry's use-cases."""
+        return registry_settings(self.settings)
 
 
 def open_managed(
-    db: Database, logins: Logins, keychain: Keychain, signing_in: SigningIn, audit: Audit, *, federating: Federating
+    db: Database,
+    logins: Logins,
+    keychain: Keychain,
+    signing_in: SigningIn,
+    audit: Audit,
+    *,
+    federating: Federating,
+    core: Core,
 ) -> Managed:
     """Every service that the API shows."""
     return Managed(
+        access=core.access,
+        settings=SettingsTree(db, setting_kinds(core.settings)),
         users=Users(db, logins.checker, logins.passwords),
         groups=Groups(db),
         robots=Robots(db),
@@ -50,6 +81,7 @@ def open_managed(
         usage=Usage(db),
         drafts=Drafts(db),
         trial=Trial(db),
+        jobs=SeenJobs(db),
     )
 
 

@@ -13,12 +13,14 @@ import click
 from holdfast import __version__
 from holdfast.cli.admin import admin
 from holdfast.cli.audit import audit
+from holdfast.cli.backup import backup, restore
 from holdfast.cli.config import config
 from holdfast.cli.credential_provider import credential_provider, docker_credential
 from holdfast.cli.doctor import doctor
 from holdfast.cli.federation import federation
 from holdfast.cli.grants import grant
 from holdfast.cli.groups import group
+from holdfast.cli.immutable import immutable
 from holdfast.cli.issuers import issuer
 from holdfast.cli.jobs import jobs
 from holdfast.cli.keys import key
@@ -33,6 +35,7 @@ from holdfast.cli.roles import role
 from holdfast.cli.rotate_keys import rotate_keys
 from holdfast.cli.serve import serve
 from holdfast.cli.sessions import session
+from holdfast.cli.settings_tree import settings
 from holdfast.cli.tls import tls
 from holdfast.cli.usage import usage
 from holdfast.cli.users import user
@@ -71,6 +74,8 @@ for verb in (
     admin,
     migrate,
     migrate_storage,
+    backup,
+    restore,
     nodes,
     read_only,
     rotate_keys,
@@ -86,6 +91,8 @@ for verb in (
     role,
     grant,
     visibility,
+    settings,
+    immutable,
     provider,
     issuer,
     federation,

@@ -22,6 +22,7 @@ class ChangeKind(StrEnum):
     MANIFEST_PUSHED = "manifest.pushed"
     MANIFEST_DELETED = "manifest.deleted"
     TAG_MOVED = "tag.moved"
+    IMAGE_PROMOTED = "image.promoted"
     TAG_DELETED = "tag.deleted"
     BLOB_DELETED = "blob.deleted"
     CONTENT_DAMAGED = "content.damaged"
@@ -51,6 +52,7 @@ class ChangeKind(StrEnum):
     ROLE_DELETED = "role.deleted"
     GRANT_ADDED = "grant.added"
     GRANT_REMOVED = "grant.removed"
+    SETTING_CHANGED = "setting.changed"
     VISIBILITY_CHANGED = "visibility.changed"
     TOKEN_KEY_ROTATED = "token-key.rotated"  # noqa: S105 - a kind of change
     SESSION_STARTED = "session.started"
@@ -67,3 +69,5 @@ class ChangeKind(StrEnum):
     LOGIN_FAILED = "login.failed"
     ACCESS_DENIED = "access.denied"
     AUDIT_ARCHIVED = "audit.archived"
+    BACKUP_MADE = "backup.made"
+    INSTALLATION_RESTORED = "installation.restored"

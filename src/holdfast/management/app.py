@@ -15,7 +15,9 @@ from holdfast.access.grants.groups import Groups
 from holdfast.access.grants.roles import Roles
 from holdfast.access.grants.service import Grants
 from holdfast.access.grants.visibility import Visibility
+from holdfast.access.jobs import SeenJobs
 from holdfast.access.keys.keychain import Keychain
+from holdfast.access.service import Access
 from holdfast.access.signin.providers import Providers
 from holdfast.access.tokens.sessions import Sessions
 from holdfast.access.usage.service import Usage
@@ -26,6 +28,7 @@ from holdfast.management.federation import federation_routes
 from holdfast.management.grants import grant_routes
 from holdfast.management.groups import group_routes
 from holdfast.management.issuers import issuer_routes
+from holdfast.management.jobs import job_routes
 from holdfast.management.keys import key_routes
 from holdfast.management.me import me_routes
 from holdfast.management.policy import policy_routes
@@ -33,10 +36,12 @@ from holdfast.management.providers import provider_routes
 from holdfast.management.robots import robot_routes
 from holdfast.management.roles import role_routes
 from holdfast.management.sessions import session_routes
+from holdfast.management.settings import setting_routes
 from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
 from holdfast.management.why import why_routes
+from holdfast.registry.namespaces.settings import SettingsTree
 from holdfast.telemetry.surface import Telemetry
 
 
@@ -60,6 +65,9 @@ class Managed:
     usage: Usage
     drafts: Drafts
     trial: Trial
+    jobs: SeenJobs
+    access: Access
+    settings: SettingsTree
 
 
 def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
@@ -81,5 +89,7 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
         audit_routes(managed.audit),
         usage_routes(managed.usage),
         policy_routes(managed.drafts, managed.trial),
+        job_routes(managed.jobs),
+        setting_routes(managed.access, managed.settings),
     ]
     return Frame(gate, telemetry, rooms)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from holdfast.access.errors import Invalid
+from holdfast.access.policy.model import Action
 from holdfast.registry.effective.service import WINDOW
 
 _SECOND = 1_000_000
@@ -20,8 +21,9 @@ _LONGEST = 36500 * _UNITS["d"]
 
 class SettingKind(NamedTuple):
     """One setting. `read`: from what people write to the canonical text that is kept, raises `Invalid`; `write`: back.
-    `default`: what holds where no path says it, as people write it; `configured`: which setting of the program says
-    that ('': it is built in). `set_by`: the command that sets it, '' for `holdfast settings set`."""
+    `default`: what holds where no path says it, as people write it; `configured`: whether the program's configuration
+    says that. `needs`: what must be allowed on the whole of a path to set it there. `set_by`: another command that
+    sets it, '' for `holdfast settings set`."""
 
     name: str
     about: str
@@ -29,11 +31,12 @@ class SettingKind(NamedTuple):
     read: Callable[[str], str]
     write: Callable[[str], str]
     default: str
-    configured: str = ""
+    configured: bool = False
+    needs: Action = Action.SETTINGS
     set_by: str = ""
 
 
-def window_kind(default: int) -> SettingKind:
+def window_kind(default: int, *, configured: bool = False) -> SettingKind:
     """How long history reaches back; `default`: microseconds."""
     return SettingKind(
         WINDOW,
@@ -42,11 +45,11 @@ def window_kind(default: int) -> SettingKind:
         read_duration,
         write_duration,
         write_duration(str(default)),
-        "window",
+        configured,
     )
 
 
-def switch_kind(name: str, about: str, default: bool, configured: str = "") -> SettingKind:
+def switch_kind(name: str, about: str, *, default: bool, configured: bool = False) -> SettingKind:
     """A setting that is on or off."""
     return SettingKind(name, about, "true or false", _read_switch, str, "true" if default else "false", configured)
 

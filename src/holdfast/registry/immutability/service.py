@@ -22,7 +22,6 @@ KIND = SettingKind(
     rules.read_written,
     rules.write,
     "none",
-    set_by="holdfast immutable set",
 )
 
 

@@ -1,0 +1,51 @@
+"""Every setting that a namespace or repository can carry. This is the only table of them."""
+
+from __future__ import annotations
+
+from holdfast.access.errors import Invalid
+from holdfast.access.grants.visibility import PRIVATE
+from holdfast.access.rights import PUBLIC, VISIBILITY
+from holdfast.app.config import Settings
+from holdfast.app.registry_settings import registry_settings
+from holdfast.registry.effective.kinds import SettingKind, switch_kind, window_kind
+from holdfast.registry.immutability.service import KIND as IMMUTABLE
+from holdfast.registry.pull.service import REDIRECT
+from holdfast.registry.push.service import SPARSE_INDEXES
+from holdfast.registry.settings import RegistrySettings
+
+_BUILT_IN = RegistrySettings()
+
+
+def setting_kinds(settings: Settings) -> tuple[SettingKind, ...]:
+    """The kinds, with what holds where no path says anything."""
+    core = registry_settings(settings)
+    return (
+        window_kind(core.window, configured=core.window != _BUILT_IN.window),
+        IMMUTABLE,
+        switch_kind(
+            SPARSE_INDEXES,
+            "Whether an index may be pushed before all the manifests that it lists.",
+            default=core.sparse_indexes,
+            configured=core.sparse_indexes != _BUILT_IN.sparse_indexes,
+        ),
+        switch_kind(
+            REDIRECT,
+            "Whether pulls of large blobs may be sent to the bucket, where the registry does that at all.",
+            default=True,
+        ),
+        SettingKind(
+            VISIBILITY,
+            "Whether everyone may pull without logging in.",
+            "public or private",
+            _read_visibility,
+            str,
+            PRIVATE,
+            set_by="holdfast visibility set",
+        ),
+    )
+
+
+def _read_visibility(text: str) -> str:
+    if text not in (PUBLIC, PRIVATE):
+        raise Invalid("value", "public or private")
+    return text
