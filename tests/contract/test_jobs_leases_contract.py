@@ -6,13 +6,15 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.db.engines import ENGINES, PATIENCE, Engine, make_engine
+from tests.db.engines import ENGINES, Engine, make_engine
 from tests.jobs.place import MINUTE, SECOND, Place, Refusal, Steered, mark, marks, run_at
 
 from holdfast.db.port import Unit
+from holdfast.db.query import Query
 from holdfast.jobs import claims
 from holdfast.jobs.model import JobState, Superseded
 from holdfast.jobs.run import Run
+from holdfast.jobs.store import Fence
 
 
 @pytest.fixture(params=ENGINES)
@@ -35,13 +37,29 @@ def test_a_silent_workers_job_is_taken_over_and_the_late_run_writes_nothing(engi
         async def prompt(run: Run) -> None:
             await run.write(mark("prompt"))
 
-        task = Steered(late)
+        class Deaf:
+            """A database that never wakes its worker: who looks up meanwhile takes its own job again."""
+
+            def __init__(self) -> None:
+                self.looked = asyncio.Event()
+
+            def __getattr__(self, name: str) -> object:
+                return getattr(place.db, name)
+
+            async def wait(self, _channel: str, _seconds: float) -> None:
+                await asyncio.Event().wait()
+
+            async def all(self, query: Query[Fence], **parameters: object) -> list[Fence]:
+                rows = await place.db.all(query, **parameters)
+                self.looked.set()
+                return rows
+
+        task, deaf = Steered(late), Deaf()
         id = await place.new()
-        # The first one does not look up meanwhile: else it would take its own job again. Nor does it renew its lease,
-        # however long a busy machine takes to open the database once more.
-        first = place.worker({"work": task}, name="first", look=PATIENCE, lease=6000.0)
+        # Nor does it renew its lease, however long a busy machine takes to open the database once more.
+        first = place.worker({"work": task}, name="first", db=deaf, lease=6000.0)  # type: ignore[arg-type]
         async with first, place.again() as other:
-            await task.began.wait()
+            await deaf.looked.wait()  # the last thing that it does when it took a job
             place.clock.forward(5999 * SECOND)
             assert (await other.write(lambda unit: claims.claim(unit, ["work"], "x", MINUTE, 4))).jobs == []
             place.clock.forward(2 * SECOND)
