@@ -158,7 +158,7 @@ def test_a_new_mover_goes_on_from_what_is_there(run: Callable[[Scenario], None])
         await pair.transfer.bring()
         for name in ("v1.Z.1", "v0.Z.40"):
             await doing(pair.source, UNTAG, repo_id=1, name=name)
-        await doing(pair.target, RESIZE, id=11, size=3)
+        await doing(pair.target, RESIZE, id=12, size=3)
         again = Transfer(pair.ours, pair.theirs, without={"moving_constraint"}, bounds=NARROW)
         passed = await again.bring()
         assert 0 < passed.brought <= 5 * NARROW.rows

@@ -38,7 +38,7 @@ def test_a_doomed_object_goes_when_it_is_due(place: Place) -> None:
         now, later = new_key(1), new_key(2)
         for key, due in ((now, house.clock.now), (later, house.clock.now + GRACE)):
             await house.blobs.put(key, [b"data"], "sha256")
-            house.sql("insert into doomed values (?, ?)", key, due)
+            house.sql("insert into doomed (key, due) values (?, ?)", key, due)
         assert await house.sweep.run() == Swept(1, 0, 0)
         assert await house.blobs.size(now) is None
         assert await house.blobs.size(later) == 4
@@ -55,7 +55,7 @@ def test_many_objects_and_one_that_is_gone_already(place: Place) -> None:
     async def scenario(house: House) -> None:
         keys = [new_key(number) for number in range(1200)]
         for key in keys:
-            house.sql("insert into doomed values (?, 0)", key)
+            house.sql("insert into doomed (key, due) values (?, 0)", key)
         await house.blobs.put(keys[7], [b"data"], "sha256")
         assert await house.sweep.run() == Swept(1200, 0, 0)
         assert house.doomed() == {}
@@ -212,7 +212,7 @@ def test_two_sweepers_at_once_do_no_harm(place: Place) -> None:
         for number in range(20):
             key = new_key(number)
             await house.blobs.put(key, [b"data"], "sha256")
-            house.sql("insert into doomed values (?, 0)", key)
+            house.sql("insert into doomed (key, due) values (?, 0)", key)
             await leave(house, staged_name(os.urandom(16), 1))
             await begun(house)
         house.clock.move(2 * EXPIRE)

@@ -99,10 +99,13 @@ class PostgresTables:
         """Rewrite a page. See transfer.Tables."""
         where, values = _span(table, after, upto)
         async with self._transaction(_BY_INDEX):
+            # Rows as they are: what triggers keep is brought over like anything else.
+            await self._connection.execute(f'alter table "{table.name}" disable trigger user')
             if not empty:
                 await self._connection.execute(f'delete from "{table.name}"{where}', *values)  # noqa: S608
             if rows:
                 await self._connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
+            await self._connection.execute(f'alter table "{table.name}" enable trigger user')
 
     async def count(self, table: Table) -> int:
         """How many rows. See transfer.Tables."""
@@ -121,6 +124,15 @@ class PostgresTables:
             for name, _column, sequence in await self._connection.fetch(_COUNTERS):
                 if values.get(name, 0) > 0:
                     await self._connection.execute(_SET, sequence, values[name])
+
+    async def freeze(self) -> None:
+        """Let everything that is read from now on be of this one moment, until `close`. Nothing can be written then."""
+        try:
+            await self._connection.transaction(isolation="repeatable_read", readonly=True).start()
+            await self._connection.execute("set local idle_in_transaction_session_timeout = 0")
+            await self._connection.fetchval("select 1")  # the moment is that of the first statement
+        except DRIVER as error:
+            raise translate(error) from error
 
     async def claim(self) -> bool:
         """Hold a lock in a transaction. See transfer.Tables."""

@@ -68,11 +68,20 @@ class SqliteTables:
         """Rewrite a page. See transfer.Tables."""
         where, values = _span(table, after, upto)
         places = ", ".join("?" * len(table.columns))
-        with _translated(), self._transaction() as cursor:
+        with _translated(), self._without_triggers(), self._transaction() as cursor:
             if not empty:
                 cursor.execute(f'delete from "{table.name}"{where}', values)  # noqa: S608
             names = ", ".join(table.columns)
             cursor.executemany(f'insert into "{table.name}" ({names}) values ({places})', rows)  # noqa: S608
+
+    @contextmanager
+    def _without_triggers(self) -> Iterator[None]:
+        """Rows as they are: what triggers keep is brought over like anything else."""
+        self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        try:
+            yield
+        finally:
+            self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 1)
 
     async def count(self, table: Table) -> int:
         """How many rows. See transfer.Tables."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from holdfast.access.model import Permit, PushPermit
 from holdfast.blobs.port import BlobStore
+from holdfast.blobs.sealed_frames import sealed_size
 from holdfast.db.port import Unit
 from holdfast.jobs.model import NewJob, Priority
 from holdfast.jobs.service import enqueue
@@ -73,8 +74,9 @@ async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
         row = await unit.one(store.HOLD_CONTENT, id=row.id)
         assert row is not None
     if row.state == State.STORED:
-        for key in offer.keys:
-            await unit.run(store.DOOM, key=key, due=unit.now)
+        for segment in offer.segments:
+            size = segment.size if offer.wrapped is None else sealed_size(segment.size)
+            await unit.run(store.DOOM_SIZED, key=segment.key, due=unit.now, size=size)
         return row.id
     await doom_objects(unit, row.id, row.key, unit.now)
     if offer.data is None:
@@ -111,7 +113,8 @@ def compaction_of(content_id: int) -> NewJob:
 
 
 async def doom_objects(unit: Unit, content_id: int, key: str | None, due: int) -> None:
-    """Let the objects of content go at `due`: nothing of it refers to them any more."""
+    """Let the objects of content go at `due`: nothing of it refers to them any more after this unit. To be called
+    before the row of content changes or goes."""
     if key is not None:
         await unit.run(store.DOOM, key=key, due=due)
         return

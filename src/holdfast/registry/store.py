@@ -96,7 +96,7 @@ SEGMENTS = Query("select key, size from segment where content_id = :id order by 
 NEW_SEGMENT = Command("insert into segment (content_id, n, key, size) values (:id, :n, :key, :size)")
 DOOM_SEGMENTS = Command(
     """
-    insert into doomed (key, due) select key, :due from segment where content_id = :id order by n
+    insert into doomed (key, due, size) select key, :due, stored from segment where content_id = :id order by n
     on conflict (key) do nothing
     """
 )
@@ -104,7 +104,7 @@ DROP_SEGMENTS = Command("delete from segment where content_id = :id")
 # The objects of an upload session, which nothing refers to once it ends.
 DOOM_PARTS = Command(
     """
-    insert into doomed (key, due) select key, :due from upload_segment where upload_id = :id order by n
+    insert into doomed (key, due, size) select key, :due, stored from upload_segment where upload_id = :id order by n
     on conflict (key) do nothing
     """
 )
@@ -117,7 +117,10 @@ PUT_BODY = Command(
 )
 DROP_BODY = Command("delete from body where content_id = :id")
 NOT_ORPHAN = Command("delete from orphan where content_id = :id")
+# Before the row that refers to the key changes or goes: the size of what is doomed comes from there (ledger triggers).
 DOOM = Command("insert into doomed (key, due) values (:key, :due) on conflict (key) do nothing")
+# What no row refers to; the size is that of the object as it lies in the store.
+DOOM_SIZED = Command("insert into doomed (key, due, size) values (:key, :due, :size) on conflict (key) do nothing")
 # Only while the bytes that were found damaged are those of the content: a push may have brought others meanwhile.
 MARK_DAMAGED = Command("update content set state = 1 where id = :id and state = 0 and coalesce(key, '') = :key")
 CANDIDATE = Command(

@@ -48,10 +48,10 @@ def test_a_young_object_may_belong_to_an_upload_under_way(site: Site) -> None:
 def test_an_object_that_any_table_knows_is_no_litter(site: Site) -> None:
     segment, upload, doomed = (stray(site, 100) for _ in range(3))
     content_id = site.value("select id from content where key is not null")
-    site.sql("insert into segment values (?, 1, ?, 11)", content_id, segment.name)
+    site.sql("insert into segment (content_id, n, key, size) values (?, 1, ?, 11)", content_id, segment.name)
     site.sql("insert into upload (id, opener, received, expires) values ('u', 1, 11, ?)", 1 << 60)
-    site.sql("insert into upload_segment values ('u', 0, ?, 11)", upload.name)
-    site.sql("insert into doomed values (?, ?)", doomed.name, 1 << 60)
+    site.sql("insert into upload_segment (upload_id, n, key, size) values ('u', 0, ?, 11)", upload.name)
+    site.sql("insert into doomed (key, due) values (?, ?)", doomed.name, 1 << 60)
     assert site.classes(repair=True) == []
     assert all(path.exists() for path in (segment, upload, doomed))
 

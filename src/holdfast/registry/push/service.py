@@ -177,9 +177,9 @@ class Push:
             await unit.one(HOLD_CONTENT, id=content_id)
             body = await unit.one(store.BODY, id=content_id)
         if body is not None and not body.present:
+            await doom_objects(unit, content_id, body.key, unit.now + self._settings.grace)
             await unit.run(PUT_BODY, id=content_id, bytes=data)
             await unit.run(store.INLINE, id=content_id, wrapped_key=wrapped)
-            await doom_objects(unit, content_id, body.key, unit.now + self._settings.grace)
         return content_id
 
     async def _children(self, unit: Unit, place: Place, parsed: _Parsed) -> list[int]:

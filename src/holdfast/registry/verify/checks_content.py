@@ -277,9 +277,9 @@ class ContentSpot:
         if seen is None or seen.data is None or row.key != seen.key or not _hashes(seen.data, row.digest):
             return False
         seal = self._run.objects.again(row.wrapped_key, row.digest)
+        await unit.run(DOOM, key=seen.key, due=unit.now + self._run.settings.grace)
         await unit.run(store.TAKE_BODY, id=self._id, bytes=seal.close(row.digest, seen.data))
         await unit.run(store.TAKE_INLINE, id=self._id)
-        await unit.run(DOOM, key=seen.key, due=unit.now + self._run.settings.grace)
         return True
 
 
