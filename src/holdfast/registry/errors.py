@@ -69,6 +69,10 @@ class Purged(RegistryError):
     """The content was purged from the registry, and its digest is refused until that is lifted."""
 
 
+class TooManyParts(RegistryError):
+    """More belongs to an image than is worked on at once."""
+
+
 class TooManyUploads(RegistryError):
     """The subject holds too many upload sessions, or the process runs too many streams."""
 

@@ -49,8 +49,16 @@ class PushRights:
         if not belongs:
             return
         ids = await self._reach.ids(unit, belongs)
-        for digest in sorted(belongs):
-            target = Target(place.repo_id, ids[digest]) if digest in ids else NOTHING
+        await self.require_signing_of(unit, permit, place, held, {digest: ids.get(digest, 0) for digest in belongs})
+
+    async def require_signing_of(
+        self, unit: Unit, permit: PushPermit, place: Place, held: Effective, subjects: Mapping[Digest, int]
+    ) -> None:
+        """The same of each of `subjects`, by their ids (0: there is no such content)."""
+        if permit.sign.everything and permit.pull.everything:
+            return
+        for digest, content_id in sorted(subjects.items()):
+            target = Target(place.repo_id, content_id) if content_id else NOTHING
             if digest not in await self.readable(unit, permit, place, held, {digest: target.content_id}):
                 raise permit.pull.refuse()
             if not await self._may_sign(unit, permit, held, target):
