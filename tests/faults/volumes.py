@@ -80,8 +80,12 @@ class Volume:
         return found.f_bavail * found.f_frsize
 
     def fill(self, leave: int = 0) -> None:
-        """Take all room but about `leave` bytes."""
+        """Take all room but about `leave` bytes, most of it at once, lest others write it full meanwhile."""
         with (self.root / "filler").open("ab", buffering=0) as file:
+            if (most := self.free() - leave - _MIB) > 0:
+                with contextlib.suppress(OSError):
+                    os.posix_fallocate(file.fileno(), 0, most)
+                file.seek(0, os.SEEK_END)
             block = bytes(_MIB)
             while (rest := self.free() - leave) > 0:
                 try:
