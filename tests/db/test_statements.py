@@ -17,6 +17,7 @@ from holdfast.db.session import connect
 
 ALL = constants()
 NUMBERS = {
+    "account",
     "account_id",
     "after",
     "attempts_max",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from holdfast.app.config import Loaded
+from holdfast.cli.output import Api, client_verb
 from holdfast.cli.settings_flags import settings_flags
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ Examples:
   holdfast jobs show 17 --data /srv/registry          everything about job 17, its error too
   holdfast jobs retry 17 --data /srv/registry         let it run again
   holdfast jobs cancel 17 --data /srv/registry        end it
+  holdfast jobs follow 17                             watch it from afar, as `holdfast login` allows
 """
 _LIST_EXAMPLES = """\b
 Examples:
@@ -53,6 +55,11 @@ _RETRY_EXAMPLES = """\b
 Examples:
   holdfast jobs retry 17 18 --data /srv/registry
 """
+_FOLLOW_EXAMPLES = """\b
+Examples:
+  holdfast jobs follow 17
+  holdfast jobs follow 17 --json
+"""
 _CANCEL_EXAMPLES = """\b
 Examples:
   holdfast jobs cancel 17 --data /srv/registry
@@ -65,7 +72,7 @@ def jobs() -> None:
 
     Jobs are kept in the database: sweeping, rotation of keys, and so on. `holdfast serve` runs them, unless it was
     started with --no-jobs, and so does every `holdfast worker`. These verbs open the database themselves, whether
-    a server runs or not.
+    a server runs or not; but `follow` asks the registry that you are logged in to.
     """
 
 
@@ -149,6 +156,20 @@ def cancel(loaded: Loaded, id: tuple[int, ...]) -> None:
         return f"job {number} is cancelled" if ended else f"job {number} runs: its worker was told to end it"
 
     _each(loaded, id, end)
+
+
+@jobs.command(epilog=_FOLLOW_EXAMPLES)
+@click.argument("id", type=click.IntRange(1))
+@client_verb
+def follow(api: Api, id: int) -> None:
+    """Show how far the job ID is until it ends, through the registry that you are logged in to.
+
+    For who started the job, and for operators. Ends with status 1 when the job failed or was cancelled.
+    """
+    from holdfast.cli.progress import follow as until_ended
+
+    ended = until_ended(api, api.client.get(f"/jobs/{id}"))
+    api.show(ended, f"job {id} is done")
 
 
 def _each(loaded: Loaded, ids: tuple[int, ...], act: Callable[[Jobs, int], Awaitable[str]]) -> None:

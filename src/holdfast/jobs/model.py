@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 DATA_LIMIT = 64 << 10
-"""The most characters of a job's data, and of its checkpoint, as JSON."""
+"""The most characters of a job's data, of its checkpoint and of its result, as JSON."""
 ATTEMPTS = 5
 _KEY_LIMIT = 200
 
@@ -57,7 +57,8 @@ class NewJob:
 
     `data`: small JSON without secrets. `dedupe`: jobs of an equal key are the same work: one waits at most, and one
     runs at most. `run_at`: not before (microseconds by the database's clock), None for at once. `attempts`: after so
-    many runs that ended in an error the job has failed.
+    many runs that ended in an error the job has failed. `account`: who started it and may look at it, 0: the
+    installation itself.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class NewJob:
     priority: Priority = Priority.NORMAL
     run_at: int | None = None
     attempts: int = ATTEMPTS
+    account: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.kind) <= _KEY_LIMIT or (self.dedupe is not None and len(self.dedupe) > _KEY_LIMIT):
@@ -89,7 +91,7 @@ class Job:
     """A job as it stands. Times are microseconds since the epoch by the database's clock.
 
     `attempts`: runs that count, the present one among them. `error`: what the last run that did not end well said.
-    `merged`: how often it was enqueued again while it waited.
+    `merged`: how often it was enqueued again while it waited. `result`: what came out of it, as far as it is known.
     """
 
     id: int
@@ -113,6 +115,8 @@ class Job:
     checkpoint: dict[str, Any] | None
     progress: Progress | None
     error: str | None
+    account: int
+    result: dict[str, Any] | None
 
     @property
     def key(self) -> str:

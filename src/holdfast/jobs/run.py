@@ -65,6 +65,10 @@ class Run:
         """Within a `write`: remember where to go on, in the same transaction as its effects."""
         await unit.run(store.SAVE, id=self.job.id, fence=self.job.fence, checkpoint=dump(checkpoint))
 
+    async def result(self, unit: Unit, result: Mapping[str, Any]) -> None:
+        """Within a `write` or `finish`: what came out of the job, for whoever may look at it."""
+        await unit.run(store.RESULT, id=self.job.id, fence=self.job.fence, result=dump(result))
+
     async def save(self, checkpoint: Mapping[str, Any]) -> None:
         """Remember where to go on. Raises `Stopping` afterwards when the worker stops: leave it alone, it is caught.
 

@@ -43,10 +43,25 @@ async def enqueue(unit: Unit, job: NewJob) -> int | None:
         priority=int(job.priority),
         run_at=unit.now if job.run_at is None else job.run_at,
         attempts_max=job.attempts,
+        account=job.account,
     )
     assert row is not None
     await unit.notify(CHANNEL)
     return row.id if row.merged == 0 else None
+
+
+async def cancel(unit: Unit, id: int) -> bool:
+    """End a job when `unit` commits; see `Jobs.cancel`."""
+    row = await unit.one(store.HOLD, id=id)
+    if row is None:
+        raise NoSuchJob(f"there is no job {id}")
+    if await unit.run(store.CANCEL_WAITING, id=id):
+        return True
+    if row.state != JobState.RUNNING:
+        raise Refused(f"job {id} is {JobState(row.state).name.lower()}")
+    await unit.run(store.CANCEL_RUNNING, id=id)
+    await unit.notify(CHANNEL)
+    return False
 
 
 def dump(value: Any) -> str:
@@ -81,6 +96,8 @@ def job_of(row: JobRow) -> Job:
         checkpoint=json.loads(row.checkpoint) if row.checkpoint is not None else None,
         progress=_progress(row),
         error=row.error,
+        account=row.account,
+        result=json.loads(row.result) if row.result is not None else None,
     )
 
 
@@ -118,6 +135,15 @@ class Jobs:
             return sorted(rows, key=lambda row: -row.id)[:limit]
 
         return [job_of(row) for row in await self._db.snapshot(read)]
+
+    async def list_by(
+        self, account: int, states: Sequence[JobState] = tuple(JobState), *, before: int = NEWEST, limit: int = 50
+    ) -> Sequence[Job]:
+        """`list`, of those that `account` started."""
+        rows = await self._db.all(
+            store.NEWEST_BY, account=account, before=before, states=[int(state) for state in states], limit=limit
+        )
+        return [job_of(row) for row in rows]
 
     async def show(self, id: int) -> Job:
         """One job. Raises `NoSuchJob`."""
@@ -157,20 +183,7 @@ class Jobs:
 
         Raises `NoSuchJob`, or `Refused` when it has ended already.
         """
-
-        async def work(unit: Unit) -> bool:
-            row = await unit.one(store.HOLD, id=id)
-            if row is None:
-                raise NoSuchJob(f"there is no job {id}")
-            if await unit.run(store.CANCEL_WAITING, id=id):
-                return True
-            if row.state != JobState.RUNNING:
-                raise Refused(f"job {id} is {JobState(row.state).name.lower()}")
-            await unit.run(store.CANCEL_RUNNING, id=id)
-            await unit.notify(CHANNEL)
-            return False
-
-        return await self._db.write(work, always=True)
+        return await self._db.write(lambda unit: cancel(unit, id), always=True)
 
     async def forget(self, before: int) -> int:
         """Delete what ended before this time (microseconds), in small units; returns how many jobs it was."""

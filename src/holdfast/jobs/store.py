@@ -38,6 +38,8 @@ class JobRow(NamedTuple):
     progress_since: int | None
     progress_at: int | None
     error: str | None
+    account: int
+    result: str | None
 
 
 class Enqueued(NamedTuple):
@@ -89,15 +91,15 @@ class Count(NamedTuple):
 _COLUMNS = (
     " id, kind, data, dedupe, priority, state, run_at, made_at, started_at, ended_at, attempts, attempts_max,"
     " deferrals, merged, fence, worker, lease_until, cancel_at, checkpoint, progress_done, progress_total,"
-    " progress_from, progress_since, progress_at, error "
+    " progress_from, progress_since, progress_at, error, account, result "
 )
 
 # Whoever enqueues an equal key holds the row until commit, so that no run begins that cannot see what caused it.
 # A job that waits because it failed keeps its back-off.
 ENQUEUE = Query(
     """
-    insert into job (kind, data, dedupe, priority, run_at, made_at, attempts_max)
-    values (:kind, :data, :dedupe, :priority, :run_at, :now, :attempts_max)
+    insert into job (kind, data, dedupe, priority, run_at, made_at, attempts_max, account)
+    values (:kind, :data, :dedupe, :priority, :run_at, :now, :attempts_max, :account)
     on conflict (dedupe) where state = 0 and dedupe is not null do update set
       merged = job.merged + 1,
       priority = case when excluded.priority < job.priority then excluded.priority else job.priority end,
@@ -162,6 +164,8 @@ PROVE = Query(
 
 SAVE = Command("update job set checkpoint = :checkpoint where id = :id and fence = :fence and state = 1")
 
+RESULT = Command("update job set result = :result where id = :id and fence = :fence and state = 1")
+
 PROGRESS = Command(
     """
     update job set progress_done = :done, progress_total = :total, progress_at = :now,
@@ -195,6 +199,11 @@ HOLD = Query("select" + _COLUMNS + "from job where id = :id for update", JobRow)
 NEWEST = Query("select" + _COLUMNS + "from job where id < :before order by id desc limit :limit", JobRow)
 NEWEST_OF = Query(
     "select" + _COLUMNS + "from job where state = :state and id < :before order by id desc limit :limit", JobRow
+)
+NEWEST_BY = Query(
+    "select" + _COLUMNS + "from job where account = :account and account > 0 and id < :before"
+    " and state = any(:states) order by id desc limit :limit",
+    JobRow,
 )
 
 CANCEL_WAITING = Command("update job set state = 4, cancel_at = :now, ended_at = :now where id = :id and state = 0")

@@ -177,6 +177,10 @@ OPERATIONS: tuple[Operation, ...] = (
         201,
     ),
     Operation("test_federation", "POST", "federation/test", "manage anywhere", {"token": "no token"}),
+    # jobs
+    Operation("list_jobs", "GET", "jobs", "signed in"),
+    Operation("show_job", "GET", "jobs/999999999", "signed in", done=404),
+    Operation("cancel_job", "POST", "jobs/999999999/cancel", "signed in", done=404),
     # audit, usage, policy
     Operation("list_audit", "GET", "audit", "audit grant"),
     Operation("list_audit", "GET", "audit?repository=team/app", "audit team"),
