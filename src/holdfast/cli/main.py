@@ -29,6 +29,7 @@ from holdfast.cli.migrate import migrate
 from holdfast.cli.migrate_storage import migrate_storage
 from holdfast.cli.nodes import nodes, read_only
 from holdfast.cli.policy import policy
+from holdfast.cli.promote import promote
 from holdfast.cli.providers import provider
 from holdfast.cli.robots import robot
 from holdfast.cli.roles import role
@@ -103,6 +104,7 @@ for verb in (
     audit,
     policy,
     usage,
+    promote,
 ):
     main.add_command(verb)
 

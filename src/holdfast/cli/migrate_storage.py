@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +11,12 @@ import click
 
 from holdfast.app.config import Loaded
 from holdfast.cli.settings_flags import settings_flags
-from holdfast.cli.verify import describe
+from holdfast.cli.stages import show_stages, size_text
 
 if TYPE_CHECKING:
     from holdfast.app.moving import Outcome, Plan
-    from holdfast.registry.moving.model import Damaged, Progress
+    from holdfast.registry.moving.model import Damaged
 
-_LINE_EVERY = 5.0
 _FLAGS = (
     "data",
     "database.url",
@@ -89,7 +86,7 @@ def migrate_storage(
 
     del resume  # what every run does
     to = Destination(to_database, to_storage, to_data, to_encryption_key_file)
-    display = _make_display()
+    display = show_stages("moving")
     try:
         if dry_run:
             _tell_plan(look(loaded.settings, to), as_json)
@@ -114,8 +111,8 @@ def _tell_plan(plan: Plan, as_json: bool) -> None:
     for name, rows in plan.rows.items():
         if rows:
             click.echo(f"{rows:>12,}  rows of {name}")
-    click.echo(f"{plan.objects:>12,}  objects, {_size(plan.bytes)}")
-    click.echo(f"{plan.uploads:>12,}  open uploads, {_size(plan.upload_bytes)}")
+    click.echo(f"{plan.objects:>12,}  objects, {size_text(plan.bytes)}")
+    click.echo(f"{plan.uploads:>12,}  open uploads, {size_text(plan.upload_bytes)}")
 
 
 def _tell_abort(was: bool, left: list[str], as_json: bool) -> None:
@@ -135,7 +132,7 @@ def _tell_outcome(outcome: Outcome, as_json: bool) -> None:
         click.echo("everything was moved by an earlier run")
     else:
         click.echo(
-            f"moved {sum(moved.tables.values()):,} rows and {moved.objects:,} objects ({_size(moved.bytes)}) in "
+            f"moved {sum(moved.tables.values()):,} rows and {moved.objects:,} objects ({size_text(moved.bytes)}) in "
             f"{moved.passes} passes; everything was compared"
         )
         click.echo(f"read-only for {moved.read_only:.1f} s")
@@ -177,71 +174,3 @@ def _tell_failure(error: Exception, damaged: list[Damaged], as_json: bool) -> No
     if len(damaged) > 20:
         click.echo(f"... and {len(damaged) - 20} more", err=True)
     click.echo(f"holdfast: not moved: {error}", err=True)
-
-
-def _size(count: int) -> str:
-    size, names = float(count), ("B", "KiB", "MiB", "GiB", "TiB")
-    step = 0
-    while size >= 1024 and step < len(names) - 1:
-        size, step = size / 1024, step + 1
-    return f"{size:.0f} {names[step]}" if step == 0 else f"{size:.1f} {names[step]}"
-
-
-class Lines:
-    """Progress for logs: a line when a stage begins and every few seconds. `clock` counts seconds."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._stage = ""
-        self._began = self._last = clock()
-
-    def show(self, progress: Progress) -> None:
-        """Take note of how far the work is."""
-        now = self._clock()
-        begins = progress.stage != self._stage
-        if begins:
-            self._stage, self._began = progress.stage, now
-        if begins or now - self._last >= _LINE_EVERY:
-            self._last = now
-            text = describe(progress, now - self._began) if progress.total else progress.stage
-            click.echo(f"holdfast: moving: {text}", err=True)
-
-    def close(self) -> None:
-        """Nothing is left on the screen."""
-
-
-class Bar:
-    """Progress for people: a bar on the terminal."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as Bars
-
-        self._bars = Bars(
-            TextColumn("moving: {task.description}"), BarColumn(), console=Console(stderr=True), transient=True
-        )
-        self._task = self._bars.add_task("", total=None)
-        self._stage = ""
-        self._began = time.monotonic()
-        self._bars.start()
-
-    def show(self, progress: Progress) -> None:
-        """Take note of how far the work is."""
-        now = time.monotonic()
-        if progress.stage != self._stage:
-            self._stage, self._began = progress.stage, now
-        self._bars.update(
-            self._task,
-            completed=progress.done,
-            total=max(progress.total, progress.done) or None,
-            description=describe(progress, now - self._began) if progress.total else progress.stage,
-        )
-
-    def close(self) -> None:
-        """Leave the screen as it was."""
-        self._bars.stop()
-
-
-def _make_display() -> Lines | Bar:
-    return Bar() if sys.stderr.isatty() else Lines()

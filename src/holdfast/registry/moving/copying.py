@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
 from typing import NamedTuple
 
-from holdfast.blobs.errors import Missing, Unavailable
+from holdfast.blobs.errors import Unavailable
 from holdfast.db.port import Database, Unit
+from holdfast.registry.carrying import carry, is_whole
 from holdfast.registry.model import Segment, State, Stored
 from holdfast.registry.moving import store
 from holdfast.registry.moving.model import Damaged
@@ -153,9 +153,9 @@ class Copying:
             for segment in piece.segments:
                 if not await self._copy(segment.key) and piece.state == State.STORED:
                     return await self._missed(piece, segment.key, _MISSING)
-            if piece.state != State.STORED or await _is_whole(self._new, piece):
+            if piece.state != State.STORED or await is_whole(self._new, piece.stored, piece.name, piece.size):
                 return True
-            if not await _is_whole(self._old, piece):
+            if not await is_whole(self._old, piece.stored, piece.name, piece.size):
                 return await self._missed(piece, piece.segments[0].key, _CORRUPT)
             if attempt == 1:
                 for segment in piece.segments:
@@ -176,23 +176,7 @@ class Copying:
 
     async def _copy(self, key: str) -> bool:
         """Copy the object, unless one as long is there; False when there is none to copy."""
-        old, new = self._old.blobs, self._new.blobs
-        size = await old.size(key)
-        if size is None:
-            return False
-        there = await new.size(key)
-        if there == size:
-            return True
-        if there is not None:
-            await new.delete(key)
-        try:
-            async with new.create(key, None, size=size) as writer, aclosing(old.chunks(key, 0, size)) as chunks:
-                async for chunk in chunks:
-                    await writer.write(chunk)
-                await writer.finish()
-        except Missing:
-            return False  # it went meanwhile
-        return True
+        return await carry(self._old.blobs, self._new.blobs, key) is not False
 
     async def _missed(self, piece: Piece, key: str, reason: str) -> bool:
         """Note that a piece is damaged, if it still lies where it was said to; always False."""
@@ -210,12 +194,3 @@ class Copying:
             return True
         row = await self._old_db.one(store.STILL_PARTS, id=piece.content_id, keys=keys)
         return row is not None and row.total == len(keys)
-
-
-async def _is_whole(objects: Objects, piece: Piece) -> bool:
-    """Whether the content reads as what its digest says."""
-    try:
-        found = await objects.digest(piece.stored, piece.name.partition(":")[0])
-    except Missing:
-        return False
-    return found == piece.name and piece.stored.size == piece.size

@@ -81,6 +81,13 @@ class Guard:
         """Say that this database and this store belong together as they are. Raises `DatabaseError`, `BlobError`."""
         await self._set(await self._blobs.mark(MARK))
 
+    async def distrust(self) -> None:
+        """Say that this database is older than what the store may hold: nothing is deleted until `adopt`.
+
+        Raises `BlobError`.
+        """
+        await self._blobs.set_mark(MARK, secrets.token_hex(16))
+
     async def _set(self, mark: str | None) -> None:
         fresh = secrets.token_hex(16)
 

@@ -2,7 +2,8 @@
 
 Promises: an object is deleted only when its key is doomed and due, its row only after the object is gone; an upload's
 bytes come back after it expired or was cancelled; a staged file without a row goes when it is older than the longest
-upload; nothing goes when the database was restored from an older copy (guard.py). A missing object is done. Two at
+upload; nothing goes when the database was restored from an older copy (guard.py), and no object while a backup copies
+objects. A missing object is done. Two at
 once, and kill -9 anywhere, do no harm.
 """
 
@@ -55,13 +56,20 @@ class Sweep:
 
     async def _objects(self) -> int:
         done = 0
-        while keys := [row.name for row in await self._db.all(store.DUE_KEYS, limit=_BATCH)]:
+        while keys := await self._due():
             await (self._guard.check() if done else self._guard.move())
             for first in range(0, len(keys), _TOGETHER):
                 await asyncio.gather(*map(self._blobs.delete, keys[first : first + _TOGETHER]))
             await self._forget(keys)
             done += len(keys)
         return done
+
+    async def _due(self) -> list[str]:
+        """The keys that are due, a batch of them; none while a backup runs, which may need them."""
+        running = await self._db.one(store.BACKUP_RUNS)
+        if running is not None and running.held:
+            return []
+        return [row.name for row in await self._db.all(store.DUE_KEYS, limit=_BATCH)]
 
     async def _forget(self, keys: list[str]) -> None:
         await self._db.write(lambda unit: unit.run(store.FORGET_KEYS, keys=keys))

@@ -13,6 +13,15 @@ class Name(NamedTuple):
     name: str
 
 
+class Holding(NamedTuple):
+    """Whether a backup is copying objects."""
+
+    held: bool
+
+
+BACKUP_RUNS = Query(
+    "select case when exists (select 1 from backup_hold where until > :now) then 1 else 0 end as held", Holding
+)
 DUE_KEYS = Query("select key as name from doomed where due <= :now order by due limit :limit", Name)
 FORGET_KEYS = Command("delete from doomed where key = any(:keys)")
 EXPIRED = Query("select id as name from upload where expires <= :now order by expires limit :limit", Name)
