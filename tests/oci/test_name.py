@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.oci.digest import Digest
 from holdfast.oci.errors import DigestInvalid, NameInvalid, TagInvalid
-from holdfast.oci.name import RepositoryName, Tag, parse_reference, referrers_tag
+from holdfast.oci.name import RepositoryName, Tag, parse_image, parse_reference, referrers_tag
 
 
 @pytest.mark.parametrize(
@@ -188,3 +188,28 @@ def test_referrers_tag_of_the_specification_s_last_example() -> None:
     assert referrers_tag(digest) == (
         "test-algorithm-using-algorithm-s-alsoSome-InTheEncodedSectionToShowHyphenReplacementAndLotsAndLot"
     )
+
+
+def test_what_people_write_for_an_image() -> None:
+    digest = Digest.of(b"x")
+    for text, wanted in {
+        "app": ("app", None),
+        "team/app:v1": ("team/app", "v1"),
+        f"team/app@{digest}": ("team/app", digest),
+        f"team/app:v1@{digest}": ("team/app", digest),
+    }.items():
+        name, reference = parse_image(text)
+        assert (name, reference) == wanted
+        assert isinstance(reference, Digest) == ("@" in text)
+    for text, error in {
+        "": NameInvalid,
+        ":v1": NameInvalid,
+        "Team/app": NameInvalid,
+        "app:": TagInvalid,
+        "host:5000/app": TagInvalid,
+        "app@": DigestInvalid,
+        "app@v1": DigestInvalid,
+        "app:-@sha256:x": TagInvalid,
+    }.items():
+        with pytest.raises(error):
+            parse_image(text)

@@ -35,6 +35,7 @@ from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
 from holdfast.registry.namespaces.settings import SettingsTree
 from holdfast.registry.objects import Objects
+from holdfast.registry.promotion.service import Promotion
 from holdfast.registry.settings import RegistrySettings
 
 
@@ -65,6 +66,7 @@ def open_managed(
     return Managed(
         access=core.access,
         settings=SettingsTree(db, setting_kinds(core.settings)),
+        promotion=Promotion(db, core.objects, core.registry),
         users=Users(db, logins.checker, logins.passwords),
         groups=Groups(db),
         robots=Robots(db),

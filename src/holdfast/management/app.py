@@ -32,6 +32,7 @@ from holdfast.management.jobs import job_routes
 from holdfast.management.keys import key_routes
 from holdfast.management.me import me_routes
 from holdfast.management.policy import policy_routes
+from holdfast.management.promotions import promotion_routes
 from holdfast.management.providers import provider_routes
 from holdfast.management.robots import robot_routes
 from holdfast.management.roles import role_routes
@@ -42,6 +43,7 @@ from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
 from holdfast.management.why import why_routes
 from holdfast.registry.namespaces.settings import SettingsTree
+from holdfast.registry.promotion.service import Promotion
 from holdfast.telemetry.surface import Telemetry
 
 
@@ -68,6 +70,7 @@ class Managed:
     jobs: SeenJobs
     access: Access
     settings: SettingsTree
+    promotion: Promotion
 
 
 def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
@@ -91,5 +94,6 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
         policy_routes(managed.drafts, managed.trial),
         job_routes(managed.jobs),
         setting_routes(managed.access, managed.settings),
+        promotion_routes(managed.access, managed.promotion),
     ]
     return Frame(gate, telemetry, rooms)

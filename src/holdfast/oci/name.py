@@ -92,6 +92,15 @@ def parse_reference(text: str) -> Tag | Digest:
     return Digest.parse(text) if ":" in text else Tag.parse(text)
 
 
+def parse_image(text: str) -> tuple[RepositoryName, Tag | Digest | None]:
+    """Return what people write for an image, `NAME[:TAG]`, `NAME@DIGEST` or `NAME:TAG@DIGEST` (the tag is for people
+    then), as name and reference; raise `NameInvalid`, `TagInvalid` or `DigestInvalid`."""
+    named, at, digest = text.partition("@")
+    name, colon, tag = named.partition(":")
+    found = RepositoryName.parse(name), Tag.parse(tag) if colon else None
+    return (found[0], Digest.parse(digest)) if at else found
+
+
 def referrers_tag(digest: Digest) -> Tag:
     """Return the tag under which clients keep the referrers of `digest` (distribution-spec, "Referrers Tag Schema").
 

@@ -199,6 +199,25 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("apply_policy", "PUT", "policy", "manage team", {"path": "team"}),
     Operation("apply_policy", "PUT", "policy", "administrator", {}),
     Operation("test_policy", "POST", "policy/test", "manage or audit team", {"policy": {"path": "team"}, "days": 1}),
+    # images
+    Operation(
+        "promote",
+        "POST",
+        "promotions",
+        "pull+create team",
+        {"source": "team/app:dev-1", "target": "team/app:dev-new", "dry_run": True},
+        refused=404,
+        sees="list or pull team",
+    ),
+    Operation(
+        "promote",
+        "POST",
+        "promotions",
+        "pull+create other",
+        {"source": "open/app:dev-1", "target": "other/app:dev-new", "dry_run": True},
+        refused=404,
+        sees="list or pull other",
+    ),
     Operation("end_current_session", "DELETE", "sessions/current", "signed in", done=404),
     Operation("show_provider", "GET", "providers/none", "administrator", done=404),
     Operation("remove_provider", "DELETE", "providers/none", "administrator", done=404),
@@ -225,7 +244,9 @@ def allowed(subject: Subject, rule: str) -> bool:
         action = "administer" if rule == "administrator" else "operate"
         return may(subject.rules, action, "anything", "")
     actions, _, place = rule.rpartition(" ")
-    words = {"manage": "manage-access", "audit": "read-audit", "list": "list", "pull": "pull"}
+    words = {"manage": "manage-access", "audit": "read-audit", "list": "list", "pull": "pull", "create": "create-tag"}
+    if "+" in actions:  # all of them
+        return all(may(subject.rules, words[word], f"{place}/anything", "dev-1") for word in actions.split("+"))
     places = ("team", "other") if place == "anywhere" else (place,)
     return any(
         may(subject.rules, words[word], f"{each}/anything", "dev-1")
