@@ -60,6 +60,7 @@ class Reader:
             "127.0.0.1:5000": self.server.host,
             "/srv/registry": str(self.server.data),
             "/srv/backup": str(self.home / "backup"),
+            "/srv/restored": str(self.home / "restored"),
         }
 
     def _environment(self) -> dict[str, str]:

@@ -31,13 +31,13 @@ _FLAGS = (
 _SHOWN = 50
 _BACKUP = """\b
 Examples:
-  holdfast backup /mnt/backup --data /srv/registry
+  holdfast backup /srv/backup --data /srv/registry
       While the registry serves. Again tomorrow, into the same directory: only what is new is copied.
 \b
-  holdfast backup /mnt/backup --data /srv/registry --keep 14
+  holdfast backup /srv/backup --data /srv/registry --keep 14
       And remove all but the newest 14.
 \b
-  holdfast backup /mnt/backup --list
+  holdfast backup /srv/backup --list
       What is there.
 \b
 Ends with status 0 when everything is in it and was read back, 1 when something was damaged already, 2 when no backup
@@ -46,13 +46,13 @@ was made.
 _RESTORE = """\b
 Examples:
   install -D -m 600 holdfast.key /srv/registry/master.key
-  holdfast restore /mnt/backup --data /srv/registry
+  holdfast restore /srv/backup --data /srv/registry
       The newest backup, into an empty directory.
 \b
-  holdfast restore /mnt/backup --at 20270131T020000Z --data /srv/registry --over
+  holdfast restore /srv/backup --at 20270131T020000Z --data /srv/registry --over
       An older one, in place of what is there; its database is kept beside.
 \b
-  holdfast restore /mnt/backup --database postgresql://db/holdfast --storage s3://bucket/prefix \\
+  holdfast restore /srv/backup --database postgresql://db/holdfast --storage s3://bucket/prefix \\
       --encryption-key-file holdfast.key
 """
 
@@ -191,8 +191,8 @@ def _tell_restore(done: Restored, as_json: bool) -> None:
         return
     named = done.snapshot
     click.echo(
-        f"restored {named.name}, as of {_when(named.made_at)}: {named.repositories:,} repositories, {named.tags:,} tags, "
-        f"{named.objects:,} objects ({done.carried.objects:,} copied)"
+        f"restored {named.name}, as of {_when(named.made_at)}: {named.repositories:,} repositories, "
+        f"{named.tags:,} tags, {named.objects:,} objects ({done.carried.objects:,} copied)"
     )
     _tell_damage(done.carried.damaged)
     if done.replaced is not None:
