@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import pytest
 from tests.registry.house import START, House, Place, index
 
-from holdfast.db.errors import StatementFailed
+from holdfast.db.errors import Full, StatementFailed
 from holdfast.db.nodes import Pulse
+from holdfast.db.port import Database, Unit
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
 from holdfast.registry.lastuse import store
 from holdfast.registry.lastuse.service import LastUse
 from holdfast.registry.lastuse.tracking import SILENT, last_pulls, settle, tracked_since
 
+T = TypeVar("T")
 REPO = "team/app"
 
 
@@ -146,6 +151,35 @@ def test_a_node_that_tells_nothing_of_its_use_makes_it_unknown(place: Place) -> 
         await old.leave()
         await Pulse(house.db, "worker", "0.1").beat()
         assert await settle(house.db, 0.0) == START
+
+    place.run(scenario)
+
+
+def test_a_process_that_starts_on_a_full_disk_serves_and_leaves_a_gap(place: Place) -> None:
+    class FullOnce:
+        def __init__(self, db: Database) -> None:
+            self.db = db
+            self.full = True
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.db, name)
+
+        async def write(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
+            if self.full:
+                self.full = False
+                raise Full
+            return await self.db.write(work, always=always)
+
+    async def scenario(house: House) -> None:
+        earlier = LastUse(house.db)
+        await earlier.begin()
+        last = LastUse(FullOnce(house.db))  # type: ignore[arg-type]
+        await last.begin("node")
+        assert [row.id for row in await house.db.all(store.PROCESSES)] == [earlier.id]
+        house.clock.move(7)
+        await last.flush()
+        assert await tracked_since(house.db) == START + 7
+        assert {row.id for row in await house.db.all(store.PROCESSES)} == {earlier.id, last.id}
 
     place.run(scenario)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from holdfast.db.errors import DatabaseError
+from holdfast.db.errors import DatabaseError, Full
 from holdfast.db.port import Database, Unit
 from holdfast.registry.lastuse import store
 
@@ -59,14 +59,17 @@ class LastUse:
 
     async def begin(self, node: str = "") -> None:
         """Say that this process serves: before it does. `node`: the process tree that it belongs to (db/nodes.py).
-        Raises `DatabaseError`."""
+        Raises `DatabaseError`, but starts without room for a row: the time until there is some is a gap."""
         self._node = node
 
         async def begin(unit: Unit) -> None:
             await unit.run(store.BEGIN_TRACKING)
             await unit.run(store.TOLD, id=self.id, node=self._node, at=unit.now)
 
-        await self._db.write(begin, always=True)
+        try:
+            await self._db.write(begin, always=True)
+        except Full:
+            self._lost = True
 
     async def run(self) -> None:
         """Store what was pulled, again and again until cancelled; then what is left, and leave."""
@@ -114,6 +117,7 @@ class LastUse:
     async def _tell(self, at: int, *, lost: bool) -> None:
         async def tell(unit: Unit) -> None:
             if lost:
+                await unit.run(store.BEGIN_TRACKING)
                 await unit.run(store.LOSE, at=at)
             await unit.run(store.TOLD, id=self.id, node=self._node, at=at)
 
