@@ -32,6 +32,8 @@ class ChangeKind(StrEnum):
     CONTENT_DAMAGED = "content.damaged"
     CONTENT_REPAIRED = "content.repaired"
     DAMAGE_REPAIRED = "damage.repaired"
+    QUOTA_WARNED = "quota.warned"
+    QUOTA_CHANGED = "quota.changed"
     LITTER_DELETED = "litter.deleted"
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"

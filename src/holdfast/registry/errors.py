@@ -73,8 +73,28 @@ class TooManyParts(RegistryError):
     """More belongs to an image than is worked on at once."""
 
 
+class TooManyChanges(RegistryError):
+    """More would change than one transaction takes; the text says what is smaller."""
+
+
+class RollbackBlocked(RegistryError):
+    """Some of what a rollback would change cannot be changed; the text names the first of it."""
+
+
+class ChangedSince(RegistryError):
+    """Repositories have changed since the dry run that was looked at; the text names some."""
+
+
+class NotRestorable(RegistryError):
+    """What was deleted cannot come back; the text says why."""
+
+
 class TooManyUploads(RegistryError):
     """The subject holds too many upload sessions, or the process runs too many streams."""
+
+
+class QuotaExceeded(RegistryError):
+    """The quota of a path on the way down is used up. The sentence says how much, and what makes room."""
 
 
 class NoRoom(RegistryError):

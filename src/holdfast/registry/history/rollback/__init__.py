@@ -1,0 +1,1 @@
+"""Rollback: tags back to where they were at an instant."""

@@ -1,0 +1,1 @@
+"""Undelete: what was deleted inside the window, and how it comes back."""
