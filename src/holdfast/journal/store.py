@@ -64,7 +64,8 @@ WAITING = Query("select id as number from journal where pos is null and id > 0 o
 PLACE = Command(
     """
     update journal set pos = placed.pos,
-      path = coalesce(journal.path, (select r.path from repository r where r.id = journal.repo_id), '')
+      path = coalesce(journal.path, (select coalesce(r.was_path, r.path) from repository r
+        where r.id = journal.repo_id), '')
     from (select id, :base + row_number() over (order by id) as pos from journal where id = any(:ids)) placed
     where journal.id = placed.id
     """
