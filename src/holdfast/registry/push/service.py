@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from holdfast.access.errors import Changed
 from holdfast.access.model import PushPermit
 from holdfast.access.standing import renewed
 from holdfast.db.port import Database, Unit
@@ -27,6 +28,8 @@ from holdfast.registry.immutability.rules import Change, blocked
 from holdfast.registry.immutability.service import refuse, rules_of
 from holdfast.registry.objects import Objects
 from holdfast.registry.push import store
+from holdfast.registry.quotas.model import Counts
+from holdfast.registry.quotas.service import grow, make_and_advance
 from holdfast.registry.reach.pushing import PushRights, require_tag
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import (
@@ -34,20 +37,20 @@ from holdfast.registry.store import (
     HOLD_CONTENT,
     PUT_BODY,
     TAG_EVENT,
-    USAGE,
-    make_and_advance,
 )
 
 SPARSE_INDEXES = "sparse-indexes"
 
 
 class ManifestPut(NamedTuple):
-    """A push: the bytes, their type as sent, and what they should be called."""
+    """A push: the bytes, their type as sent, and what they should be called. `expected`: what the tags, where they are
+    there, must point to still, None: anything."""
 
     data: bytes
     content_type: str
     digest: Digest | None
     tags: tuple[Tag, ...]
+    expected: Digest | None = None
 
 
 class Pushed(NamedTuple):
@@ -129,7 +132,7 @@ class Push:
             size = len(parsed.put.data) if fresh else 0
             new_tags = sum(move.was is None for move in moves)
             if size or new_tags:
-                await unit.run(USAGE, path=permit.repository, bytes=size, repositories=0, tags=new_tags)
+                await grow(unit, permit, permit.repository, Counts(bytes=size, tags=new_tags))
             data: dict[str, object] = {"digest": parsed.digest, "tags": [move.name for move in moves]}
             kind = ChangeKind.MANIFEST_PUSHED if fresh else ChangeKind.TAG_MOVED
             await record(unit, kind, place, actor=permit.subject.actor, origin=permit.origin, data=data)
@@ -206,7 +209,11 @@ class Push:
         self, unit: Unit, permit: PushPermit, place: Place, parsed: _Parsed, content_id: int
     ) -> list[_Move]:
         """Point every tag of the push at the manifest; returns those that were made or moved. Raises `Denied`,
-        `Immutable`."""
+        `Immutable`, `Changed`."""
+        if parsed.put.expected is not None:
+            await _require_still(
+                unit, place, parsed.put.tags, {await _content_id(unit, parsed.put.expected), content_id}
+            )
         moves = [await self._move(unit, permit, place, content_id, name, held=parsed.held) for name in parsed.put.tags]
         return [move for move in moves if move is not None]
 
@@ -242,6 +249,14 @@ class Push:
         """Keep what has no tag (any more) for the history window, and a lease beyond it."""
         due = max(place.at, unit.now) + held.window(self._settings.window) + self._settings.lease
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
+
+
+async def _require_still(unit: Unit, place: Place, tags: tuple[Tag, ...], expected: set[int]) -> None:
+    """Raise `Changed` when one of `tags` is there and points to something else."""
+    for name in tags:
+        row = await unit.one(store.TAG, repo_id=place.repo_id, name=name)
+        if row is not None and row.content_id not in expected:
+            raise Changed
 
 
 def _needed(manifest: Manifest) -> list[Digest]:
