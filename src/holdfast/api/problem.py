@@ -64,6 +64,7 @@ TABLE: dict[type[BaseException], Refusal] = {
     registry.Purged: Refusal(409, "purged", "The content was purged"),
     registry.BlobsMissing: Refusal(409, "incomplete", "The image is not whole"),
     registry.TooManyParts: Refusal(409, "too-many-parts", "Too much belongs to this"),
+    registry.QuotaExceeded: Refusal(403, "quota", "The quota is used up"),
     registry.NoRoom: Refusal(507, "full", "The disk of the registry is full"),
     registry.ContentUnavailable: Refusal(503, "unavailable", "The registry cannot answer now"),
     db.ReadOnly: Refusal(503, "read-only", "The registry is read-only now"),

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 from holdfast.blobs.errors import BlobError
-from holdfast.db.errors import DatabaseError
+from holdfast.db.errors import DatabaseError, ReadOnly, Unavailable
+from holdfast.db.port import Database
+from holdfast.registry.ledger import totals
 from holdfast.registry.objects import Objects
+from holdfast.registry.quotas import folding
 from holdfast.telemetry.events import Events
 
 KEYS_EVERY = 60.0
@@ -27,6 +30,22 @@ async def end_upkeep(tasks: Sequence[asyncio.Task[None]], events: Events, patien
     _, left = await asyncio.wait(tasks, timeout=patience)
     for task in left:
         events.warning("upkeep did not end in time", task=repr(task.get_coro()))
+
+
+FOLD_EVERY = 1.0
+"""Seconds between two folds of what was counted."""
+
+
+async def fold_counts(db: Database, events: Events) -> None:
+    """Fold what was counted into its sums; reading adds what waits, so this only keeps it short. Never returns."""
+    while True:
+        await asyncio.sleep(FOLD_EVERY)
+        try:
+            await totals.fold(db)
+            await folding.fold(db)
+        except DatabaseError as error:
+            if not isinstance(error, ReadOnly | Unavailable):
+                events.warning("counts could not be folded, tried again soon", exc_info=error)
 
 
 async def renew_keys(objects: Objects, events: Events) -> None:

@@ -18,7 +18,7 @@ from holdfast.app.config import Settings
 from holdfast.app.engines import engines
 from holdfast.app.foreseen import FORESEEN
 from holdfast.app.tasks import SCHEDULES, tasks
-from holdfast.app.upkeep import end_upkeep, renew_keys
+from holdfast.app.upkeep import end_upkeep, fold_counts, renew_keys
 from holdfast.db.nodes import Pulse
 from holdfast.jobs.worker import Worker
 from holdfast.telemetry.events import make_events
@@ -45,6 +45,7 @@ async def _work(settings: Settings, *, alone: bool) -> None:
     events = make_events(settings.log.level, settings.log.format)
     async with engines(settings) as opened:
         upkeep = [asyncio.create_task(renew_keys(opened.objects, events))]
+        upkeep.append(asyncio.create_task(fold_counts(opened.db, events)))
         sealer = await make_sealer(settings, opened.db, opened.master, await installation_id(opened.db), events)
         upkeep.append(asyncio.create_task(sealer.run()))
         if alone:

@@ -86,6 +86,7 @@ TABLE: dict[type[BaseException], Refusal] = {
     registry.Immutable: Refusal(403, "DENIED"),
     registry.Purged: Refusal(403, "DENIED"),
     registry.TooManyUploads: Refusal(429, "TOOMANYREQUESTS"),
+    registry.QuotaExceeded: Refusal(403, "DENIED"),
     registry.NoRoom: Refusal(507, "DENIED"),
     registry.ContentUnavailable: Refusal(503, "UNSUPPORTED"),
     StoreFull: Refusal(507, "DENIED"),

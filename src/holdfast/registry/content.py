@@ -15,6 +15,8 @@ from holdfast.journal.service import Place, record
 from holdfast.registry import store
 from holdfast.registry.errors import NoRoom
 from holdfast.registry.model import Segment, State
+from holdfast.registry.quotas.model import Counts
+from holdfast.registry.quotas.service import grow, place_of
 from holdfast.registry.settings import RegistrySettings
 
 COMPACT = "compact"
@@ -125,13 +127,13 @@ async def doom_objects(unit: Unit, content_id: int, key: str | None, due: int) -
 async def show_blob(unit: Unit, settings: RegistrySettings, permit: PushPermit, kept: Kept) -> None:
     """Link content into the permit's repository as a blob, leased to whoever is told that it is here (data model,
     rule 3). Raises `Denied` when the repository would have to be made and may not, `StalePermit`."""
-    repo_id = await store.ensure_repository(unit, permit)
+    repo_id = await place_of(unit, permit)
     place = {"repo_id": repo_id, "content_id": kept.content_id}
     await unit.run(store.CANDIDATE, due=unit.now + 2 * settings.lease, **place)
     fresh = await unit.run(store.NEW_BLOB_LINK, **place) or await unit.run(store.REVIVE_LINK, **place)
     await unit.run(store.LEASE, opener=permit.subject.id, due=unit.now + settings.lease, **place)
     if fresh:
-        await unit.run(store.USAGE, path=permit.repository, bytes=kept.size, repositories=0, tags=0)
+        await grow(unit, permit, permit.repository, Counts(bytes=kept.size))
 
 
 def require_room(blobs: BlobStore, settings: RegistrySettings) -> None:

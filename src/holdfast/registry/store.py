@@ -20,6 +20,13 @@ class RepositoryId(NamedTuple):
     id: int
 
 
+class Made(NamedTuple):
+    """A repository, and whether it was made just now."""
+
+    id: int
+    made: bool
+
+
 class Moment(NamedTuple):
     """A repository's new place in its own history."""
 
@@ -58,6 +65,8 @@ class SettingRow(NamedTuple):
 
 
 REPOSITORY = Query("select id from repository where path = :path and gone_at is null", RepositoryId)
+# Against its deletion alone, which changes the name: what is put into it is there when it goes, or comes to another.
+KEEP_REPOSITORY = Query("select id from repository where path = :path and gone_at is null for key share", RepositoryId)
 NEW_REPOSITORY = Query(
     """
     insert into repository (path, born, seq, last_at) values (:path, :now, :seq, :now)
@@ -180,22 +189,24 @@ async def check_repository(reader: Reader, permit: Permit) -> None:
             same_repository(permit, row.id)
 
 
-async def ensure_repository(unit: Unit, permit: PushPermit) -> int:
-    """The id of the permit's repository, made if there is none; takes no place in its history.
+async def find_or_make(unit: Unit, permit: PushPermit) -> Made:
+    """The permit's repository, made and counted if there is none; takes no place in its history. Whoever has it made
+    asks the quotas: use-cases call `quotas.service.place_of`.
 
     Raises `Denied` when it would have to be made and may not, `StalePermit`.
     """
-    row = await unit.one(REPOSITORY, path=permit.repository)
-    if row is None:
+    made = False
+    row = await unit.one(KEEP_REPOSITORY, path=permit.repository)
+    while row is None:  # one that is deleted, or made, at this moment
         require_making(permit)
         row = await unit.one(NEW_REPOSITORY, path=permit.repository, seq=0)
         if row is None:
-            row = await unit.one(REPOSITORY, path=permit.repository)
+            row = await unit.one(KEEP_REPOSITORY, path=permit.repository)
         else:
+            made = True
             await unit.run(USAGE, path=permit.repository, bytes=0, repositories=1, tags=0)
-    assert row is not None
     same_repository(permit, row.id)
-    return row.id
+    return Made(row.id, made)
 
 
 def require_making(permit: PushPermit) -> None:
@@ -226,16 +237,6 @@ def _place(permit: Permit, row: Moment | None) -> Place | None:
         return None
     same_repository(permit, row.id)
     return Place(row.id, row.seq, row.last_at)
-
-
-async def make_and_advance(unit: Unit, permit: PushPermit) -> Place:
-    """Like `advance`, making the repository first when there is none. Raises `Denied` when it may not be made."""
-    place = await advance(unit, permit)
-    if place is None:
-        await ensure_repository(unit, permit)
-        place = await advance(unit, permit)
-    assert place is not None
-    return place
 
 
 async def effective_setting(reader: Reader, prefixes: tuple[str, ...], name: str) -> SettingRow | None:

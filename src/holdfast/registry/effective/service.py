@@ -18,9 +18,10 @@ WINDOW = "window"
 class Effective:
     """What holds for a path. Iterates over nothing: a setting is asked for by its name."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_all", "_rows")
 
     def __init__(self, rows: Iterable[SettingRow]) -> None:
+        rows = self._all = tuple(rows)
         found: dict[str, SettingRow] = {}
         for row in rows:
             known = found.get(row.name)
@@ -31,6 +32,10 @@ class Effective:
     def row(self, name: str) -> SettingRow | None:
         """The setting and the path that says it; None: nobody does, the default holds."""
         return self._rows.get(name)
+
+    def every(self, name: str) -> list[SettingRow]:
+        """The setting wherever a path on the way down says it, for what adds up instead of taking another's place."""
+        return [row for row in self._all if row.name == name]
 
     def text(self, name: str) -> str | None:
         """The value, None: the default holds."""

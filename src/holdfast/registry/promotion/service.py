@@ -29,11 +29,13 @@ from holdfast.registry.objects import Objects
 from holdfast.registry.promotion import store
 from holdfast.registry.promotion.closure import Closure, Node, Walk, Way
 from holdfast.registry.promotion.model import Effect, Promoted, TagChange, Wanted
+from holdfast.registry.quotas.model import Counts
+from holdfast.registry.quotas.service import grow, make_and_advance
 from holdfast.registry.reach.pushing import PushRights, require_tag
 from holdfast.registry.reach.service import NOTHING, Reach, Target
 from holdfast.registry.reach.showing import reading_in, unseen, writing_in
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import CANDIDATE, TAG_EVENT, USAGE, hold, make_and_advance
+from holdfast.registry.store import CANDIDATE, TAG_EVENT, hold
 
 SPARSE_INDEXES = "sparse-indexes"
 _MOST_SUBJECTS = 64
@@ -137,7 +139,7 @@ class Promotion:
         await self._require_signing(unit, ends, found, root)
         new_tags = sum(tag.effect is Effect.CREATE for tag in tags)
         if added or new_tags:
-            await unit.run(USAGE, path=ends.wanted.target, bytes=added, repositories=0, tags=new_tags)
+            await grow(unit, ends.writing, ends.wanted.target, Counts(bytes=added, tags=new_tags))
         result = _result(ends, found, root, added, tags)
         if added or any(tag.effect in (Effect.CREATE, Effect.MOVE) for tag in tags):
             await self._record(unit, ends, result)

@@ -26,6 +26,7 @@ from holdfast.registry.errors import (
 )
 from holdfast.registry.model import Segment, Stored
 from holdfast.registry.objects import Objects, Seal
+from holdfast.registry.quotas.service import foresee
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import REPOSITORY, require_making, same_repository
 from holdfast.registry.upload import store
@@ -46,6 +47,10 @@ from holdfast.registry.upload.session import Session, SessionSigner
 from holdfast.registry.upload.sessions import Sessions, Step
 from holdfast.registry.upload.streams import Streams
 from holdfast.registry.upload.whole import after, gather, receive_whole
+
+
+_LARGE = 1 << 20
+"""Bytes of a body above which quotas are asked before it comes, too."""
 
 
 class _Ended(NamedTuple):
@@ -96,6 +101,7 @@ class Upload:
         await check_permit(self._db, permit)
         was = row.received if row is not None else 0
         check_start(chunk, was)
+        await self._foresee(permit, was, chunk, None)
         with self._streams.take() as stream, storage(was):
             body = roomy(self._blobs, self._settings, stream, chunk.body)
             if row is not None and row.early is None:
@@ -123,6 +129,7 @@ class Upload:
             await self._finish_whole(permit, digest, chunk)
             return
         check_start(chunk, row.received)
+        await self._foresee(permit, row.received, chunk, digest)
         if row.early is not None:
             body = after(await self._early(session, row), chunk.body)
             length = None if chunk.length is None else row.received + chunk.length
@@ -144,6 +151,7 @@ class Upload:
         Raises `DigestMismatch`, `SizeMismatch`, `TooManyUploads`, `NoRoom`, `Denied`, `StalePermit`.
         """
         await self._check_place(permit)
+        await self._foresee(permit, 0, chunk, digest)
         await self._put(permit, digest, chunk, None)
 
     async def cancel(self, permit: PushPermit, token: str) -> None:
@@ -167,6 +175,11 @@ class Upload:
             require_making(permit)
         else:
             same_repository(permit, row.id)
+
+    async def _foresee(self, permit: PushPermit, was: int, chunk: Chunk, digest: Digest | None) -> None:
+        """Refuse a large body before it comes when no quota on the way down has room for it."""
+        if chunk.length is not None and chunk.length > _LARGE:
+            await foresee(self._db, permit.repository, was + chunk.length, digest)
 
     async def _early(self, session: Session, row: store.UploadRow) -> bytes:
         """The bytes of a session that the database keeps, in clear."""

@@ -13,8 +13,9 @@ from holdfast.access.standing import check_permit, renewed
 from holdfast.blobs.key import issued_at
 from holdfast.db.port import Database, Unit
 from holdfast.registry.errors import TooManyUploads, UploadUnknown
+from holdfast.registry.quotas.service import place_of
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import DOOM_PARTS, DROP_PARTS, ensure_repository, same_repository
+from holdfast.registry.store import DOOM_PARTS, DROP_PARTS, same_repository
 from holdfast.registry.upload import store
 from holdfast.registry.upload.appending import Taken
 from holdfast.registry.upload.intake import CANCELLED, overtaken
@@ -76,7 +77,7 @@ class Sessions:
         held = await unit.one(store.HELD, opener=opener, cap=cap)
         if held is not None and held.total >= cap:
             raise TooManyUploads(f"{cap} upload sessions are open already: finish or cancel some")
-        repo_id = await ensure_repository(unit, permit)
+        repo_id = await place_of(unit, permit)
         return await unit.run(store.NEW_UPLOAD, repo_id=repo_id, opener=opener, **values)
 
     def refuse_old(self, unit: Unit, key: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from holdfast.db.errors import Damaged
 from holdfast.registry.verify.checks_content import check_content
 from holdfast.registry.verify.checks_guard import adopt, check_guard
+from holdfast.registry.verify.checks_ledger import check_ledger
 from holdfast.registry.verify.checks_links import check_edges, check_links
 from holdfast.registry.verify.checks_litter import check_objects, check_staged
 from holdfast.registry.verify.checks_repositories import check_repositories
@@ -34,6 +35,7 @@ async def verify(site: Site, outcome: Outcome, report: Report) -> None:
         await check_tags(run)
         await check_edges(run)
         await check_links(run)
+        await check_ledger(run)
         await check_guard(run)
         await check_staged(run)
         await check_objects(run, known)

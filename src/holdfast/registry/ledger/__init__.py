@@ -1,0 +1,1 @@
+"""The storage ledger: how many bytes lie where, and for whom."""

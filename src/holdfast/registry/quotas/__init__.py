@@ -1,0 +1,1 @@
+"""Quotas: what paths use, and how much they may."""
