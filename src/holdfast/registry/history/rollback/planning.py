@@ -108,9 +108,10 @@ async def _part(planning: Planning, row: RepositoryRow, moved: dict[str, Moved])
     targets = {moved[name].was_id for name in names} | set(now.values())
     ids = sorted(id_ for id_ in targets if id_ is not None)
     known = {each.id: each for each in await _in_pieces(reader, store.CONTENTS, repo_id, "ids", ids)}
-    tombs = [each.id for each in known.values() if _is_tomb(each)]
-    back = await closures(reader, repo_id, tombs) if tombs else {}
     held = await effective(reader, prefixes_of(row.path))
+    since = planning.now - held.window(planning.window)
+    tombs = [each.id for each in known.values() if _is_tomb(each) and (each.gone_at or 0) > since]
+    back = await closures(reader, repo_id, tombs) if tombs else {}
     create, move, delete, sign = (planning.permit.tags(action, row.path) for action in _ACTIONS)
     rights = _Rights(create, move, delete, sign, rules_of(held))
     steps: list[Step] = []
@@ -176,7 +177,7 @@ def _lost(row: store.ContentRow | None, closure: Closure | None) -> str:
     if row.kind == Kind.BLOB:
         return "of what it pointed to the repository has the bytes, and not as a manifest: push it again"
     if row.gone_at is not None and closure is None:
-        return "what it pointed to was deleted, and is not stored any more"
+        return "what it pointed to was deleted longer ago than the history window reaches back"
     if closure is not None and closure.gone:
         return "what it pointed to was deleted, and parts of it are gone: " + ", ".join(closure.gone[:_NAMED_PARTS])
     return ""

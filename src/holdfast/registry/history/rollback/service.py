@@ -24,8 +24,10 @@ from holdfast.registry.history.rollback.model import Applied, Effect, Item, Part
 from holdfast.registry.history.rollback.planning import Planning, fingerprint, make_plan
 from holdfast.registry.history.store import RepositoryRow
 from holdfast.registry.history.targets import repositories
+from holdfast.registry.quotas.model import Counts
+from holdfast.registry.quotas.service import grow
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import TAG_EVENT, USAGE
+from holdfast.registry.store import TAG_EVENT
 
 _NAMED = 10
 _SHOWN = 500
@@ -67,8 +69,8 @@ class Rollback:
     async def apply(self, permit: PathPermit, wish: Wish) -> Applied:
         """Roll back.
 
-        Raises `RepositoryUnknown`, `Invalid`, `TooManyChanges`, `RollbackBlocked`, `ChangedSince`, `Denied`,
-        `StalePermit`.
+        Raises `RepositoryUnknown`, `Invalid`, `TooManyChanges`, `RollbackBlocked`, `ChangedSince`, `QuotaExceeded`,
+        `Denied`, `StalePermit`.
         """
         self._check(wish)
 
@@ -186,7 +188,7 @@ async def _account(unit: Unit, permit: PathPermit, wish: Wish, part: Part, place
     created, moved, deleted = (effects.count(effect) for effect in _DONE)
     size = sum(part.revived.values())
     if created != deleted or size:
-        await unit.run(USAGE, path=_path(part), bytes=size, repositories=0, tags=created - deleted)
+        await grow(unit, permit, _path(part), Counts(bytes=size, tags=created - deleted))
     data: dict[str, object] = {
         "target": str(wish.target),
         "to": wish.to,
