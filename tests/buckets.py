@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+from holdfast.blobs.bucket import SMALL, Patience
 from holdfast.blobs.objects import ObjectBlobs, open_object_store
 
 REGION = "us-east-1"
@@ -27,10 +28,10 @@ class Bucket:
     directory: Path | None = None
     """Where the server keeps it, if it keeps it in files."""
 
-    def store(self, *, public_endpoint: str | None = None) -> ObjectBlobs:
+    def store(self, *, public_endpoint: str | None = None, patience: Patience = SMALL) -> ObjectBlobs:
         """A store in it, not yet opened."""
         with patch.dict(os.environ, self.environment):
-            return open_object_store(self.url, public_endpoint=public_endpoint)
+            return open_object_store(self.url, public_endpoint=public_endpoint, patience=patience)
 
     def run(self, scenario: Callable[[ObjectBlobs], Awaitable[None]]) -> None:
         """Run `scenario` on an open store in it."""

@@ -17,16 +17,21 @@ from tests.buckets import Bucket
 from tests.faults.proxy import Answered, Call, CutAnswer, CutRequest, Fault, Proxy, Slow, Swallowed
 from tests.object_servers import bucket
 
+from holdfast.blobs.bucket import Patience
 from holdfast.blobs.errors import BlobError, Full, Missing, Unavailable
 from holdfast.blobs.key import new_key
 from holdfast.blobs.port import BLOCK, BlobStore
 
-SMALL = os.urandom(5_000)
+LITTLE = os.urandom(5_000)
 LARGE = os.urandom(9 * BLOCK)
 """Two parts."""
 PUT, WRITTEN, SHORT, GONE = (new_key(n) for n in range(4))
-CONTENT = {PUT: SMALL, WRITTEN: LARGE, SHORT: SMALL, GONE: SMALL}
+CONTENT = {PUT: LITTLE, WRITTEN: LARGE, SHORT: LITTLE, GONE: LITTLE}
 FEWEST = 12
+PATIENT = Patience(read=30, whole=60, again=60)
+WAITING = Patience(read=4, whole=30, again=8)
+"""What a busy machine is slow at is no fault of the bucket: more patience than the program has, most of all where it is
+not waiting that is tested."""
 FAULTS: dict[str, Fault] = {
     "500": Answered(500),
     "503": Answered(503, "SlowDown"),
@@ -57,7 +62,7 @@ class Life:
                 self.failures.append(error)
 
     async def _put(self) -> None:
-        assert (await self.store.put(PUT, [SMALL], "sha256")).digest == digest(SMALL)
+        assert (await self.store.put(PUT, [LITTLE], "sha256")).digest == digest(LITTLE)
         self.told.add(PUT)
 
     async def _write(self) -> None:
@@ -65,11 +70,11 @@ class Life:
         self.told.add(WRITTEN)
 
     async def _short(self) -> None:
-        await write(self.store, SHORT, SMALL)
+        await write(self.store, SHORT, LITTLE)
         self.told.add(SHORT)
 
     async def _delete(self) -> None:
-        await self.store.put(GONE, [SMALL], "sha256")
+        await self.store.put(GONE, [LITTLE], "sha256")
         self.told.add(GONE)
         await self.store.delete(GONE)
         self.deleted = True
@@ -90,7 +95,7 @@ class Life:
 
 async def look(place: Bucket, life: Life) -> None:
     """What is left, seen by another store without a proxy."""
-    store = place.store()
+    store = place.store(patience=PATIENT)
     await store.open(INSTALLATION)
     there = await listed(store)
     for key in there:
@@ -104,7 +109,7 @@ async def trial(fault: Fault | None, strikes: Callable[[int], bool]) -> tuple[Li
     """A life in which `fault` befalls the calls that `strikes` picks, and the look at what is left of it."""
     place = bucket()
     with Proxy(int(place.endpoint.rpartition(":")[2])) as proxy:
-        store = place.at(proxy.endpoint).store()
+        store = place.at(proxy.endpoint).store(patience=WAITING if isinstance(fault, Swallowed) else PATIENT)
         await store.open(INSTALLATION)
         life = Life(store)
         proxy.calls.clear()
@@ -174,14 +179,14 @@ def test_a_store_that_hangs_is_given_up() -> None:
         with Proxy(int(place.endpoint.rpartition(":")[2])) as proxy:
             store = place.at(proxy.endpoint).store()
             await store.open(INSTALLATION)
-            await store.put(PUT, [SMALL], "sha256")
+            await store.put(PUT, [LITTLE], "sha256")
             proxy.faults = lambda call: Slow(90)
             outcomes = await asyncio.gather(
                 store.size(PUT),
                 store.read(PUT, 0, 10),
                 store.delete(PUT),
-                store.put(GONE, [SMALL], "sha256"),
-                write(store, SHORT, SMALL),
+                store.put(GONE, [LITTLE], "sha256"),
+                write(store, SHORT, LITTLE),
                 write(store, WRITTEN, LARGE),
                 listed(store),
                 store.open(INSTALLATION),
@@ -207,7 +212,7 @@ def test_a_store_that_is_down_comes_back() -> None:
                 lambda: store.size(WRITTEN),
                 lambda: store.read(WRITTEN, 0, 10),
                 lambda: store.delete(WRITTEN),
-                lambda: store.put(PUT, [SMALL], "sha256"),
+                lambda: store.put(PUT, [LITTLE], "sha256"),
                 lambda: write(store, SHORT, LARGE),
                 lambda: listed(store),
                 lambda: store.open(INSTALLATION),
@@ -250,9 +255,9 @@ def test_a_bucket_that_takes_no_more_is_full(status: int, code: str) -> None:
             await store.open(INSTALLATION)
             proxy.faults = lambda call: Answered(status, code)
             with pytest.raises(Full):
-                await store.put(PUT, [SMALL], "sha256")
+                await store.put(PUT, [LITTLE], "sha256")
             with pytest.raises(Full):
-                await write(store, SHORT, SMALL)
+                await write(store, SHORT, LITTLE)
             with pytest.raises(Full):
                 await write(store, WRITTEN, LARGE)
             # Who reads has nothing to do with that.

@@ -44,7 +44,7 @@ _SIGNING: dict[Scheme, tuple[str, ...]] = {
 }
 
 
-class _Patience(NamedTuple):
+class Patience(NamedTuple):
     """Seconds: without a byte, for a whole request, and until which a failed one is sent again (twice at most)."""
 
     read: int
@@ -52,22 +52,26 @@ class _Patience(NamedTuple):
     again: int
 
 
-_SMALL = _Patience(read=1, whole=30, again=2)
-_STREAMS = _Patience(read=10, whole=3600, again=15)
+SMALL = Patience(read=1, whole=30, again=2)
+"""With small calls: so that a dead store is known in about two seconds."""
+_STREAMS = Patience(read=10, whole=3600, again=15)
 
 
 class Bucket:
-    """One bucket at `address`; `public_endpoint` is where clients reach the same bucket, if that is somewhere else.
+    """One bucket at `address`; `public_endpoint` is where clients reach the same bucket, if that is somewhere else;
+    `patience` is for small calls.
 
     Raises ValueError when the library cannot make a client of it.
     """
 
-    def __init__(self, address: BucketAddress, public_endpoint: str | None = None) -> None:
-        self._small = _client(address, address.endpoint, _SMALL)
+    def __init__(
+        self, address: BucketAddress, public_endpoint: str | None = None, *, patience: Patience = SMALL
+    ) -> None:
+        self._small = _client(address, address.endpoint, patience)
         self._streams = _client(address, address.endpoint, _STREAMS)
         self._public = self._small
         if public_endpoint is not None:
-            self._public = _client(address, check_endpoint(public_endpoint), _SMALL)
+            self._public = _client(address, check_endpoint(public_endpoint), SMALL)
         self._signs = _signs(address.scheme)
 
     async def get(self, path: str) -> bytes:
@@ -187,7 +191,7 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         raise meaning(plain(error), refused=refused, writing=writing) from error
 
 
-def _client(address: BucketAddress, endpoint: str | None, patience: _Patience) -> "Client":
+def _client(address: BucketAddress, endpoint: str | None, patience: Patience) -> "Client":
     options: ClientConfig = {
         "allow_http": endpoint is not None and endpoint.startswith("http://"),
         "connect_timeout": "1s",

@@ -24,7 +24,7 @@ from contextlib import aclosing
 from itertools import islice
 
 from holdfast.blobs.broken_uploads import BrokenUploads
-from holdfast.blobs.bucket import Bucket
+from holdfast.blobs.bucket import SMALL, Bucket, Patience
 from holdfast.blobs.bucket_errors import Absent, BrokeOff, PastEnd, not_there
 from holdfast.blobs.errors import BlobError, ForeignStore, Missing, Unavailable
 from holdfast.blobs.key import check_installation, check_key, check_mark, check_mark_text, is_key, issued_at
@@ -46,14 +46,15 @@ _ATTEMPTS = 3
 _SETTLING = 0.05
 
 
-def open_object_store(url: str, *, public_endpoint: str | None = None) -> "ObjectBlobs":
+def open_object_store(url: str, *, public_endpoint: str | None = None, patience: Patience = SMALL) -> "ObjectBlobs":
     """Return the store at `url` (object_url.py), not yet opened; nothing is asked of the network.
 
-    `public_endpoint`: where clients reach the bucket, for `sign`. Raises ValueError with a sentence for whoever
-    configured it. To be made in the process that uses it: the library's threads do not survive a fork.
+    `public_endpoint`: where clients reach the bucket, for `sign`. `patience`: with small calls. Raises ValueError with
+    a sentence for whoever configured it. To be made in the process that uses it: the library's threads do not survive a
+    fork.
     """
     address = parse_bucket_url(url)
-    return ObjectBlobs(Bucket(address, public_endpoint), address)
+    return ObjectBlobs(Bucket(address, public_endpoint, patience=patience), address)
 
 
 class ObjectBlobs:
