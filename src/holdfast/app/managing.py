@@ -33,6 +33,9 @@ from holdfast.app.signing_in import SigningIn
 from holdfast.db.port import Database
 from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
+from holdfast.registry.history.rollback.service import Rollback
+from holdfast.registry.history.service import History
+from holdfast.registry.history.undelete.service import Undelete
 from holdfast.registry.namespaces.settings import SettingsTree
 from holdfast.registry.objects import Objects
 from holdfast.registry.promotion.service import Promotion
@@ -67,6 +70,9 @@ def open_managed(
         access=core.access,
         settings=SettingsTree(db, setting_kinds(core.settings)),
         promotion=Promotion(db, core.objects, core.registry),
+        history=History(db),
+        rollback=Rollback(db, core.registry),
+        undelete=Undelete(db, core.registry),
         users=Users(db, logins.checker, logins.passwords),
         groups=Groups(db),
         robots=Robots(db),

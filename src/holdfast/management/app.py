@@ -24,9 +24,11 @@ from holdfast.access.usage.service import Usage
 from holdfast.access.why import Why
 from holdfast.api.frame import Frame, Gate
 from holdfast.management.audit import audit_routes
+from holdfast.management.deleted import deleted_routes
 from holdfast.management.federation import federation_routes
 from holdfast.management.grants import grant_routes
 from holdfast.management.groups import group_routes
+from holdfast.management.history import history_routes
 from holdfast.management.issuers import issuer_routes
 from holdfast.management.jobs import job_routes
 from holdfast.management.keys import key_routes
@@ -36,12 +38,16 @@ from holdfast.management.promotions import promotion_routes
 from holdfast.management.providers import provider_routes
 from holdfast.management.robots import robot_routes
 from holdfast.management.roles import role_routes
+from holdfast.management.rollbacks import rollback_routes
 from holdfast.management.sessions import session_routes
 from holdfast.management.settings import setting_routes
 from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
 from holdfast.management.why import why_routes
+from holdfast.registry.history.rollback.service import Rollback
+from holdfast.registry.history.service import History
+from holdfast.registry.history.undelete.service import Undelete
 from holdfast.registry.namespaces.settings import SettingsTree
 from holdfast.registry.promotion.service import Promotion
 from holdfast.telemetry.surface import Telemetry
@@ -71,6 +77,9 @@ class Managed:
     access: Access
     settings: SettingsTree
     promotion: Promotion
+    history: History
+    rollback: Rollback
+    undelete: Undelete
 
 
 def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
@@ -95,5 +104,8 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
         job_routes(managed.jobs),
         setting_routes(managed.access, managed.settings),
         promotion_routes(managed.access, managed.promotion),
+        history_routes(managed.access, managed.history),
+        rollback_routes(managed.access, managed.rollback),
+        deleted_routes(managed.access, managed.undelete),
     ]
     return Frame(gate, telemetry, rooms)
