@@ -1,0 +1,1 @@
+"""Details: what is inside an artifact, what refers to it, and how two of them differ."""

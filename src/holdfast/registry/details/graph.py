@@ -1,0 +1,168 @@
+"""What belongs to an artifact, and what refers to it, read from the edges of its repository in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from holdfast.blobs.errors import Corrupt
+from holdfast.db.port import Reader
+from holdfast.oci.digest import Digest
+from holdfast.oci.document import decode
+from holdfast.oci.errors import ManifestInvalid
+from holdfast.oci.manifest import Kind
+from holdfast.oci.name import signed_digest
+from holdfast.registry.details import store
+from holdfast.registry.details.kinds import kind_of
+from holdfast.registry.details.model import MOST_NODES, MOST_REFERRERS, Referrer, ReferrerKind
+from holdfast.registry.objects import Objects
+
+_AT_ONCE = 500
+_DEPTH = 16
+_READ = 64 << 10
+_ORDER = list(ReferrerKind)
+
+
+class Belonging(NamedTuple):
+    """`sizes` of manifests and blobs by id, the root's among them; `manifests`: digests by id; `kept`: what each
+    manifest keeps; `whole`: nothing was left out."""
+
+    sizes: Mapping[int, int]
+    manifests: Mapping[int, str]
+    kept: Mapping[int, set[int]]
+    whole: bool
+
+    @property
+    def blobs(self) -> list[int]:
+        """The ids of its blobs."""
+        return sorted(self.sizes.keys() - self.manifests.keys())
+
+    def sizes_of(self) -> dict[str, int]:
+        """The bytes of each manifest and of what it keeps, by digest."""
+        return {
+            digest: self.sizes[id_] + sum(self.sizes[part] for part in self.kept.get(id_, ()))
+            for id_, digest in self.manifests.items()
+        }
+
+
+class Referring(NamedTuple):
+    """What refers to an artifact, by kind; `more`: there is more of it."""
+
+    found: tuple[Referrer, ...]
+    more: bool
+
+
+async def belonging(reader: Reader, repo_id: int, root: int, digest: str, size: int) -> Belonging:
+    """What belongs to the manifest `root`, level by level, at most `MOST_NODES`."""
+    sizes, manifests, kept = {root: size}, {root: digest}, dict[int, set[int]]()
+    waiting, left = [root], 5 * MOST_NODES
+    while waiting:
+        ids, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+        rows = await reader.all(store.PARTS, repo_id=repo_id, ids=ids, limit=left + 1)
+        left -= len(rows)
+        for row in rows:
+            if row.subject == row.keeper:
+                continue
+            kept.setdefault(row.keeper, set()).add(row.id)
+            if row.id in sizes:
+                continue
+            sizes[row.id] = row.size
+            if row.kind != Kind.BLOB:
+                manifests[row.id] = row.digest
+                waiting.append(row.id)
+        if left < 0 or len(sizes) > MOST_NODES:
+            return Belonging(sizes, manifests, kept, whole=False)
+    return Belonging(sizes, manifests, kept, whole=True)
+
+
+async def shared_with_others(reader: Reader, repo_id: int, found: Belonging) -> set[int]:
+    """The blobs that other manifests of the repository keep, too."""
+    blobs, shared = found.blobs, set[int]()
+    for first in range(0, len(blobs), _AT_ONCE):
+        rows = await reader.all(
+            store.SHARED, repo_id=repo_id, ids=blobs[first : first + _AT_ONCE], keepers=sorted(found.manifests)
+        )
+        shared.update(row.id for row in rows)
+    return shared
+
+
+class _Row(NamedTuple):
+    """A referrer as a statement gave it."""
+
+    id: int
+    subject: int
+    digest: str
+    media_type: str
+    artifact_type: str | None
+    size: int
+    put_at: int
+    tag: str | None
+
+
+async def referring(
+    reader: Reader, objects: Objects, repo_id: int, found: Belonging, hidden: Callable[[str], bool]
+) -> Referring:
+    """What refers to any manifest of `found`, and to that, and so on; `hidden`: tags that are not told."""
+    digests = dict(found.manifests)
+    rows: dict[tuple[int, int], _Row] = {}
+    waiting, more = sorted(digests), False
+    for _ in range(_DEPTH):
+        if not waiting or more:
+            break
+        step: list[_Row] = []
+        for first in range(0, len(waiting), _AT_ONCE):
+            step += await _step(reader, repo_id, waiting[first : first + _AT_ONCE], hidden)
+        waiting = []
+        for row in sorted(step):
+            if (row.id, row.subject) in rows:
+                continue
+            if len(rows) >= MOST_REFERRERS:
+                more = True
+                break
+            rows[row.id, row.subject] = row
+            if row.id not in digests:
+                digests[row.id] = row.digest
+                waiting.append(row.id)
+    told = await _told(reader, objects, rows.values())
+    each = [_referrer(row, digests[row.subject], told.get(row.id, {})) for row in rows.values()]
+    each.sort(key=lambda one: (_ORDER.index(one.kind), one.pushed_at, one.digest))
+    return Referring(tuple(each), more or bool(waiting))
+
+
+async def _step(reader: Reader, repo_id: int, ids: list[int], hidden: Callable[[str], bool]) -> list[_Row]:
+    limit = MOST_REFERRERS + 1
+    own = await reader.all(store.REFERRERS, repo_id=repo_id, ids=ids, limit=limit)
+    tagged = await reader.all(store.SIGNED_TAGS, repo_id=repo_id, ids=ids, limit=limit)
+    found = [
+        _Row(row.id, row.subject, row.digest, row.media_type, row.artifact_type, row.size, row.put_at, None)
+        for row in own
+    ]
+    return found + [
+        _Row(row.id, row.subject, row.digest, row.media_type, row.artifact_type, row.size, row.put_at, row.name)
+        for row in tagged
+        if signed_digest(row.name) is not None and not hidden(row.name)
+    ]
+
+
+async def _told(reader: Reader, objects: Objects, rows: Iterable[_Row]) -> dict[int, Mapping[str, str]]:
+    """The annotations of referrers, of small manifests that are whole."""
+    small = {row.id: row.digest for row in rows if row.size <= _READ}
+    found: dict[int, Mapping[str, str]] = {}
+    for body in await reader.all(store.BODIES, ids=sorted(small)) if small else []:
+        digest = Digest(small[body.id])
+        try:
+            data = objects.open(body.wrapped_key, digest, body.bytes)
+            document = decode(data) if Digest.of(data, digest.algorithm) == digest else {}
+        except (Corrupt, ManifestInvalid):
+            continue
+        annotations = document.get("annotations")
+        if isinstance(annotations, dict):
+            found[body.id] = {name: text for name, text in annotations.items() if isinstance(text, str)}
+    return found
+
+
+def _referrer(row: _Row, subject: str, annotations: Mapping[str, str]) -> Referrer:
+    kind = kind_of(row.artifact_type, annotations, row.tag)
+    return Referrer(
+        row.digest, subject, kind, row.media_type, row.artifact_type, row.size, row.put_at, annotations, row.tag
+    )

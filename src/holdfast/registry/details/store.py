@@ -1,0 +1,149 @@
+"""The statements of details. Each is bounded, and finds its rows by what they belong to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.db.query import Query
+
+
+class TargetRow(NamedTuple):
+    """A manifest of a repository."""
+
+    repo_id: int
+    content_id: int
+    artifact_type: str | None
+    put_at: int
+    version: int
+
+
+class PartRow(NamedTuple):
+    """What a manifest keeps; what refers to the keeper has it as its `subject`."""
+
+    id: int
+    keeper: int
+    digest: str
+    kind: int
+    size: int
+    subject: int | None
+
+
+class IdRow(NamedTuple):
+    """The id of content."""
+
+    id: int
+
+
+class DigestRow(NamedTuple):
+    """The digest of content."""
+
+    digest: str
+
+
+class NameRow(NamedTuple):
+    """The name of a tag."""
+
+    name: str
+
+
+class ReferrerRow(NamedTuple):
+    """A manifest that refers to another."""
+
+    id: int
+    subject: int
+    digest: str
+    media_type: str
+    artifact_type: str | None
+    size: int
+    put_at: int
+
+
+class SignedTagRow(NamedTuple):
+    """A tag that belongs to a digest, and the manifest that it points to."""
+
+    name: str
+    subject: int
+    id: int
+    digest: str
+    media_type: str
+    artifact_type: str | None
+    size: int
+    put_at: int
+
+
+class BodyRow(NamedTuple):
+    """The bytes of a manifest, and its data key when they are encrypted."""
+
+    id: int
+    wrapped_key: bytes | None
+    bytes: bytes
+
+
+TARGET = Query(
+    """
+    select r.id as repo_id, c.id as content_id, l.artifact_type, l.put_at,
+      (select version from policy where id = 1) as version
+    from repository r
+    join content c on c.digest = :digest
+    join link l on l.repo_id = r.id and l.content_id = c.id
+    where r.path = :path and r.gone_at is null and l.gone_at is null and l.kind > 0
+    """,
+    TargetRow,
+)
+PARTS = Query(
+    """
+    select e.kept_id as id, e.keeper_id as keeper, c.digest, l.kind, c.size, l.subject
+    from edge e
+    join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
+    join content c on c.id = e.kept_id
+    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.gone_at is null limit :limit
+    """,
+    PartRow,
+)
+SHARED = Query(
+    """
+    select c.id from content c where c.id = any(:ids) and exists (
+      select 1 from edge e where e.repo_id = :repo_id and e.kept_id = c.id and not e.keeper_id = any(:keepers)
+    )
+    """,
+    IdRow,
+)
+TAGS_ON = Query(
+    """
+    select name from tag where repo_id = :repo_id and content_id = :content_id and name > :last
+    order by name limit :limit
+    """,
+    NameRow,
+)
+REFERRERS = Query(
+    """
+    select l.content_id as id, l.subject, c.digest, l.media_type, l.artifact_type, c.size, l.put_at
+    from link l join content c on c.id = l.content_id
+    where l.subject = any(:ids) and l.repo_id = :repo_id and l.gone_at is null and l.kind > 0 and c.state = 0
+    limit :limit
+    """,
+    ReferrerRow,
+)
+# '/' is what follows '.' among characters.
+SIGNED_TAGS = Query(
+    """
+    select t.name, s.id as subject, c.id, c.digest, l.media_type, l.artifact_type, c.size, l.put_at
+    from content s
+    join tag t on t.repo_id = :repo_id and t.name >= 'sha256-' || substr(s.digest, 8)
+      and t.name < 'sha256-' || substr(s.digest, 8) || '/'
+    join link l on l.repo_id = t.repo_id and l.content_id = t.content_id
+    join content c on c.id = t.content_id
+    where s.id = any(:ids) and s.digest >= 'sha256:' and s.digest < 'sha256;' and l.gone_at is null
+      and l.kind > 0 and c.state = 0
+    limit :limit
+    """,
+    SignedTagRow,
+)
+BODIES = Query(
+    """
+    select b.content_id as id, c.wrapped_key, b.bytes
+    from body b join content c on c.id = b.content_id where b.content_id = any(:ids)
+    """,
+    BodyRow,
+)
+DIGESTS = Query("select digest from content where id = any(:ids)", DigestRow)
