@@ -1,0 +1,150 @@
+"""`Storage`: where the bytes are, for those who may know.
+
+Promises: the whole is shown to operators only; a path to who may read or manage all that is below it, as if nobody
+else existed: nothing in it tells what others store. What others have part in (`exclusive`, `share`) is told to
+operators only. What may not be seen is answered as what is not there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.access.errors import Invalid, Unknown
+from holdfast.access.model import PathPermit
+from holdfast.access.policy.model import Action
+from holdfast.access.standing import check_permit
+from holdfast.db.port import Database, Reader
+from holdfast.oci.errors import NameInvalid
+from holdfast.oci.name import RepositoryName
+from holdfast.registry.ledger import figures_store as store
+from holdfast.registry.ledger.figures_store import FigureRow, WalkRow
+from holdfast.registry.ledger.totals import Totals, totals
+from holdfast.registry.quotas.model import Counts, span
+from holdfast.registry.quotas.service import used
+from holdfast.registry.store import REPOSITORY
+
+
+class Whole(NamedTuple):
+    """Everything: what lies there now, and what the last walk found (None: none has ended yet)."""
+
+    totals: Totals
+    walk: WalkRow | None
+    figure: FigureRow | None
+
+    @property
+    def pending(self) -> int:
+        """Bytes that wait for deletion, as they lie there."""
+        found = self.figure.pending_stored if self.figure is not None else 0
+        return found + (self.walk.orphaned if self.walk is not None else 0) + self.totals.doomed
+
+    @property
+    def unaccounted(self) -> int:
+        """What the figures leave open: what was written (or, below 0, deleted) since the walk began, and what nothing
+        explains."""
+        known = self.figure.live_stored + self.figure.history_stored if self.figure is not None else 0
+        return self.totals.physical - known - self.pending - self.totals.uploads
+
+
+class Part(NamedTuple):
+    """One path: what quotas count of it now, and what the last walk found. `total`: it is a namespace, and everything
+    below it is counted."""
+
+    path: str
+    total: bool
+    used: Counts
+    walk: WalkRow | None
+    figure: FigureRow | None
+
+
+class Parts(NamedTuple):
+    """A page of repositories. `next`: where the next one begins, None: there is none."""
+
+    walk: WalkRow | None
+    figures: list[FigureRow]
+    next: str | None
+
+
+class Storage:
+    """The storage ledger as people see it. One object a process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def whole(self, permit: PathPermit) -> Whole:
+        """Everything, for operators. Raises `Denied`, `StalePermit`."""
+        require_operator(permit)
+
+        async def read(reader: Reader) -> Whole:
+            await check_permit(reader, permit)
+            walk = await reader.one(store.LAST)
+            return Whole(await totals(reader), walk, await _figure(reader, walk, "/"))
+
+        return await self._db.snapshot(read)
+
+    async def part(self, permit: PathPermit) -> Part:
+        """The permit's path; a namespace only to who may read or manage all of it. Raises `Unknown`, `StalePermit`."""
+        path = permit.path
+
+        async def read(reader: Reader) -> Part:
+            await check_permit(reader, permit)
+            total = knows_all(permit, path)
+            if not total and (not permit.shows(path) or await reader.one(REPOSITORY, path=path) is None):
+                raise Unknown(f"there is no {path[:128]!r} in your sight")
+            walk = await reader.one(store.LAST)
+            figure = await _figure(reader, walk, span(path).key if total else path)
+            return Part(path, total, await used(reader, path) if total else Counts(), walk, figure)
+
+        checked(path)
+        return await self._db.snapshot(read)
+
+    async def repositories(self, permit: PathPermit, after: str, limit: int) -> Parts:
+        """Repositories at and below the permit's path that the caller may be told of. A page may be shorter than asked
+        for and still have a next one. Raises `StalePermit`."""
+        checked(permit.path)
+        place = span(permit.path)
+
+        async def read(reader: Reader) -> Parts:
+            await check_permit(reader, permit)
+            walk = await reader.one(store.LAST)
+            if walk is None:
+                return Parts(None, [], None)
+            found: list[FigureRow] = []
+            if not after and permit.path:
+                own = await reader.one(store.FIGURE, walk=walk.walk, path=permit.path)
+                found += [own] if own is not None else []
+            within = {"low": place.low, "high": place.high}
+            rows = await reader.all(store.FIGURES, walk=walk.walk, after=after, limit=limit, **within)
+            found += rows
+            shown = [row for row in found if permit.shows(row.path.partition("@")[0])]
+            return Parts(walk, shown, rows[-1].path if len(rows) == limit else None)
+
+        return await self._db.snapshot(read)
+
+
+async def _figure(reader: Reader, walk: WalkRow | None, key: str) -> FigureRow | None:
+    if walk is None:
+        return None
+    row = await reader.one(store.FIGURE, walk=walk.walk, path=key)
+    return row
+
+
+def knows_all(permit: PathPermit, path: str) -> bool:
+    """Whether the caller may know what is used at and below `path` together."""
+    if permit.system(Action.OPERATE):
+        return True
+    return any(not permit.lacks(action, path) for action in (Action.LIST, Action.PULL, Action.SETTINGS))
+
+
+def require_operator(permit: PathPermit) -> None:
+    """Raise `Denied` unless the caller may operate the installation."""
+    if not permit.system(Action.OPERATE):
+        raise permit.rights.refuse(Action.OPERATE, "**", None, permit.here)
+
+
+def checked(path: str) -> None:
+    """Raise `Invalid` unless `path` is '' or can be the name of a repository or namespace."""
+    if path:
+        try:
+            RepositoryName.parse(path)
+        except NameInvalid as error:
+            raise Invalid("path", error.reason) from error
