@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 EXPIRES = "When it ends: 30d, 12h, 2027-01-31, 2027-01-31T18:00:00Z, or never."
+INSTANT = "2h (ago), 7d, a day as in 2027-01-31, or 2027-01-31T18:00:00Z."
+_AGO = re.compile(r"([0-9]{1,6})\s*(s|m|min|h|d|w)(?: ago)?\Z")
+_AGO_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SPAN = re.compile(r"([0-9]{1,6})\s*(min|h|d|w)\Z")
 _WINDOW = re.compile(r"(?:([a-z,-]+) )?([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})(?: ([A-Za-z0-9_+/-]+))?\Z")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -37,6 +40,26 @@ def moment(text: str | None) -> str | None:
     if found.tzinfo is None:
         raise click.BadParameter(f"{text!r} names no offset: 2027-01-31T18:00:00Z")
     return found.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def instant(text: str | None) -> str | None:
+    """An instant in the past for the API, None for none and `now`: so long ago (`2h`, `90s ago`), the beginning of a
+    day, or a time. Raises `click.BadParameter`."""
+    if text is None or text == "now":
+        return None
+    ago = _AGO.match(text)
+    try:
+        if ago is not None:
+            found = datetime.now(UTC) - timedelta(**{_AGO_UNITS[ago[2]]: int(ago[1])})
+        elif len(text) == len("2027-01-31"):
+            found = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        else:
+            found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(f"{text!r} is no time: 2h, 7d, 2027-01-31, 2027-01-31T18:00:00Z") from error
+    if found.tzinfo is None:
+        raise click.BadParameter(f"{text!r} names no offset: 2027-01-31T18:00:00Z")
+    return found.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def seconds(text: str | None) -> int | None:
