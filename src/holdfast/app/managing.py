@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from holdfast.access.accounts.robots import Robots
@@ -31,8 +31,11 @@ from holdfast.app.registry_settings import registry_settings
 from holdfast.app.setting_kinds import setting_kinds
 from holdfast.app.signing_in import SigningIn
 from holdfast.db.port import Database
+from holdfast.feature.model import Feature
 from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
+from holdfast.registry.details.service import Artifacts
+from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.service import History
 from holdfast.registry.history.undelete.service import Undelete
@@ -43,11 +46,13 @@ from holdfast.registry.settings import RegistrySettings
 
 
 class Core(NamedTuple):
-    """The registry as the API manages it: who may do what in it, its content, and the settings of the program."""
+    """The registry as the API manages it: who may do what in it, its content, the settings of the program, and
+    its features."""
 
     access: Access
     objects: Objects
     settings: Settings
+    features: Sequence[Feature]
 
     @property
     def registry(self) -> RegistrySettings:
@@ -68,8 +73,10 @@ def open_managed(
     """Every service that the API shows."""
     return Managed(
         access=core.access,
-        settings=SettingsTree(db, setting_kinds(core.settings)),
+        settings=SettingsTree(db, setting_kinds(core.settings, core.features)),
         promotion=Promotion(db, core.objects, core.registry),
+        artifacts=Artifacts(db, core.objects, core.registry),
+        editing=Editing(db, core.objects, core.registry),
         history=History(db),
         rollback=Rollback(db, core.registry),
         undelete=Undelete(db, core.registry),

@@ -17,10 +17,15 @@ from holdfast.cli.backup import backup, restore
 from holdfast.cli.config import config
 from holdfast.cli.credential_provider import credential_provider, docker_credential
 from holdfast.cli.doctor import doctor
+from holdfast.cli.export import export
 from holdfast.cli.federation import federation
 from holdfast.cli.grants import grant
 from holdfast.cli.groups import group
+from holdfast.cli.history import diff, history, show
+from holdfast.cli.image import image
 from holdfast.cli.immutable import immutable
+from holdfast.cli.import_ import import_
+from holdfast.cli.inspect import compare, inspect
 from holdfast.cli.issuers import issuer
 from holdfast.cli.jobs import jobs
 from holdfast.cli.keys import key
@@ -33,11 +38,13 @@ from holdfast.cli.promote import promote
 from holdfast.cli.providers import provider
 from holdfast.cli.robots import robot
 from holdfast.cli.roles import role
+from holdfast.cli.rollback import rollback
 from holdfast.cli.rotate_keys import rotate_keys
 from holdfast.cli.serve import serve
 from holdfast.cli.sessions import session
 from holdfast.cli.settings_tree import settings
 from holdfast.cli.tls import tls
+from holdfast.cli.undelete import deleted, undelete
 from holdfast.cli.usage import usage
 from holdfast.cli.users import user
 from holdfast.cli.verify import verify
@@ -77,6 +84,8 @@ for verb in (
     migrate_storage,
     backup,
     restore,
+    export,
+    import_,
     nodes,
     read_only,
     rotate_keys,
@@ -104,7 +113,16 @@ for verb in (
     audit,
     policy,
     usage,
+    history,
+    show,
+    diff,
+    rollback,
+    deleted,
+    undelete,
     promote,
+    image,
+    inspect,
+    compare,
 ):
     main.add_command(verb)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.access.accounts.robots import Robots
@@ -23,7 +24,10 @@ from holdfast.access.tokens.sessions import Sessions
 from holdfast.access.usage.service import Usage
 from holdfast.access.why import Why
 from holdfast.api.frame import Frame, Gate
+from holdfast.api.routing import Routes
+from holdfast.management.artifacts import artifact_routes
 from holdfast.management.audit import audit_routes
+from holdfast.management.compare import compare_routes
 from holdfast.management.deleted import deleted_routes
 from holdfast.management.federation import federation_routes
 from holdfast.management.grants import grant_routes
@@ -45,6 +49,8 @@ from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
 from holdfast.management.why import why_routes
+from holdfast.registry.details.service import Artifacts
+from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.service import History
 from holdfast.registry.history.undelete.service import Undelete
@@ -77,13 +83,15 @@ class Managed:
     access: Access
     settings: SettingsTree
     promotion: Promotion
+    artifacts: Artifacts
+    editing: Editing
     history: History
     rollback: Rollback
     undelete: Undelete
 
 
-def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
-    """`/api/v1` as an ASGI application."""
+def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Sequence[Routes] = ()) -> Frame:
+    """`/api/v1` as an ASGI application. `more`: the routes of features."""
     rooms = [
         me_routes(),
         user_routes(managed.users),
@@ -104,8 +112,10 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed) -> Frame:
         job_routes(managed.jobs),
         setting_routes(managed.access, managed.settings),
         promotion_routes(managed.access, managed.promotion),
+        artifact_routes(managed.access, managed.artifacts, managed.editing),
+        compare_routes(managed.access, managed.artifacts),
         history_routes(managed.access, managed.history),
         rollback_routes(managed.access, managed.rollback),
         deleted_routes(managed.access, managed.undelete),
     ]
-    return Frame(gate, telemetry, rooms)
+    return Frame(gate, telemetry, [*rooms, *more])

@@ -69,6 +69,12 @@ class Administration:
             self._things[name] = getattr(self, f"_{name}")(f"{name.replace('_', '-')}-{next(self._number)}")
         return self._things[name]
 
+    def _app(self, _name: str) -> str:
+        return "team/app"
+
+    def _other(self, _name: str) -> str:
+        return "other/app"
+
     def _user(self, name: str) -> str:
         self.world.api(201, "POST", "users", {"name": name, "password": _PASSWORD})
         return name
