@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from holdfast.access.model import Permit, PushPermit
 from holdfast.blobs.port import BlobStore
 from holdfast.blobs.sealed_frames import sealed_size
-from holdfast.db.port import Unit
+from holdfast.db.port import Reader, Unit
 from holdfast.jobs.model import NewJob, Priority
 from holdfast.jobs.service import enqueue
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
 from holdfast.registry import store
-from holdfast.registry.errors import NoRoom
+from holdfast.registry.errors import NoRoom, Purged
 from holdfast.registry.model import Segment, State
 from holdfast.registry.quotas.model import Counts
 from holdfast.registry.quotas.service import grow, place_of
@@ -71,6 +72,8 @@ async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
             return made.id
         row = await unit.one(store.CONTENT, digest=offer.digest)
     await unit.run(store.NOT_ORPHAN, id=row.id)
+    if row.state == State.PURGED:
+        await refuse_purged(unit, [offer.digest])
     if row.state != State.STORED:
         # Alone from here on, and seen once more: another push may have brought the bytes meanwhile.
         row = await unit.one(store.HOLD_CONTENT, id=row.id)
@@ -95,6 +98,17 @@ async def keep_content(unit: Unit, permit: Permit, offer: Offer) -> int:
             data={"damage": "content-damaged", "digest": offer.digest, "reference": permit.repository},
         )
     return row.id
+
+
+async def refuse_purged(reader: Reader, digests: Iterable[str]) -> None:
+    """Raise `Purged` when one of `digests` was purged from the registry, with the reason that was given."""
+    row = await reader.one(store.PURGED, digests=sorted(digests))
+    if row is not None:
+        raise Purged(
+            f"{row.digest} was purged from this registry and is refused: {row.reason}",
+            digest=row.digest,
+            reason=row.reason,
+        )
 
 
 async def _lay_bytes(unit: Unit, content_id: int, offer: Offer) -> None:

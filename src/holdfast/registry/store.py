@@ -57,6 +57,13 @@ class ContentId(NamedTuple):
     id: int
 
 
+class PurgedRow(NamedTuple):
+    """A digest that is refused, and why."""
+
+    digest: str
+    reason: str
+
+
 class SettingRow(NamedTuple):
     """A setting of a namespace that applies to a repository."""
 
@@ -64,6 +71,13 @@ class SettingRow(NamedTuple):
     value: str
 
 
+PURGED = Query(
+    """
+    select c.digest, p.reason from content c join purged p on p.content_id = c.id
+    where c.digest = any(:digests) and c.state = 3 order by c.digest limit 1
+    """,
+    PurgedRow,
+)
 REPOSITORY = Query("select id from repository where path = :path and gone_at is null", RepositoryId)
 # Against its deletion alone, which changes the name: what is put into it is there when it goes, or comes to another.
 KEEP_REPOSITORY = Query("select id from repository where path = :path and gone_at is null for key share", RepositoryId)

@@ -23,6 +23,7 @@ delete-repository   -      -      -          yes   -       -        yes
 manage-access       -      -      -          yes   -       -        yes
 read-audit          -      -      -          yes   yes     -        yes
 operate             -      -      -          -     -       yes      yes
+purge               -      -      -          -     -       -        yes
 administer          -      -      -          -     -       -        yes
 """
 _ROWS = [line.split() for line in _TABLE.strip().splitlines()]

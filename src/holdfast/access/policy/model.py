@@ -30,12 +30,13 @@ class Action(StrEnum):
     MANAGE_ACCESS = "manage-access"
     READ_AUDIT = "read-audit"
     OPERATE = "operate"
+    PURGE = "purge"
     ADMINISTER = "administer"
 
 
 TAG_ACTIONS = frozenset({Action.PULL, Action.CREATE_TAG, Action.OVERWRITE, Action.DELETE_TAG, Action.SIGN})
 """Actions on tags, and on what tags reach; a grant with a tag glob confers no others."""
-SYSTEM_ACTIONS = frozenset({Action.OPERATE, Action.ADMINISTER})
+SYSTEM_ACTIONS = frozenset({Action.OPERATE, Action.PURGE, Action.ADMINISTER})
 """Actions on the installation: only a grant on `**` without a tag glob confers them."""
 PUSH_ACTIONS = frozenset({Action.CREATE_TAG, Action.OVERWRITE, Action.SIGN})
 """Any of these on any tag of a repository lets upload blobs and put manifests by digest."""

@@ -19,9 +19,9 @@ from holdfast.journal.service import Place, record
 from holdfast.oci import manifest as oci_manifest
 from holdfast.oci.digest import Digest
 from holdfast.oci.manifest import Kind, Manifest
-from holdfast.oci.name import Tag
+from holdfast.oci.name import Tag, signed_digest
 from holdfast.oci.version import version_key
-from holdfast.registry.content import Offer, doom_objects, keep_content, require_room
+from holdfast.registry.content import Offer, doom_objects, keep_content, refuse_purged, require_room
 from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.errors import BlobsMissing, DigestMismatch
 from holdfast.registry.immutability.rules import Change, blocked
@@ -124,7 +124,7 @@ class Push:
             await unit.run(store.END_LEASES, repo_id=place.repo_id, digests=named, opener=permit.subject.id)
         await self._rights.keep(unit, permit, place, content_id)
         moves = await self._move_all(unit, permit, place, parsed, content_id)
-        if parsed.put.tags:
+        if any(signed_digest(name) is None for name in parsed.put.tags):
             await unit.run(store.SETTLE, repo_id=place.repo_id, content_id=content_id)
         else:
             await self._hold(unit, place, parsed.held, content_id)
@@ -156,6 +156,7 @@ class Push:
         needed = dict.fromkeys([*_needed(parsed.manifest), *(here if present is not None else ())])
         missing = [digest for digest in needed if digest not in seen]
         if missing:
+            await refuse_purged(unit, missing)
             raise BlobsMissing(missing)
         return parsed._replace(seen=frozenset(seen))
 
@@ -195,6 +196,7 @@ class Push:
         found = {row.digest: row.id for row in rows if row.kind is not None and (seen is None or row.digest in seen)}
         missing = [digest for digest in dict.fromkeys(_needed(manifest)) if digest not in found]
         if missing:
+            await refuse_purged(unit, missing)
             if manifest.kind is not Kind.INDEX or not self._may_be_sparse(parsed.held):
                 raise BlobsMissing(missing)
             for digest in sorted(missing):
@@ -278,13 +280,12 @@ async def _await_child(unit: Unit, place: Place, digest: str) -> int:
 
 
 async def _content_id(unit: Unit, digest: str) -> int:
-    """The id of `digest`, which may not be stored yet."""
-    row = await unit.one(store.CONTENT_ID, digest=digest)
-    if row is None:
-        row = await unit.one(store.AWAIT_CONTENT, digest=digest)
-    if row is None:
+    """The id of `digest`, which may not be stored yet; it stays until the unit ends."""
+    row: store.ContentId | None = None
+    while row is None:  # content that goes away at this moment is awaited anew
         row = await unit.one(store.CONTENT_ID, digest=digest)
-    assert row is not None
+        if row is None:
+            row = await unit.one(store.AWAIT_CONTENT, digest=digest)
     return row.id
 
 
@@ -292,6 +293,8 @@ async def _link(unit: Unit, place: Place, content_id: int, parsed: _Parsed) -> b
     """Make the manifest visible; True when its bytes were not. The media type first stored in the repository stays."""
     manifest = parsed.manifest
     row = await unit.one(store.LINK, repo_id=place.repo_id, content_id=content_id)
+    if manifest.subject is not None:
+        await refuse_purged(unit, [manifest.subject.digest])
     subject = await _content_id(unit, manifest.subject.digest) if manifest.subject is not None else None
     link = {
         "repo_id": place.repo_id,

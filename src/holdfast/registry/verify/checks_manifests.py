@@ -196,9 +196,12 @@ def _is_sound(row: rows.ManifestRow) -> bool:
 
 
 def _is_missing(row: rows.ManifestRow, manifest: Manifest, part: rows.PartRow | None) -> bool:
-    """Whether the repository lacks a part. A child that was gone before its index came is one that the index awaits."""
+    """Whether the repository lacks a part. A child that was gone before its index came is one that the index awaits;
+    what was purged is meant to lack."""
     if part is None or part.kind is None:
         return True
+    if part.state == State.PURGED:
+        return False
     if part.gone_at is None:
         return False
     return manifest.kind is not Kind.INDEX or part.gone_at > row.put_at
