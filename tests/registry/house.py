@@ -30,6 +30,7 @@ from holdfast.blobs.port import BlobStore, Staging
 from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, Tag
+from holdfast.registry.collect.service import Collect
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.listing.service import Listing
 from holdfast.registry.model import StoredManifest
@@ -101,6 +102,7 @@ class House:
         self.listing = Listing(self.db, self.objects, settings)
         self.deletion = Deletion(self.db, self.objects, settings)
         self.sweep = Sweep(self.db, blobs, settings)
+        self.collect = Collect(self.db, settings)
         self.who = WHO
         self.held = Held()
         self.version = UNCHECKED
