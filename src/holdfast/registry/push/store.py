@@ -87,7 +87,7 @@ AWAIT_CONTENT = Query(
     """,
     ContentId,
 )
-CONTENT_ID = Query("select id from content where digest = :digest", ContentId)
+CONTENT_ID = Query("select id from content where digest = :digest for key share", ContentId)
 AWAIT_LINK = Command(
     """
     insert into link (repo_id, content_id, kind, put_at, gone_at) values (:repo_id, :content_id, :kind, :at, :at)
