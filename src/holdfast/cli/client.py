@@ -166,7 +166,7 @@ class Client:
         from urllib.request import Request
 
         url = self.context.url + where
-        self._check_transport()
+        check_transport(self.context)
         request = Request(url, data=data, method=method, headers={"User-Agent": f"holdfast/{__version__}", **headers})  # noqa: S310 - the scheme was checked
         try:
             with self._open().open(request, timeout=_TIMEOUT) as answer:
@@ -179,14 +179,6 @@ class Client:
             raise Unreachable(f"{self.context.url} does not answer: {_why(error.reason)}") from error
         except (OSError, HTTPException) as error:
             raise Unreachable(f"{self.context.url} broke off: {_why(error)}") from error
-
-    def _check_transport(self) -> None:
-        parts = urlsplit(self.context.url)
-        if parts.scheme == "http" and not self.context.insecure_http and not _is_loopback(parts.hostname or ""):
-            raise Unreachable(
-                f"{self.context.url} is plain HTTP, which shows secrets to the network: use https, or say "
-                "--insecure-http at `holdfast login` (HOLDFAST_INSECURE_HTTP=1)"
-            )
 
     def _open(self) -> OpenerDirector:
         if self._opener is None:
@@ -206,6 +198,16 @@ class Client:
                 handlers.append(ProxyHandler({}))
             self._opener = build_opener(*handlers)
         return self._opener
+
+
+def check_transport(context: Context) -> None:
+    """Raise `Unreachable` where secrets would cross a network in clear, and nobody said that this is meant."""
+    parts = urlsplit(context.url)
+    if parts.scheme == "http" and not context.insecure_http and not _is_loopback(parts.hostname or ""):
+        raise Unreachable(
+            f"{context.url} is plain HTTP, which shows secrets to the network: use https, or say "
+            "--insecure-http at `holdfast login` (HOLDFAST_INSECURE_HTTP=1)"
+        )
 
 
 def _if_match(version: str) -> dict[str, str]:
