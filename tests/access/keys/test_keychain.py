@@ -208,6 +208,7 @@ def test_a_key_makes_no_key_that_may_more_or_lives_longer(tmp_path: Path) -> Non
         bounds = [Asked("team/**", role="reader"), Asked("team/app", role="writer", tag="dev-*")]
         first = await house.keychain.create(alice, "first", bounds=bounds, expires_at=end, origin=HERE)
         wide = await house.keychain.create(await house.again(alice), "wide", origin=HERE)
+        await house.keychain.create(await house.again(alice), "lasting", bounds=bounds, origin=HERE)
         caller = await house.by_key(first.secret)
         heir = await house.keychain.create(caller, "heir", origin=HERE)
         assert heir.key.bounds == first.key.bounds
@@ -233,6 +234,8 @@ def test_a_key_makes_no_key_that_may_more_or_lives_longer(tmp_path: Path) -> Non
                 await call(await house.by_key(first.secret), "wide", origin=HERE)
             with pytest.raises(Denied):
                 await call(await house.by_key(narrow.secret), "first", origin=HERE)
+            with pytest.raises(Denied, match="ends earlier"):
+                await call(await house.by_key(heir.secret), "lasting", origin=HERE)
         assert not await house.refused(house.by_key(wide.secret))
         second = await house.keychain.rotate(await house.by_key(first.secret), "first", origin=HERE)
         await house.keychain.revoke(await house.by_key(second.secret), "first", origin=HERE)
