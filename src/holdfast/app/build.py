@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfast.access.accounts.administrator import ensure_administrator
@@ -22,6 +22,7 @@ from holdfast.app.banner import address
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.engines import database_target, make_blobs, open_database, open_objects
+from holdfast.app.features import FEATURES
 from holdfast.app.federating import open_federation
 from holdfast.app.handing import Handing
 from holdfast.app.logins import Logins, key_settings, open_logins, open_signing_keys, request_limits, token_settings
@@ -45,6 +46,7 @@ from holdfast.distribution.request import Receive, Scope, Send
 from holdfast.distribution.surface import Handlers, Surface
 from holdfast.distribution.tokens import TokenHandlers
 from holdfast.distribution.watching import Watching
+from holdfast.feature.model import Feature, Serving
 from holdfast.management.app import management_api
 from holdfast.registry.deletion.service import Deletion
 from holdfast.registry.lastuse.service import LastUse
@@ -116,7 +118,7 @@ async def first_start(settings: Settings, directory: DataDirectory) -> str | Non
         await db.close()
 
 
-async def build(settings: Settings, directory: DataDirectory) -> Services:
+async def build(settings: Settings, directory: DataDirectory, features: Sequence[Feature] = FEATURES) -> Services:
     """One worker's services over what `first_start` has laid."""
     core = registry_settings(settings)
     events = make_events(settings.log.level, settings.log.format)
@@ -162,10 +164,12 @@ async def build(settings: Settings, directory: DataDirectory) -> Services:
     audit = Audit(db, await audit_keys(db, master), installation)
     keychain = Keychain(db, await load_key(db, master, HASH_KEY), key_settings(settings))
     managed = open_managed(
-        db, logins, keychain, signing_in, audit, federating=federating, core=Core(access, objects, settings)
+        db, logins, keychain, signing_in, audit, federating=federating, core=Core(access, objects, settings, features)
     )
     gate = Gate(access, challenges.of, refusals_watched(watch))
-    rooms: dict[str, Room] = {"api": management_api(gate, telemetry, managed)}
+    serving = Serving(db=db, access=access, objects=objects, settings=core)
+    more = [routes for feature in features for routes in feature.routes(serving)]
+    rooms: dict[str, Room] = {"api": management_api(gate, telemetry, managed, more)}
     if not settings.open:
         site = pages(
             db, signing_in, keys=keychain, password=logins.passwords.recognise, told=watch.login, telemetry=telemetry

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from holdfast.access.errors import Invalid
 from holdfast.access.grants.visibility import PRIVATE
 from holdfast.access.rights import PUBLIC, VISIBILITY
 from holdfast.app.config import Settings
+from holdfast.app.features import FEATURES
 from holdfast.app.registry_settings import registry_settings
+from holdfast.feature.model import Feature
 from holdfast.registry.effective.kinds import SettingKind, switch_kind, window_kind
 from holdfast.registry.immutability.service import KIND as IMMUTABLE
 from holdfast.registry.pull.service import REDIRECT
@@ -16,8 +20,8 @@ from holdfast.registry.settings import RegistrySettings
 _BUILT_IN = RegistrySettings()
 
 
-def setting_kinds(settings: Settings) -> tuple[SettingKind, ...]:
-    """The kinds, with what holds where no path says anything."""
+def setting_kinds(settings: Settings, features: Sequence[Feature] = FEATURES) -> tuple[SettingKind, ...]:
+    """The kinds, those of features among them, with what holds where no path says anything."""
     core = registry_settings(settings)
     return (
         window_kind(core.window, configured=core.window != _BUILT_IN.window),
@@ -42,6 +46,7 @@ def setting_kinds(settings: Settings) -> tuple[SettingKind, ...]:
             PRIVATE,
             set_by="holdfast visibility set",
         ),
+        *(kind for feature in features for kind in feature.settings),
     )
 
 

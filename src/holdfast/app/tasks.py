@@ -5,23 +5,28 @@ A kind is the name of jobs that may wait in the database: it is never given anot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from holdfast.access.errors import MasterKeyAway
 from holdfast.access.usage.service import Usage
 from holdfast.app.config import Settings
 from holdfast.app.engines import Engines
+from holdfast.app.features import FEATURES
 from holdfast.app.registry_settings import registry_settings
 from holdfast.blobs.errors import Busy, ForeignStore, Full, Unavailable
+from holdfast.feature.model import Feature, Working
+from holdfast.feature.telling import tell
 from holdfast.jobs.model import Later, Priority
 from holdfast.jobs.run import Run, Task
 from holdfast.jobs.schedule import Schedule
 from holdfast.jobs.service import Jobs
 from holdfast.registry.compaction.service import Compaction
 from holdfast.registry.content import COMPACT
+from holdfast.registry.ledger.figures import STORAGE, Figures
 from holdfast.registry.rotation.service import KIND as ROTATE_KEYS
 from holdfast.registry.rotation.service import Rotation
+from holdfast.registry.scrub.service import Scrub
 from holdfast.registry.sweep.litter import Litter
 from holdfast.registry.sweep.service import Sweep
 from holdfast.telemetry.events import make_events
@@ -30,7 +35,9 @@ SWEEP = "sweep"
 SWEEP_LITTER = "sweep-litter"
 COMPACT_MISSED = "compact-missed"
 FORGET_JOBS = "forget-jobs"
+SCRUB = "scrub"
 FORGET_USAGE = "forget-usage"
+TELL_FEATURES = "tell-features"
 
 _AWAY = (Unavailable, Full, Busy, ForeignStore, MasterKeyAway)
 
@@ -38,12 +45,20 @@ SCHEDULES = (
     Schedule("sweep", "* * * * *", SWEEP),
     Schedule("sweep-litter", "41 */6 * * *", SWEEP_LITTER, priority=Priority.LOW),
     Schedule("compact-missed", "29 * * * *", COMPACT_MISSED, priority=Priority.LOW),
+    Schedule("scrub", "* * * * *", SCRUB, priority=Priority.LOW),
+    Schedule("storage", "* * * * *", STORAGE, priority=Priority.LOW),
     Schedule("forget-jobs", "17 * * * *", FORGET_JOBS, priority=Priority.LOW),
     Schedule("forget-usage", "23 * * * *", FORGET_USAGE, priority=Priority.LOW),
+    Schedule("tell-features", "* * * * *", TELL_FEATURES, priority=Priority.LOW),
 )
 
 
-def tasks(settings: Settings, engines: Engines) -> Mapping[str, Task]:
+def schedules(features: Sequence[Feature] = FEATURES) -> tuple[Schedule, ...]:
+    """When the regular jobs come, those of features among them."""
+    return (*SCHEDULES, *(each for feature in features for each in feature.schedules))
+
+
+def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FEATURES) -> Mapping[str, Task]:
     """The task of every kind of job, over open engines. A store that is away fails no job."""
     core = registry_settings(settings)
 
@@ -64,12 +79,28 @@ def tasks(settings: Settings, engines: Engines) -> Mapping[str, Task]:
             if after is not None:
                 await run.save({"after": after})
 
+    async def scrub(run: Run) -> None:
+        if settings.scrub.rate:
+            request = f"job-{run.job.id}"
+            reading = Scrub(
+                run.db, engines.objects, settings.scrub.rate, request=request, stopping=lambda: run.stopping
+            )
+            await reading.turn(run.progress)
+
+    async def storage(run: Run) -> None:
+        figures = Figures(run.db, run.progress)
+        if run.job.data.get("now") or await figures.due():
+            await figures.walk()
+
     async def forget_jobs(run: Run) -> None:
         kept = settings.jobs.history // timedelta(microseconds=1)
         await Jobs(run.db).forget(run.db.now() - kept)
 
     async def forget_usage(run: Run) -> None:
         await Usage(run.db).forget(settings.usage.keep // timedelta(microseconds=1))
+
+    async def tell_features(run: Run) -> None:
+        await tell(run, [handler for feature in features for handler in feature.handlers])
 
     events = make_events(settings.log.level, settings.log.format)
     rotation = Rotation(engines.db, engines.master, events)
@@ -79,10 +110,16 @@ def tasks(settings: Settings, engines: Engines) -> Mapping[str, Task]:
         SWEEP_LITTER: sweep_litter,
         COMPACT: compact,
         COMPACT_MISSED: compact_missed,
+        SCRUB: scrub,
+        STORAGE: storage,
         FORGET_JOBS: forget_jobs,
         FORGET_USAGE: forget_usage,
         ROTATE_KEYS: rotation.run,
+        TELL_FEATURES: tell_features,
     }
+    working = Working(objects=engines.objects, settings=core)
+    for feature in features:
+        known |= feature.tasks(working)
     return {kind: _patient(task) for kind, task in known.items()}
 
 

@@ -17,7 +17,7 @@ from holdfast.app.auditing import make_sealer
 from holdfast.app.config import Settings
 from holdfast.app.engines import engines
 from holdfast.app.foreseen import FORESEEN
-from holdfast.app.tasks import SCHEDULES, tasks
+from holdfast.app.tasks import schedules, tasks
 from holdfast.app.upkeep import end_upkeep, fold_counts, renew_keys
 from holdfast.db.nodes import Pulse
 from holdfast.jobs.worker import Worker
@@ -53,7 +53,7 @@ async def _work(settings: Settings, *, alone: bool) -> None:
         worker = Worker(
             opened.db,
             tasks(settings, opened),
-            SCHEDULES,
+            schedules(),
             name=f"{socket.gethostname()}/{os.getpid()}",
             events=events,
             slots=settings.jobs.slots,

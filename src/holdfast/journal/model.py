@@ -69,6 +69,9 @@ class ChangeKind(StrEnum):
     CONTENT_PURGED = "content.purged"
     PURGE_LIFTED = "purge.lifted"
     SETTING_CHANGED = "setting.changed"
+    RETENTION_APPLIED = "retention.applied"
+    INVENTORY_TOLD = "inventory.told"
+    INVENTORY_REMOVED = "inventory.removed"
     VISIBILITY_CHANGED = "visibility.changed"
     TOKEN_KEY_ROTATED = "token-key.rotated"  # noqa: S105 - a kind of change
     SESSION_STARTED = "session.started"

@@ -55,7 +55,7 @@ create table inventory_image (
   primary key (inventory_id, digest, repository, tag)
 ) strict, without rowid;
 
--- state: 0 being made, 1 ready, 2 being applied, 3 applied, 4 failed. tracked_since: null when no rule asked for use.
+-- state: 0 being made, 1 ready, 2 being applied, 3 applied. tracked_since: null when no rule asked for use.
 create table retention_plan (
   id integer primary key autoincrement,
   path text not null,
@@ -96,7 +96,7 @@ create table retention_item (
   skipped text,
   primary key (plan_id, repo_id, name, content_id)
 ) strict, without rowid;
-create index retention_item_content on retention_item (plan_id, repo_id, content_id, verdict);
+create index retention_item_content on retention_item (plan_id, repo_id, content_id, verdict, name);
 
 -- While a plan is made: what nothing would reach any more, and whose going frees it.
 create table retention_freed (

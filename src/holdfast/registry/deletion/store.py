@@ -36,6 +36,39 @@ class NameRow(NamedTuple):
     name: str
 
 
+class LockedRow(NamedTuple):
+    """A repository."""
+
+    id: int
+    path: str
+
+
+class AdvancedRow(NamedTuple):
+    """A repository's new place in its own history."""
+
+    id: int
+    seq: int
+    last_at: int
+
+
+class NamedTagRow(NamedTuple):
+    """A tag as it is."""
+
+    name: str
+    content_id: int
+    seq: int
+
+
+class BuriedRow(NamedTuple):
+    """A manifest that is there: whether something reaches it, and since when nothing does, if so (microseconds)."""
+
+    content_id: int
+    digest: str
+    size: int
+    reached: bool
+    since: int
+
+
 TAG = Query("select content_id from tag where repo_id = :repo_id and name = :name", TagRow)
 DROP_TAG = Command("delete from tag where repo_id = :repo_id and name = :name")
 TARGET = Query(
@@ -78,3 +111,47 @@ DROP_TAGS = Command(
     """
 )
 DROP_LEASES = Command("delete from lease where repo_id = :repo_id and content_id = :content_id")
+# -- many at once, by rule (dropping.py) ------------------------------------------------------------------------------
+LOCK_REPOSITORY = Query("select id, path from repository where id = :id and gone_at is null for update", LockedRow)
+ADVANCE_BY_ID = Query(
+    """
+    update repository
+    set seq = seq + 1, last_at = case when :now > last_at then :now else last_at + 1 end
+    where id = :id returning id, seq, last_at
+    """,
+    AdvancedRow,
+)
+TAGS_NAMED = Query(
+    "select name, content_id, seq from tag where repo_id = :repo_id and name = any(:names)", NamedTagRow
+)
+END_TAGS_NAMED = Command(
+    """
+    insert into tag_event (repo_id, seq, name, was_id, now_id, at)
+    select repo_id, :seq, name, content_id, null, :at from tag where repo_id = :repo_id and name = any(:names)
+    """
+)
+DROP_TAGS_NAMED = Command("delete from tag where repo_id = :repo_id and name = any(:names)")
+UNREACHED = Query(
+    """
+    select l.content_id, c.digest, c.size,
+      case when exists (select 1 from tag t where t.repo_id = l.repo_id and t.content_id = l.content_id)
+        or exists (
+          select 1 from edge e join link k on k.repo_id = e.repo_id and k.content_id = e.keeper_id
+          where e.repo_id = l.repo_id and e.kept_id = l.content_id and k.gone_at is null
+        )
+        or exists (
+          select 1 from lease s where s.repo_id = l.repo_id and s.content_id = l.content_id and s.due > :now
+        )
+      then 1 else 0 end as reached,
+      coalesce(
+        (
+          select max(case when v.at > l.put_at then v.at else l.put_at end) from tag_event v
+          where v.repo_id = l.repo_id and v.was_id = l.content_id and v.was_id is not null
+        ),
+        l.put_at
+      ) as since
+    from link l join content c on c.id = l.content_id
+    where l.repo_id = :repo_id and l.content_id = :id and l.gone_at is null and l.kind > 0
+    """,
+    BuriedRow,
+)

@@ -1,0 +1,1 @@
+"""What an optional feature adds to the core, as one frozen record; deleting a feature leaves all else as it is."""
