@@ -437,3 +437,20 @@ def test_a_refresh_token_ends_in_time(tmp_path: Path) -> None:
         assert await desk.sessions.list(await desk.by(basic("alice", SECRET))) == []
 
     at_desk(tmp_path, scenario)
+
+
+def test_a_refresh_token_that_is_made_while_the_password_changes_is_none(tmp_path: Path) -> None:
+    """It is made of a password that held when it was looked at, and stored after all others were ended."""
+
+    async def scenario(desk: Desk) -> None:
+        place = Place(desk)
+        await place.alice()
+        who = await desk.by(basic("alice", SECRET))
+        await place.house.users.set_password(await place.admin(), "alice", OWN, origin=HERE)
+        late = await desk.refresh.issue(who, "docker", HERE)
+        assert late is not None
+        for node in desk.nodes:
+            with pytest.raises(Unauthenticated):
+                await node.access.by_refresh_token(late, HERE)
+
+    at_desk(tmp_path, scenario)
