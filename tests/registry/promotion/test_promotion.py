@@ -11,7 +11,15 @@ from tests.registry.promotion.granted import everything, granted
 from holdfast.access.model import PathPermit
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import RepositoryName, Tag, parse_reference
-from holdfast.registry.errors import BlobsMissing, ManifestUnknown, RepositoryUnknown, TooManyParts
+from holdfast.registry.errors import (
+    BlobsMissing,
+    Immutable,
+    ManifestUnknown,
+    Purged,
+    QuotaExceeded,
+    RepositoryUnknown,
+    TooManyParts,
+)
 from holdfast.registry.promotion import closure
 from holdfast.registry.promotion.model import Effect, Promoted, TagChange, Wanted
 from holdfast.registry.promotion.service import Promotion
@@ -348,8 +356,6 @@ def test_too_much_is_refused_with_the_count(place: Place, monkeypatch: pytest.Mo
 
 
 def test_an_immutable_tag_stays(place: Place) -> None:
-    from holdfast.registry.errors import Immutable
-
     async def scenario(house: House) -> None:
         await house.image("v1", name="one")
         await house.image("v1", name="two", repo=PROD)
@@ -359,6 +365,39 @@ def test_an_immutable_tag_stays(place: Place) -> None:
             await promote(house, "v1", "v1")
         await promote(house, "v1", "v2")
         await promote(house, "v1", "v2")
+
+    place.run(scenario)
+
+
+def test_quotas_count_what_is_promoted(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        await family(house)
+        size = (await promote(house, "v1", "v1", dry_run=True)).bytes
+        for name, short, enough in (
+            ("quota-bytes", size - 1, size),
+            ("quota-tags", 1, 2),
+            ("quota-repositories", 0, 1),
+        ):
+            put = "insert into setting (path, name, value) values ('prod', ?, ?)"
+            house.sql(put, name, str(short))
+            with pytest.raises(QuotaExceeded):
+                await promote(house, "v1", "v1")
+            assert house.sql("select path from repository") == [REPO]
+            house.sql("update setting set value = ? where name = ?", str(enough), name)
+        await promote(house, "v1", "v1")
+        await promote(house, "v1", "v1")
+
+    place.run(scenario)
+
+
+def test_what_was_purged_is_refused_by_its_name(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        made = await family(house)
+        one = house.id_of(made["one"])
+        house.sql("update content set state = 3 where id = ?", one)
+        house.sql("insert into purged (content_id, reason, actor, at) values (?, 'a secret', 'user:x', 1)", one)
+        with pytest.raises(Purged, match="a secret"):
+            await promote(house, "v1", "v1")
 
     place.run(scenario)
 

@@ -19,7 +19,7 @@ from holdfast.oci.digest import Digest
 from holdfast.oci.manifest import Kind
 from holdfast.oci.name import RepositoryName, Tag, signed_digest
 from holdfast.oci.version import version_key
-from holdfast.registry.content import require_room
+from holdfast.registry.content import refuse_purged, require_room
 from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.errors import BlobsMissing, ManifestUnknown
 from holdfast.registry.immutability.rules import Change, blocked
@@ -79,7 +79,7 @@ class Promotion:
         """Promote. `dry_run`: change nothing, and say what would be done.
 
         Raises `RepositoryUnknown`, `ManifestUnknown`, `Denied`, `BlobsMissing` (of what is not whole at the source),
-        `TooManyParts`, `Immutable`, `NoRoom`, `StalePermit`.
+        `TooManyParts`, `Immutable`, `Purged`, `QuotaExceeded`, `NoRoom`, `StalePermit`.
         """
         reading = reading_in(permit, wanted.source)
         _ask(reading, wanted.reference)
@@ -131,7 +131,7 @@ class Promotion:
                 lambda name: any(glob.matches(name) for glob in denied),
             )
             found = await Walk(unit, way, root).run()
-            self._require_whole(ends, found)
+            await self._require_whole(unit, ends, found)
             await self._settle(unit, ends, found, root)
             added = await self._copy(unit, ends, found)
         moves = {ends.wanted.tag: root.id} if ends.wanted.tag is not None else {}
@@ -167,8 +167,11 @@ class Promotion:
             raise ManifestUnknown(f"this repository has no such manifest{hidden}", reference=reference)
         return Node(row.id, row.digest, row.kind, row.size, row.subject)
 
-    def _require_whole(self, ends: _Ends, found: Closure) -> None:
-        """Raise `BlobsMissing` when parts are not there, unless they are children that the target may wait for."""
+    async def _require_whole(self, unit: Unit, ends: _Ends, found: Closure) -> None:
+        """Raise `BlobsMissing` when parts are not there, unless they are children that the target may wait for;
+        `Purged` when they were purged."""
+        if found.broken or found.awaited:
+            await refuse_purged(unit, [*found.broken, *found.awaited.values()])
         text = ends.held.text(SPARSE_INDEXES)
         sparse = text == "true" if text is not None else self._settings.sparse_indexes
         missing = [*found.broken, *(() if sparse else found.awaited.values())]
