@@ -59,6 +59,7 @@ class GroupWriter:
         self._broken = False
         self._closed = False
         self._log_pages = 0
+        self._emptying = False
         session.connection.set_wal_hook(self._note_pages)
         self._thread = threading.Thread(target=self._serve, name="holdfast-writer", daemon=True)
         self._thread.start()
@@ -71,6 +72,10 @@ class GroupWriter:
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(_Job(work, always, loop, future))
         return await future
+
+    def empty_log(self) -> None:
+        """Empty the write-ahead log after the next group, however short it is, unless a reader is in the way."""
+        self._emptying = True
 
     async def close(self) -> None:
         """Finish what is queued, end the thread, close the connection."""
@@ -176,7 +181,7 @@ class GroupWriter:
                 connection.cursor().execute("rollback")
             if any(fsync_failed(job.error) for job in group):
                 self._broken = True
-            elif self._log_pages >= _COPY_FROM_PAGES:
+            elif self._log_pages >= _COPY_FROM_PAGES or self._emptying:
                 self._shorten_log(connection)
         except apsw.Error as error:
             # A checkpoint that cannot run now runs later; a rollback that fails leaves a connection nobody may use.
@@ -187,9 +192,10 @@ class GroupWriter:
 
         Not in the engine's hook: what fails there fails a commit that is durable already.
         """
-        pages, self._log_pages = self._log_pages, 0
+        empty = self._emptying or self._log_pages > _TRUNCATE_ABOVE_PAGES
+        self._log_pages, self._emptying = 0, False
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if pages > _TRUNCATE_ABOVE_PAGES:
+        if empty:
             connection.set_busy_timeout(0)
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

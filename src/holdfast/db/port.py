@@ -69,5 +69,10 @@ class Database(Reader, Protocol):
         Raises `Unavailable` when some did not within `patience` seconds.
         """
 
+    async def shrink(self, pages: int) -> int:
+        """Give at most so many pages that deleted rows left back to the file system; how many more there are. When
+        there are none, the write-ahead log is emptied, too, unless a reader is in the way. Nothing, where the engine
+        sees to that itself."""
+
     async def close(self) -> None:
         """Finish the units under way and release everything."""

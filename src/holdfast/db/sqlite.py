@@ -29,6 +29,7 @@ class SqliteDatabase:
     def __init__(self, path: str, *, clock: Callable[[], int] = system_clock, vfs: str | None = None) -> None:
         self._clock = clock
         writer = connect(path, vfs=vfs)
+        self._writer = writer
         self._reader = Session(connect(path, vfs=vfs, readonly=True), clock)
         self._bells = Bells()
         self._group = GroupWriter(Session(writer, clock), path + ".lock", clock, self._bells)
@@ -72,6 +73,20 @@ class SqliteDatabase:
                 await self._group.submit(_nothing, always=True)
         except TimeoutError as error:
             raise Unavailable("a unit that began before did not end") from error
+
+    async def shrink(self, pages: int) -> int:
+        """Give at most so many free pages back, in a unit of its own; then, when none is left, empty the log."""
+
+        async def give_back(_unit: Unit) -> int:
+            cursor = self._writer.cursor()
+            cursor.execute(f"pragma incremental_vacuum({pages:d})").fetchall()
+            return int(next(iter(cursor.execute("pragma freelist_count")))[0])
+
+        left = await self._group.submit(give_back, always=True)
+        if not left:
+            self._group.empty_log()
+            await self._group.submit(_nothing, always=True)
+        return left
 
     async def close(self) -> None:
         """Finish queued units, then close both connections."""

@@ -138,6 +138,7 @@ class _Fenced:
         self.now = db.now
         self.wait = db.wait
         self.outlast = db.outlast
+        self.shrink = db.shrink
 
     async def write(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
         """A unit that proves the run's fence first."""

@@ -105,5 +105,8 @@ class _Within:
     async def outlast(self, patience: float) -> None:
         raise NotImplementedError
 
+    async def shrink(self, pages: int) -> int:
+        raise NotImplementedError
+
     async def close(self) -> None:
         raise NotImplementedError

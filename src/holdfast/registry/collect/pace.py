@@ -23,6 +23,7 @@ class Pace:
         self._db = db
         self._sleep = sleep
         self._usual = _WAIT
+        self._busy = False
 
     async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
         """Run a unit, and rest after it as long as others need."""
@@ -38,7 +39,11 @@ class Pace:
         began = time.monotonic()
         result = await self._db.write(timed)
         waited = time.monotonic() - began - inside
-        busy = waited > 2 * self._usual
+        self._busy = busy = waited > 2 * self._usual
         self._usual = min(self._usual * 1.05, max(waited, 0.0005)) if not busy else self._usual * 1.01
         await self._sleep(min(_LONGEST, _SHARE * inside) if busy else 0)
         return result
+
+    async def rest(self) -> None:
+        """Rest after what was not run here."""
+        await self._sleep(_WAIT * _SHARE if self._busy else 0)

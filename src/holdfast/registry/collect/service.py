@@ -22,6 +22,8 @@ from holdfast.registry.settings import RegistrySettings
 BATCH = 250
 _PAGE = 1000
 _COUNTED = 200_000
+SHRUNK = 512
+"""Pages that one unit gives back."""
 
 Pause = Callable[[str], Awaitable[None]]
 Report = Callable[["Collected", int], Awaitable[None]]
@@ -76,6 +78,13 @@ class Collect:
             done = await self._contents(done, report, left)
             if done.looked == before.looked:
                 return done
+
+    async def shrink(self, report: Report = _silent) -> None:
+        """Give what the deleted rows left in the database's file back to the file system, piece by piece."""
+        while left := await self._db.shrink(SHRUNK):
+            await report(Collected(), left)
+            await self._pause("shrink")
+            await self._pace.rest()
 
     async def _left(self) -> int:
         """How much there is to look at, about."""
