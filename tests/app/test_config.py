@@ -41,6 +41,7 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "lease": "24h",
         "window": "30d",
         "collect.grace": "1h",
+        "scrub.rate": "4MiB",
         "database.url": None,
         "database.pool": 10,
         "database.statement_timeout": "5s",

@@ -155,6 +155,15 @@ class Collect:
 
 
 @dataclass(frozen=True, slots=True)
+class Scrub:
+    """How stored content is read again, to find damage before it is needed."""
+
+    rate: Annotated[int, About(kinds.size(), "Bytes a second that the scrub reads at most; 0: it reads nothing.")] = (
+        4 << 20
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Uploads:
     """Bounds on unfinished uploads."""
 
@@ -385,6 +394,7 @@ class Settings:
     storage: Storage = field(default_factory=Storage)
     encryption: Encryption = field(default_factory=Encryption)
     jobs: Jobs = field(default_factory=Jobs)
+    scrub: Scrub = field(default_factory=Scrub)
     uploads: Uploads = field(default_factory=Uploads)
     manifests: Manifests = field(default_factory=Manifests)
     pages: Pages = field(default_factory=Pages)
@@ -410,6 +420,7 @@ _GROUPS: dict[str, Any] = {
     "storage": Storage,
     "encryption": Encryption,
     "jobs": Jobs,
+    "scrub": Scrub,
     "uploads": Uploads,
     "manifests": Manifests,
     "pages": Pages,

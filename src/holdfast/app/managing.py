@@ -39,9 +39,16 @@ from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.service import History
 from holdfast.registry.history.undelete.service import Undelete
+from holdfast.registry.ledger.service import Storage
+from holdfast.registry.namespaces.removal import Removal
+from holdfast.registry.namespaces.repositories import Repositories
+from holdfast.registry.namespaces.service import Namespaces
 from holdfast.registry.namespaces.settings import SettingsTree
 from holdfast.registry.objects import Objects
 from holdfast.registry.promotion.service import Promotion
+from holdfast.registry.purge.service import Purge
+from holdfast.registry.quotas.managing import Quotas
+from holdfast.registry.scrub.seeing import Damages
 from holdfast.registry.settings import RegistrySettings
 
 
@@ -74,6 +81,13 @@ def open_managed(
     return Managed(
         access=core.access,
         settings=SettingsTree(db, setting_kinds(core.settings, core.features)),
+        quotas=Quotas(db),
+        storage=Storage(db),
+        damages=Damages(db),
+        namespaces=Namespaces(db),
+        repositories=Repositories(db),
+        removal=Removal(db, core.registry),
+        purge=Purge(db, core.registry),
         promotion=Promotion(db, core.objects, core.registry),
         artifacts=Artifacts(db, core.objects, core.registry),
         editing=Editing(db, core.objects, core.registry),

@@ -15,6 +15,7 @@ from holdfast.registry.effective.kinds import SettingKind, switch_kind, window_k
 from holdfast.registry.immutability.service import KIND as IMMUTABLE
 from holdfast.registry.pull.service import REDIRECT
 from holdfast.registry.push.service import SPARSE_INDEXES
+from holdfast.registry.quotas.model import KINDS as QUOTAS
 from holdfast.registry.settings import RegistrySettings
 
 _BUILT_IN = RegistrySettings()
@@ -26,6 +27,7 @@ def setting_kinds(settings: Settings, features: Sequence[Feature] = FEATURES) ->
     return (
         window_kind(core.window, configured=core.window != _BUILT_IN.window),
         IMMUTABLE,
+        *QUOTAS,
         switch_kind(
             SPARSE_INDEXES,
             "Whether an index may be pushed before all the manifests that it lists.",

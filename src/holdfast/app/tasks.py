@@ -24,6 +24,11 @@ from holdfast.jobs.service import Jobs
 from holdfast.registry.compaction.service import Compaction
 from holdfast.registry.content import COMPACT
 from holdfast.registry.ledger.figures import STORAGE, Figures
+from holdfast.registry.namespaces import removing
+from holdfast.registry.namespaces.removal import DELETE as DELETE_NAMESPACE
+from holdfast.registry.namespaces.removal import RESTORE as RESTORE_NAMESPACE
+from holdfast.registry.purge.service import KIND as PURGE
+from holdfast.registry.purge.service import Purge
 from holdfast.registry.rotation.service import KIND as ROTATE_KEYS
 from holdfast.registry.rotation.service import Rotation
 from holdfast.registry.scrub.service import Scrub
@@ -102,6 +107,9 @@ def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FE
     async def tell_features(run: Run) -> None:
         await tell(run, [handler for feature in features for handler in feature.handlers])
 
+    async def restore_namespace(run: Run) -> None:
+        await removing.restore_all(run, core.window)
+
     events = make_events(settings.log.level, settings.log.format)
     rotation = Rotation(engines.db, engines.master, events)
     compaction = Compaction(engines.objects, core)
@@ -115,6 +123,9 @@ def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FE
         FORGET_JOBS: forget_jobs,
         FORGET_USAGE: forget_usage,
         ROTATE_KEYS: rotation.run,
+        DELETE_NAMESPACE: removing.delete_all,
+        RESTORE_NAMESPACE: restore_namespace,
+        PURGE: lambda run: Purge(run.db, core).end_all(run),
         TELL_FEATURES: tell_features,
     }
     working = Working(objects=engines.objects, settings=core)

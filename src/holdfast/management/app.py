@@ -37,14 +37,19 @@ from holdfast.management.issuers import issuer_routes
 from holdfast.management.jobs import job_routes
 from holdfast.management.keys import key_routes
 from holdfast.management.me import me_routes
+from holdfast.management.namespaces import namespace_routes
 from holdfast.management.policy import policy_routes
 from holdfast.management.promotions import promotion_routes
 from holdfast.management.providers import provider_routes
+from holdfast.management.purges import purge_routes
+from holdfast.management.quotas import quota_routes
+from holdfast.management.repositories import repository_routes
 from holdfast.management.robots import robot_routes
 from holdfast.management.roles import role_routes
 from holdfast.management.rollbacks import rollback_routes
 from holdfast.management.sessions import session_routes
 from holdfast.management.settings import setting_routes
+from holdfast.management.storage import damage_routes, storage_routes
 from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
@@ -54,8 +59,15 @@ from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.service import History
 from holdfast.registry.history.undelete.service import Undelete
+from holdfast.registry.ledger.service import Storage
+from holdfast.registry.namespaces.removal import Removal
+from holdfast.registry.namespaces.repositories import Repositories
+from holdfast.registry.namespaces.service import Namespaces
 from holdfast.registry.namespaces.settings import SettingsTree
 from holdfast.registry.promotion.service import Promotion
+from holdfast.registry.purge.service import Purge
+from holdfast.registry.quotas.managing import Quotas
+from holdfast.registry.scrub.seeing import Damages
 from holdfast.telemetry.surface import Telemetry
 
 
@@ -82,6 +94,13 @@ class Managed:
     jobs: SeenJobs
     access: Access
     settings: SettingsTree
+    quotas: Quotas
+    storage: Storage
+    damages: Damages
+    namespaces: Namespaces
+    repositories: Repositories
+    removal: Removal
+    purge: Purge
     promotion: Promotion
     artifacts: Artifacts
     editing: Editing
@@ -111,6 +130,12 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Seq
         policy_routes(managed.drafts, managed.trial),
         job_routes(managed.jobs),
         setting_routes(managed.access, managed.settings),
+        quota_routes(managed.access, managed.quotas),
+        storage_routes(managed.access, managed.storage, managed.damages, managed.jobs),
+        damage_routes(managed.access, managed.damages),
+        namespace_routes(managed.access, managed.namespaces, managed.removal, managed.jobs),
+        repository_routes(managed.access, managed.repositories, managed.removal),
+        purge_routes(managed.access, managed.purge, managed.jobs),
         promotion_routes(managed.access, managed.promotion),
         artifact_routes(managed.access, managed.artifacts, managed.editing),
         compare_routes(managed.access, managed.artifacts),

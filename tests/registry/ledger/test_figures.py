@@ -20,8 +20,8 @@ async def found(house: House) -> dict[str, FigureRow]:
     """The figures of a walk that is made now."""
     walk = await Figures(house.db).walk()
     paths = house.sql("select path from storage_figure")
-    rows = [await house.db.one(figures_store.FIGURE, walk=walk, path=path) for path in paths]
-    return {row.path: row for row in rows if row is not None}
+    rows = [row for path in paths for row in await house.db.all(figures_store.FIGURE, walk=walk, path=path)]
+    return {row.path: row for row in rows}
 
 
 async def push(house: House, repo: str, tag: str, *layers: bytes) -> bytes:

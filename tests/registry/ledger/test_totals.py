@@ -51,10 +51,10 @@ class Worker:
         cuts = sorted(self.chance.choices(range(len(data) + 1), k=self.chance.randint(0, 2)))
         for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
             await self.house.uploads.append(permit, token, Chunk(pieces(data[start:end])))
-        end = self.chance.random()
-        if end < 0.5:
+        chance = self.chance.random()
+        if chance < 0.5:
             await self.house.uploads.finish(permit, token, Digest.of(data), Chunk(pieces(b"")))
-        elif end < 0.75:
+        elif chance < 0.75:
             await self.house.uploads.cancel(permit, token)
 
     async def manifest(self) -> None:

@@ -19,6 +19,8 @@ from holdfast.db.port import Database, Unit
 from holdfast.registry.effective.service import prefixes_of
 from holdfast.registry.ledger import figures_store as store
 
+STORAGE = "storage"
+"""The kind of the job. Data `now`: also when the last walk was a moment ago."""
 PAGE = 1000
 KEEPERS = 200
 EVERY = 300_000_000

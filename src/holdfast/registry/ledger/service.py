@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from holdfast.access.errors import Invalid, Unknown
+from holdfast.access.errors import Unknown
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
-from holdfast.db.port import Database, Reader
-from holdfast.oci.errors import NameInvalid
-from holdfast.oci.name import RepositoryName
+from holdfast.db.port import Database, Reader, Unit
+from holdfast.jobs.model import NewJob
+from holdfast.jobs.service import enqueue
 from holdfast.registry.ledger import figures_store as store
+from holdfast.registry.ledger.figures import STORAGE
 from holdfast.registry.ledger.figures_store import FigureRow, WalkRow
 from holdfast.registry.ledger.totals import Totals, totals
+from holdfast.registry.quotas.managing import checked, knows_all
 from holdfast.registry.quotas.model import Counts, span
 from holdfast.registry.quotas.service import used
 from holdfast.registry.store import REPOSITORY
@@ -97,6 +99,22 @@ class Storage:
         checked(path)
         return await self._db.snapshot(read)
 
+    async def recount(self, permit: PathPermit) -> int:
+        """The job that counts everything again, now. Raises `Denied`, `StalePermit`."""
+        require_operator(permit)
+
+        async def ask(unit: Unit) -> int:
+            await check_permit(unit, permit)
+            id = await enqueue(unit, NewJob(STORAGE, {"now": True}, account=permit.subject.id))
+            assert id is not None
+            return id
+
+        return await self._db.write(ask)
+
+    def operates(self, permit: PathPermit) -> bool:
+        """Whether the caller may know what is not one path's alone."""
+        return permit.system(Action.OPERATE)
+
     async def repositories(self, permit: PathPermit, after: str, limit: int) -> Parts:
         """Repositories at and below the permit's path that the caller may be told of. A page may be shorter than asked
         for and still have a next one. Raises `StalePermit`."""
@@ -124,27 +142,11 @@ class Storage:
 async def _figure(reader: Reader, walk: WalkRow | None, key: str) -> FigureRow | None:
     if walk is None:
         return None
-    row = await reader.one(store.FIGURE, walk=walk.walk, path=key)
-    return row
-
-
-def knows_all(permit: PathPermit, path: str) -> bool:
-    """Whether the caller may know what is used at and below `path` together."""
-    if permit.system(Action.OPERATE):
-        return True
-    return any(not permit.lacks(action, path) for action in (Action.LIST, Action.PULL, Action.SETTINGS))
+    rows = await reader.all(store.FIGURE, walk=walk.walk, path=key)
+    return rows[0] if rows else None
 
 
 def require_operator(permit: PathPermit) -> None:
     """Raise `Denied` unless the caller may operate the installation."""
     if not permit.system(Action.OPERATE):
         raise permit.rights.refuse(Action.OPERATE, "**", None, permit.here)
-
-
-def checked(path: str) -> None:
-    """Raise `Invalid` unless `path` is '' or can be the name of a repository or namespace."""
-    if path:
-        try:
-            RepositoryName.parse(path)
-        except NameInvalid as error:
-            raise Invalid("path", error.reason) from error

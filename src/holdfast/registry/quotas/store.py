@@ -51,6 +51,12 @@ class Present(NamedTuple):
     present: bool
 
 
+class PathRow(NamedTuple):
+    """A path with a quota of its own, and a slash after it; so the root, which is '', has a place in the order."""
+
+    path: str
+
+
 class Waiting(NamedTuple):
     """Whether anything waits to be folded."""
 
@@ -112,6 +118,13 @@ PRESENT = Query(
     ) then 1 else 0 end as present
     """,
     Present,
+)
+PATHS = Query(
+    """
+    select distinct path || '/' as path from setting where name = any(:names) and path || '/' > :after
+    order by 1 limit :limit
+    """,
+    PathRow,
 )
 PUT_SETTING = Command(
     """

@@ -1,0 +1,160 @@
+"""`Quotas`: seeing and setting how much paths may use.
+
+Promises: a quota is set by who operates the installation, for whoever could raise his own would have none; it holds for
+the next push. A path's quotas are shown to who may be told of it, with every quota of the paths above, for each of them
+counts; how much of a quota is used only to who may know all that it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from holdfast.access.errors import Invalid, Unknown
+from holdfast.access.model import PathPermit
+from holdfast.access.policy.model import Action
+from holdfast.access.standing import check_permit
+from holdfast.db.port import Database, Reader, Unit
+from holdfast.journal.model import ChangeKind
+from holdfast.journal.service import note
+from holdfast.oci.errors import NameInvalid
+from holdfast.oci.name import RepositoryName
+from holdfast.registry.effective.service import effective, prefixes_of
+from holdfast.registry.quotas import store
+from holdfast.registry.quotas.model import KINDS, WARN, Counts, Limit, What, limits
+from holdfast.registry.quotas.service import used
+from holdfast.registry.store import REPOSITORY
+
+_NAMES = frozenset(kind.name for kind in KINDS)
+
+
+class Standing(NamedTuple):
+    """A quota that holds for a path. `used`: of all that it counts, None: that is not the caller's to know. `warned`:
+    since when it is nearly used up, None: it is not, or it is not the caller's to know."""
+
+    limit: Limit
+    used: int | None
+    warned: int | None
+
+
+class Quota(NamedTuple):
+    """A path: what is used at and below it (None: not the caller's to know), and every quota that holds for it, the
+    widest first."""
+
+    path: str
+    used: Counts | None
+    standings: list[Standing]
+
+
+class Paths(NamedTuple):
+    """A page of paths that have a quota of their own. `next`: where the next page begins."""
+
+    quotas: list[Quota]
+    next: str | None
+
+
+class Quotas:
+    """The quotas of all paths. One object a process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def show(self, permit: PathPermit) -> Quota:
+        """The quotas that hold for the permit's path. Raises `Unknown`, `Invalid`, `StalePermit`."""
+        checked(permit.path)
+
+        async def read(reader: Reader) -> Quota:
+            await check_permit(reader, permit)
+            return await _seen(reader, permit)
+
+        return await self._db.snapshot(read)
+
+    async def paths(self, permit: PathPermit, after: str, limit: int) -> Paths:
+        """Paths with a quota of their own whose use the caller may know. A page may be shorter than asked for and still
+        have a next one. Raises `StalePermit`."""
+
+        async def read(reader: Reader) -> Paths:
+            await check_permit(reader, permit)
+            rows = await reader.all(store.PATHS, names=sorted(_NAMES), after=after, limit=limit)
+            found = [
+                await _quota(reader, permit, row.path.removesuffix("/"))
+                for row in rows
+                if knows_all(permit, row.path.removesuffix("/"))
+            ]
+            return Paths(found, rows[-1].path if len(rows) == limit else None)
+
+        return await self._db.snapshot(read)
+
+    async def set(self, permit: PathPermit, values: Mapping[str, str]) -> Quota:
+        """Set the settings in `values` (canonical text) of the permit's path; the others stay. Raises `Denied`,
+        `Invalid`, `StalePermit`."""
+        return await self._change(permit, values, ())
+
+    async def unset(self, permit: PathPermit, names: frozenset[str] = _NAMES) -> Quota:
+        """Remove these settings of the permit's path. Raises like `set`."""
+        return await self._change(permit, {}, sorted(names))
+
+    async def _change(
+        self, permit: PathPermit, values: Mapping[str, str], removed: tuple[str, ...] | list[str]
+    ) -> Quota:
+        checked(permit.path)
+        if not permit.system(Action.OPERATE):
+            raise permit.rights.refuse(Action.OPERATE, "**", None, permit.here)
+
+        async def change(unit: Unit) -> Quota:
+            await check_permit(unit, permit)
+            for name, value in sorted(values.items()):
+                await unit.run(store.PUT_SETTING, path=permit.path, name=name, value=value)
+            gone = [name for name in removed if await unit.run(store.DROP_SETTING, path=permit.path, name=name)]
+            for what in What:  # what was told is told anew when it holds again
+                if what.setting in (*values, *gone) or WARN in (*values, *gone):
+                    await unit.run(store.FORGET_WARNING, path=permit.path, what=str(what))
+            if values or gone:
+                data: dict[str, object] = {"path": permit.path, "set": dict(sorted(values.items())), "removed": gone}
+                await note(
+                    unit,
+                    ChangeKind.QUOTA_CHANGED,
+                    actor=permit.subject.actor,
+                    origin=permit.origin,
+                    data=data,
+                    path=permit.path,
+                )
+            return await _quota(unit, permit, permit.path)
+
+        return await self._db.write(change)
+
+
+async def _seen(reader: Reader, permit: PathPermit) -> Quota:
+    path = permit.path
+    if not knows_all(permit, path) and (not permit.shows(path) or await reader.one(REPOSITORY, path=path) is None):
+        raise Unknown(f"there is no {path[:128]!r} in your sight")
+    return await _quota(reader, permit, path)
+
+
+async def _quota(reader: Reader, permit: PathPermit, path: str) -> Quota:
+    standings = []
+    for limit in limits(await effective(reader, prefixes_of(path))):
+        if not knows_all(permit, limit.path):
+            standings.append(Standing(limit, None, None))
+            continue
+        row = await reader.one(store.WARNING, path=limit.path, what=str(limit.what))
+        count = (await used(reader, limit.path)).of(limit.what)
+        standings.append(Standing(limit, count, row.at if row is not None else None))
+    return Quota(path, await used(reader, path) if knows_all(permit, path) else None, standings)
+
+
+def knows_all(permit: PathPermit, path: str) -> bool:
+    """Whether the caller may know what is used at and below `path` together."""
+    if permit.system(Action.OPERATE):
+        return True
+    return any(not permit.lacks(action, path) for action in (Action.LIST, Action.PULL, Action.SETTINGS))
+
+
+def checked(path: str) -> str:
+    """`path`, if it is '' or can be the name of a repository or namespace. Raises `Invalid`."""
+    if path:
+        try:
+            RepositoryName.parse(path)
+        except NameInvalid as error:
+            raise Invalid("path", error.reason) from error
+    return path
