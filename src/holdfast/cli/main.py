@@ -32,10 +32,13 @@ from holdfast.cli.keys import key
 from holdfast.cli.login import contexts, login, logout, me
 from holdfast.cli.migrate import migrate
 from holdfast.cli.migrate_storage import migrate_storage
+from holdfast.cli.namespace import namespace
 from holdfast.cli.nodes import nodes, read_only
 from holdfast.cli.policy import policy
 from holdfast.cli.promote import promote
 from holdfast.cli.providers import provider
+from holdfast.cli.purge import purge
+from holdfast.cli.repository import repository
 from holdfast.cli.robots import robot
 from holdfast.cli.roles import role
 from holdfast.cli.rollback import rollback
@@ -101,8 +104,11 @@ for verb in (
     role,
     grant,
     visibility,
+    namespace,
+    repository,
     settings,
     immutable,
+    purge,
     provider,
     issuer,
     federation,
