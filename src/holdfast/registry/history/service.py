@@ -133,7 +133,8 @@ class History:
             found: list[Stood] = []
             last, walked = after, 0
             while place is not None and len(found) <= limit and walked < _WALKED:
-                rows = await reader.all(store.STOOD, repo_id=row.id, last=last, seq=place.seq, limit=limit + 1)
+                span = {"repo_id": row.id, "last": last, "seq": place.seq, "limit": limit + 1}
+                rows = sorted(await reader.all(store.STOOD, **span), key=lambda each: each.name)
                 found += [
                     Stood(each.name, each.digest, each.at or 0, each.live)
                     for each in rows

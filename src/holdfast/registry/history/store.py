@@ -130,7 +130,7 @@ PLACE_AT = Query(
     """,
     SeqRow,
 )
-# From name to name by the index, however many events a name has; every name that is passed is a row.
+# From name to name by the index, however many events a name has; every name that is passed is a row, in no order.
 STOOD = Query(
     """
     with recursive walk (name) as (
@@ -144,11 +144,10 @@ STOOD = Query(
         select 1 from link l join content k on k.id = l.content_id
         where l.repo_id = :repo_id and l.content_id = e.now_id and l.gone_at is null and l.kind > 0 and k.state = 0
       ) then 1 else 0 end as live
-    from walk w
+    from (select name from walk where name is not null limit :limit) as w
     left join tag_event e on e.repo_id = :repo_id and e.name = w.name and e.seq = (
       select max(s.seq) from tag_event s where s.repo_id = :repo_id and s.name = w.name and s.seq <= :seq
     )
-    where w.name is not null limit :limit
     """,
     StoodRow,
 )
