@@ -27,7 +27,7 @@ USE_CASES = {
 }
 """The use-cases that clients reach, and the permit that each takes."""
 OTHERWISE = {"listing.service.Listing.catalog": CatalogPermit}
-NOT_FOR_CLIENTS = {"sweep.service.Sweep", "rotation.service.Rotation"}
+NOT_FOR_CLIENTS = {"sweep.service.Sweep", "rotation.service.Rotation", "lastuse.service.LastUse"}
 """What runs for nobody: jobs, by schedules and by command. (Verify is a function, for whoever holds the machine.)"""
 
 ASKED = {"reach.service.Reach"}
