@@ -71,8 +71,9 @@ class SignInPages:
         if not 0 < len(name) <= _FIELD_LIMIT or not 0 < len(password) <= _FIELD_LIMIT or "\0" in name + password:
             return await self._form(visit, next_path, 403, _FAILED)
         try:
-            found = await self._password(name, password, visit.origin)
-            cookie = await self._frame.sessions.begin_with_password(found, visit.origin)
+            cookie = await self._frame.sessions.begin_with_password(
+                lambda: self._password(name, password, visit.origin), visit.origin
+            )
         except Unauthenticated:
             return await self._form(visit, next_path, 403, _FAILED, name=name)
         except Throttled as error:

@@ -11,7 +11,9 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from holdfast.access.errors import Unauthenticated, Unknown
+from msgspec.structs import replace
+
+from holdfast.access.errors import Unknown
 from holdfast.access.model import Credential, CredentialKind, Identity, Recognised
 from holdfast.access.signin.model import Session
 from holdfast.access.signin.sealing import Seal
@@ -24,10 +26,10 @@ from holdfast.access.signin.store import (
     SESSION,
     SESSIONS,
     SIGNED_IN,
-    USABLE,
     SessionRow,
 )
 from holdfast.access.standing import check_permit
+from holdfast.access.store import POLICY_VERSION
 from holdfast.db.errors import DatabaseError
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind, Origin
@@ -42,6 +44,8 @@ _AGENT = 256
 
 Identify = Callable[[Recognised], Awaitable[Identity]]
 """From a credential that was found good to an identity. Raises `Unauthenticated`."""
+Look = Callable[[], Awaitable[Recognised]]
+"""Looks at a name and a password."""
 
 
 class Sessions:
@@ -53,14 +57,18 @@ class Sessions:
         self._identify = identify
         self._settings = settings
 
-    async def begin_with_password(self, found: Recognised, origin: Origin) -> str:
-        """The cookie of a new session of the account whose password was right. Raises `Unauthenticated`."""
-        identity = await self._identify(found)
+    async def begin_with_password(self, look: Look, origin: Origin) -> str:
+        """The cookie of a new session of the account whose password `look` finds right.
+
+        Raises `StalePermit` when the account changed since before the password was looked at, which takes its time:
+        with one that was replaced meanwhile nobody signs in. Raises what `look` raises, `Unauthenticated`.
+        """
+        row = await self._db.one(POLICY_VERSION)
+        found = await look()
+        identity = replace(await self._identify(found), version=row.version if row is not None else 0)
 
         async def begin(unit: Unit) -> str:
             await check_permit(unit, identity)
-            if await unit.one(USABLE, id=found.account_id) is None:
-                raise Unauthenticated
             await unit.run(SIGNED_IN, id=found.account_id)
             return await self.begin(unit, found.account_id, identity.subject.actor, PASSWORD, origin)
 

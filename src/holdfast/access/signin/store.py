@@ -158,8 +158,6 @@ UPDATE_PERSON = Command(
     """
 )
 SIGNED_IN = Command("update account set signed_in_at = :now where id = :id")
-USABLE = Query("select id from account where id = :id and disabled_at is null and gone_at is null", IdRow)
-
 KEEP_WORD = Command(
     """
     insert into provider_session (account_id, wrapped, checked_at, asked_at, failed_at, refused_at)
