@@ -34,6 +34,7 @@ from holdfast.db.port import Database
 from holdfast.feature.model import Feature
 from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
+from holdfast.registry.collect.asking import Collections
 from holdfast.registry.details.service import Artifacts
 from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
@@ -111,6 +112,7 @@ def open_managed(
         drafts=Drafts(db),
         trial=Trial(db),
         jobs=SeenJobs(db),
+        collections=Collections(db),
     )
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from holdfast.access.errors import MasterKeyAway
 from holdfast.access.usage.service import Usage
+from holdfast.app.collecting import collect_task
 from holdfast.app.config import Settings
 from holdfast.app.engines import Engines
 from holdfast.app.features import FEATURES
@@ -21,6 +22,7 @@ from holdfast.jobs.model import Later, Priority
 from holdfast.jobs.run import Run, Task
 from holdfast.jobs.schedule import Schedule
 from holdfast.jobs.service import Jobs
+from holdfast.registry.collect.asking import COLLECT
 from holdfast.registry.compaction.service import Compaction
 from holdfast.registry.content import COMPACT
 from holdfast.registry.ledger.figures import STORAGE, Figures
@@ -47,6 +49,7 @@ TELL_FEATURES = "tell-features"
 _AWAY = (Unavailable, Full, Busy, ForeignStore, MasterKeyAway)
 
 SCHEDULES = (
+    Schedule("collect", "* * * * *", COLLECT),
     Schedule("sweep", "* * * * *", SWEEP),
     Schedule("sweep-litter", "41 */6 * * *", SWEEP_LITTER, priority=Priority.LOW),
     Schedule("compact-missed", "29 * * * *", COMPACT_MISSED, priority=Priority.LOW),
@@ -114,6 +117,7 @@ def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FE
     rotation = Rotation(engines.db, engines.master, events)
     compaction = Compaction(engines.objects, core)
     known: dict[str, Task] = {
+        COLLECT: collect_task(engines.blobs, core, events),
         SWEEP: sweep,
         SWEEP_LITTER: sweep_litter,
         COMPACT: compact,

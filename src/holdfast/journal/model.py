@@ -88,5 +88,7 @@ class ChangeKind(StrEnum):
     LOGIN_FAILED = "login.failed"
     ACCESS_DENIED = "access.denied"
     AUDIT_ARCHIVED = "audit.archived"
+    COLLECTION_STARTED = "collection.started"
+    HISTORY_CUT = "history.cut"
     BACKUP_MADE = "backup.made"
     INSTALLATION_RESTORED = "installation.restored"

@@ -27,6 +27,7 @@ from holdfast.api.frame import Frame, Gate
 from holdfast.api.routing import Routes
 from holdfast.management.artifacts import artifact_routes
 from holdfast.management.audit import audit_routes
+from holdfast.management.collections import collection_routes
 from holdfast.management.compare import compare_routes
 from holdfast.management.deleted import deleted_routes
 from holdfast.management.federation import federation_routes
@@ -54,6 +55,7 @@ from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
 from holdfast.management.why import why_routes
+from holdfast.registry.collect.asking import Collections
 from holdfast.registry.details.service import Artifacts
 from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
@@ -92,6 +94,7 @@ class Managed:
     drafts: Drafts
     trial: Trial
     jobs: SeenJobs
+    collections: Collections
     access: Access
     settings: SettingsTree
     quotas: Quotas
@@ -129,6 +132,7 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Seq
         usage_routes(managed.usage),
         policy_routes(managed.drafts, managed.trial),
         job_routes(managed.jobs),
+        collection_routes(managed.access, managed.collections),
         setting_routes(managed.access, managed.settings),
         quota_routes(managed.access, managed.quotas),
         storage_routes(managed.access, managed.storage, managed.damages, managed.jobs),

@@ -178,6 +178,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("test_federation", "POST", "federation/test", "manage anywhere", {"token": "no token"}),
     # jobs
+    Operation("start_collection", "POST", "collections", "operator", {"dry_run": True}, 202),
     Operation("list_jobs", "GET", "jobs", "signed in"),
     Operation("show_job", "GET", "jobs/999999999", "signed in", done=404),
     Operation("cancel_job", "POST", "jobs/999999999/cancel", "signed in", done=404),

@@ -36,8 +36,8 @@ class TooMuch(Exception):
 
     def __init__(self, litter: int, total: int) -> None:
         super().__init__(
-            f"{litter} of {total} objects have no row: so many are deleted only with `holdfast verify --repair "
-            "--force`. Is this the database that belongs to this store?"
+            f"{litter} of {total} objects have no row: so many are deleted only with `holdfast collect --force`. "
+            "Is this the database that belongs to this store?"
         )
 
 
@@ -76,8 +76,8 @@ class Litter:
         self._request = request
         self._guard = Guard(db, blobs)
 
-    async def run(self, report: Callable[[int], Awaitable[None]] = _silent) -> Cleared:
-        """Delete the store's litter; `report` is told how many objects were listed.
+    async def run(self, report: Callable[[int], Awaitable[None]] = _silent, *, force: bool = False) -> Cleared:
+        """Delete the store's litter; `report` is told how many objects were listed. `force`: however much it is.
 
         Raises `Restored`, `TooMuch`, `DatabaseError`, `BlobError`.
         """
@@ -91,7 +91,7 @@ class Litter:
             litter += len(found)
             held += found[: _MOST - len(held)]
             await report(total)
-        if many(litter, total):
+        if many(litter, total) and not force:
             raise TooMuch(litter, total)
         deleted = await self._delete_all(held)
         # What no list shows: parts of uploads whose process died.

@@ -1,0 +1,106 @@
+"""Carrying a collection out, as a job or beside a running server: links, content, objects, litter, the file."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from holdfast.blobs.port import BlobStore
+from holdfast.db.port import Database
+from holdfast.jobs.run import Run, Task
+from holdfast.registry.collect.asking import Asked
+from holdfast.registry.collect.cutting import cut
+from holdfast.registry.collect.preview import preview
+from holdfast.registry.collect.service import Collect, Collected
+from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.sweep.guard import Guard
+from holdfast.registry.sweep.litter import Litter
+from holdfast.registry.sweep.service import Sweep
+from holdfast.telemetry.events import Events
+
+MUCH = 1000
+"""So much content that went by the clock is worth a smaller file."""
+
+Report = Callable[[int, int | None], Awaitable[None]]
+
+
+class Collecting:
+    """Collections of one installation. `request` and `actor` stand in the journal."""
+
+    def __init__(
+        self, db: Database, blobs: BlobStore, settings: RegistrySettings, *, actor: str = "system", request: str = ""
+    ) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._settings = settings
+        self._actor = actor
+        self._request = request
+        self._collect = Collect(db, settings, request=request)
+
+    async def by_the_clock(self, report: Report) -> Collected:
+        """What is due, and nothing more: the sweep has a job of its own. Raises `Restored`, `DatabaseError`,
+        `BlobError`."""
+        await Guard(self._db, self._blobs).check()
+        done = await self._collect.run(_telling(report))
+        if done.contents >= MUCH:
+            await self._collect.shrink()
+        return done
+
+    async def preview(self, asked: Asked, report: Report) -> dict[str, Any]:
+        """What would go."""
+
+        async def tell(seen: int) -> None:
+            await report(seen, None)
+
+        found = await preview(self._db, self._settings, path=asked.path, report=tell)
+        examples = [each._asdict() for each in found.examples]
+        return {"dry_run": True, **found._asdict(), "examples": examples}
+
+    async def run(self, asked: Asked, report: Report) -> dict[str, Any]:
+        """All that is due: links, content, objects whose grace is over, litter where that is forced; and the file of
+        the database is as small as what is left. Raises `Restored`, `TooMuch`, `DatabaseError`, `BlobError`."""
+        await Guard(self._db, self._blobs).check()
+        if asked.path is not None:
+            await cut(self._db, self._settings, asked.path, actor=self._actor, request=self._request)
+        done = await self._collect.run(_telling(report))
+        objects = (await Sweep(self._db, self._blobs, self._settings).run()).objects
+        litter = 0
+        if asked.force:
+            swept = Litter(self._db, self._blobs, self._settings, actor=self._actor, request=self._request)
+            litter = (await swept.run(force=True)).deleted
+        await self._collect.shrink()
+        return {"dry_run": False, **done._asdict(), "objects": objects, "litter": litter}
+
+
+def _telling(report: Report) -> Callable[[Collected, int], Awaitable[None]]:
+    async def tell(so_far: Collected, left: int) -> None:
+        await report(so_far.looked, max(left, so_far.looked))
+
+    return tell
+
+
+def collect_task(blobs: BlobStore, settings: RegistrySettings, events: Events) -> Task:
+    """The task of the kind `collect`: by the clock, or as somebody asked."""
+
+    async def task(run: Run) -> None:
+        data = run.job.data
+        actor = str(data.get("actor", "system"))
+        collecting = Collecting(run.db, blobs, settings, actor=actor, request=f"job-{run.job.id}")
+
+        async def report(done: int, total: int | None) -> None:
+            await run.progress(done, total)
+            if run.stopping:
+                await run.save({"looked": done})
+
+        if not data.get("asked"):
+            done = await collecting.by_the_clock(report)
+            if done.looked:
+                events.info("collected", **done._asdict())
+            return
+        asked = Asked.of(data)
+        result = await (collecting.preview(asked, report) if asked.dry_run else collecting.run(asked, report))
+        if not asked.dry_run:
+            events.info("collected", job=run.job.id, **{name: result[name] for name in Collected._fields})
+        await run.finish(lambda unit: run.result(unit, result))
+
+    return task
