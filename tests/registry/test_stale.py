@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from tests.access.place import ADD, DISABLE, change_account
-from tests.registry.house import House, Place, image, pieces, staged
+from tests.registry.house import Held, House, Place, image, pieces, staged
+from tests.registry.rights import rights
 
 from holdfast.access.accounts.administrator import reset_password
 from holdfast.access.errors import StalePermit
 from holdfast.access.model import Subject
+from holdfast.access.policy.decide import Rights, TagRights
+from holdfast.access.policy.model import ANYWHERE
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
 from holdfast.registry.upload.intake import Chunk
@@ -100,6 +103,37 @@ def test_nothing_is_answered_or_written_for_an_account_that_changed(place: Place
         pages = house.blobs.keys()
         assert {key async for page in pages for key in page} == {house.key_of(LARGE)}
         assert len(await staged(house.blobs)) == 1
+
+    place.run(scenario)
+
+
+NO_TAG = Held(pull=TagRights.NONE, push=False)
+SOME_TAGS = Held(pull=rights("other-*"), push=False)
+NARROW: dict[str, tuple[Held, Call]] = {
+    "tags, none shown": (NO_TAG, READS["tags"]),
+    "tags, some shown": (SOME_TAGS, READS["tags"]),
+    "tags of nowhere, some shown": (SOME_TAGS, READS["tags of nowhere"]),
+    "catalog, some shown": (Held(shown=Rights("user:user", (), {"open": True}).shown(ANYWHERE)), READS["catalog"]),
+    "referrers, no tag": (NO_TAG, READS["referrers"]),
+    "referrers of what is not seen": (SOME_TAGS, READS["referrers"]),
+    "manifest by a refused tag": (SOME_TAGS, READS["manifest by tag"]),
+    "HEAD of a manifest by a refused tag": (SOME_TAGS, READS["HEAD of a manifest by tag"]),
+    "manifest by a digest that is not seen": (SOME_TAGS, READS["manifest by digest"]),
+    "blob, no tag": (NO_TAG, READS["blob"]),
+    "blob that is not seen": (SOME_TAGS, READS["blob"]),
+}
+
+
+@pytest.mark.parametrize(("held", "call"), NARROW.values(), ids=list(NARROW))
+def test_a_refusal_is_that_of_the_rights_of_now(place: Place, held: Held, call: Call) -> None:
+    """What is refused to somebody with few rights may be allowed since: it is decided anew, as what is answered is."""
+
+    async def scenario(house: House) -> None:
+        token = await lay(house)
+        house.held = held
+        await reset_password(house.db, "user")
+        with pytest.raises(StalePermit):
+            await call(house, token)
 
     place.run(scenario)
 
