@@ -75,6 +75,18 @@ class Administration:
     def _other(self, _name: str) -> str:
         return "other/app"
 
+    def _empty(self, name: str) -> str:
+        self.world.api(201, "POST", "repositories", {"name": f"team/{name}"})
+        return f"team/{name}"
+
+    def _full(self, name: str) -> str:
+        """A namespace with something in it."""
+        return self._empty(f"{name}/app").rpartition("/")[0]
+
+    def _gone(self, name: str) -> str:
+        self.world.api(200, "DELETE", f"repositories/{escaped(self._empty(name))}")
+        return f"team/{name}"
+
     def _user(self, name: str) -> str:
         self.world.api(201, "POST", "users", {"name": name, "password": _PASSWORD})
         return name

@@ -200,6 +200,20 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("apply_policy", "PUT", "policy", "manage team", {"path": "team"}),
     Operation("apply_policy", "PUT", "policy", "administrator", {}),
     Operation("test_policy", "POST", "policy/test", "manage or audit team", {"policy": {"path": "team"}, "days": 1}),
+    # quotas and storage
+    Operation("show_quota", "GET", "quotas?path=team", "list or pull team", refused=404),
+    Operation("show_quota", "GET", "quotas?path=other", "list or pull other", refused=404),
+    Operation("show_quota", "GET", "quotas", "list everything", refused=404),
+    Operation("list_quotas", "GET", "quotas/paths", "signed in"),
+    Operation("set_quota", "PUT", "quotas", "operator", {"path": "team", "tags": 1000000}),
+    Operation("set_quota", "PUT", "quotas", "operator", {"path": "", "tags": 1000000}),
+    Operation("unset_quota", "DELETE", "quotas?path=team", "operator"),
+    Operation("show_storage", "GET", "storage", "operator"),
+    Operation("show_path_storage", "GET", "storage/path?path=team", "list or pull team", refused=404),
+    Operation("show_path_storage", "GET", "storage/path?path=other", "list or pull other", refused=404),
+    Operation("list_storage", "GET", "storage/repositories", "signed in"),
+    Operation("count_storage", "POST", "storage/count", "operator", {}, 202),
+    Operation("list_damage", "GET", "damage", "operator"),
     # images
     Operation(
         "promote",
@@ -281,6 +295,77 @@ OPERATIONS: tuple[Operation, ...] = (
         refused=404,
         sees="list team",
     ),
+    # settings, namespaces, repositories, purges
+    Operation("list_settings", "GET", "settings?path=team", "list or pull team", refused=404),
+    Operation("show_setting", "GET", "settings/window?path=team", "list or pull team", refused=404),
+    Operation("set_setting", "PUT", "settings/window", "settings team", {"path": "team", "value": "30d"}),
+    Operation("set_setting", "PUT", "settings/window", "settings other", {"path": "other", "value": "30d"}),
+    Operation("set_setting", "PUT", "settings/window", "administrator", {"path": "", "value": "30d"}),
+    Operation("reset_setting", "DELETE", "settings/window?path=team", "settings team"),
+    Operation("list_namespaces", "GET", "namespaces", "signed in"),
+    Operation("create_namespace", "POST", "namespaces", "settings team", {"path": "team/{new}"}, 201),
+    Operation("create_namespace", "POST", "namespaces", "settings other", {"path": "other/{new}"}, 201),
+    Operation("show_namespace", "GET", "namespaces/team", "list or pull team", refused=404),
+    Operation("show_namespace", "GET", "namespaces/other", "list or pull other", refused=404),
+    Operation(
+        "change_namespace", "PATCH", "namespaces/team", "settings team", {}, refused=404, sees="list or pull team"
+    ),
+    Operation(
+        "show_namespace_deletion",
+        "GET",
+        "namespaces/team/deletion",
+        "delete team",
+        refused=404,
+        sees="list or pull team",
+    ),
+    Operation(
+        "delete_namespace", "DELETE", "namespaces/{full}", "delete team", None, 202, 404, sees="list or pull team"
+    ),
+    Operation(
+        "restore_namespace",
+        "POST",
+        "namespaces/{full}/restore",
+        "delete team",
+        None,
+        202,
+        404,
+        sees="list or pull team",
+    ),
+    Operation("list_repositories", "GET", "repositories", "signed in"),
+    Operation("list_deleted_repositories", "GET", "repositories/deleted", "signed in"),
+    Operation("create_repository", "POST", "repositories", "make team", {"name": "team/{new}"}, 201),
+    Operation("create_repository", "POST", "repositories", "make other", {"name": "other/{new}"}, 201),
+    Operation("show_repository", "GET", "repositories/{app}", "list or pull team", refused=404),
+    Operation("show_repository", "GET", "repositories/{other}", "list or pull other", refused=404),
+    Operation(
+        "change_repository", "PATCH", "repositories/{app}", "settings team", {}, refused=404, sees="list or pull team"
+    ),
+    Operation(
+        "show_repository_deletion",
+        "GET",
+        "repositories/{app}/deletion",
+        "delete team",
+        refused=404,
+        sees="list or pull team",
+    ),
+    Operation(
+        "delete_repository", "DELETE", "repositories/{empty}", "delete team", None, 200, 404, sees="list or pull team"
+    ),
+    Operation(
+        "restore_repository",
+        "POST",
+        "repositories/{gone}/restore",
+        "delete team",
+        {},
+        refused=404,
+        sees="list or pull team",
+    ),
+    Operation("list_purges", "GET", "purges", "purger"),
+    Operation("show_purge_harm", "GET", "purges/harm?repository=team/app&reference=dev-1", "purger"),
+    Operation(
+        "purge", "POST", "purges", "purger", {"repository": "{app}", "reference": "none", "reason": "a test"}, 404
+    ),
+    Operation("lift_purge", "DELETE", "purges/sha256:" + "0" * 64, "purger", done=404),
     Operation("end_current_session", "DELETE", "sessions/current", "signed in", done=404),
     Operation("show_provider", "GET", "providers/none", "administrator", done=404),
     Operation("remove_provider", "DELETE", "providers/none", "administrator", done=404),
@@ -303,11 +388,12 @@ def allowed(subject: Subject, rule: str) -> bool:
         return subject.way == "narrow key"
     if rule == "own keys":
         return subject.way != "none"
-    if rule in ("administrator", "operator"):
-        action = "administer" if rule == "administrator" else "operate"
-        return may(subject.rules, action, "anything", "")
+    over = {"administrator": "administer", "operator": "operate", "purger": "purge"}
+    if rule in over:
+        return may(subject.rules, over[rule], "anything", "")
     actions, _, place = rule.rpartition(" ")
     words = {"manage": "manage-access", "audit": "read-audit", "list": "list", "pull": "pull", "create": "create-tag"}
+    words |= {"settings": "settings", "delete": "delete-repository", "make": "create-repository"}
     if "+" in actions:  # all of them
         return all(may(subject.rules, words[word], f"{place}/anything", "dev-1") for word in actions.split("+"))
     places = ("team", "other") if place == "anywhere" else (place,)
