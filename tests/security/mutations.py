@@ -1,130 +1,134 @@
 """Removes one check of rights after another from a copy of the program, and asks the tests whether they notice.
 
-    python -m tests.security.mutations [--only TEXT] [--list] [--jobs N]
+    python -m tests.security.mutations [--only TEXT] [--list] [--jobs N] [--notes FILE]
 
-A check is an `if` that raises a refusal, or a call of a function that does (`check_permit`, `require_...`, `prove`).
-For each, the authorisation matrix is run against the program without it, then the tests of revocation and of the
-room; a check that nobody misses is printed, and the program ends with 1. It takes some seconds a check.
+First the authorisation matrix and the tests of the rooms run once against a copy in which every check notes that it
+refused (mutation/checks.py): so it is known which tests each check decides. Then each check is taken out, and the
+tests in which it refused are run until one fails: rows of the matrix first, then the fastest. A check that nobody
+misses is printed, and the program ends with 1 unless mutation/explained.py says which other one refuses as well. It
+takes some minutes once, kept in `--notes` where one is named, and some seconds a check: a quarter of an hour in all.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
+import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "src" / "holdfast"
-ROOMS = ("access", "registry", "distribution/surface.py", "api/caller.py", "api/frame.py", "management", "console")
-_REFUSALS = ("refuse", "Denied", "Unknown", "InsufficientScope", "Unauthenticated", "BlobsMissing", "StalePermit")
-_CALLS = ("check_permit", "prove", "require_", "admit")
-_NOT_RIGHTS = ("access/master", "access/keyring", "access/installation")
+from tests.pairs import VARIABLE, Pair
+from tests.security.mutation.checks import ROOT, Check, copied
+from tests.security.mutation.explained import EXPLAINED
+
+MATRIX = ("tests/security/test_matrix.py", "tests/security/test_matrix_management.py")
+TESTS = (
+    *MATRIX,
+    *(f"tests/security/test_{name}.py" for name in ("revocation", "revocation_access", "recreated", "upload_ids")),
+    *(f"tests/security/test_{name}.py" for name in ("tokens", "federation", "signin_sessions", "signin_recheck")),
+    *("tests/access", "tests/registry", "tests/api", "tests/management", "tests/distribution"),
+)
+"""Where it is noted what refuses. What runs on both databases runs on the embedded one here, which is enough."""
+SLOW = (
+    "registry/compaction",
+    "registry/rotation",
+    "registry/verify",
+    "access/test_keyring.py",
+    "access/accounts/test_login.py",
+)
+"""What of it takes long and shows nothing that the rest does not."""
 _SECONDS = 300
+_FEW = 12
 
 
-class Mutant(NamedTuple):
-    """One check taken out: where it stood, what it said, and the file without it."""
+class Noted(NamedTuple):
+    """A test that passed with all checks in place, and the checks that refused in it."""
 
-    path: Path
-    line: int
-    said: str
-    text: str
-
-    @property
-    def place(self) -> str:
-        """`access/permits.py:36`."""
-        return f"{self.path.relative_to(SOURCE)}:{self.line}"
+    test: str
+    seconds: float
+    checks: frozenset[int]
 
 
-def mutants() -> Iterator[Mutant]:
-    """Every check of the rooms that decide or enforce."""
-    for room in ROOMS:
-        paths = [SOURCE / room] if room.endswith(".py") else sorted((SOURCE / room).rglob("*.py"))
-        for path in paths:
-            if not str(path.relative_to(SOURCE)).startswith(_NOT_RIGHTS):
-                yield from _of(path)
+class Trial:
+    """A copy of the program, and runs of pytest against it."""
 
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._path = place / "copy"
+        self.checks = copied(self._path)
 
-def _of(path: Path) -> Iterator[Mutant]:
-    text = path.read_text()
-    lines = text.splitlines(keepends=True)
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.If) and _refuses(node):
-            said = ast.unparse(node.test)
-            at = node.test
-            assert at.end_lineno is not None
-            assert at.end_col_offset is not None
-            changed = list(lines)
-            head = lines[at.lineno - 1].encode()[: at.col_offset].decode()
-            tail = lines[at.end_lineno - 1].encode()[at.end_col_offset :].decode()
-            changed[at.lineno - 1 : at.end_lineno] = [f"{head}False{tail}"]
-            yield Mutant(path, node.lineno, f"if {said}", "".join(changed))
-        elif isinstance(node, ast.Expr) and (called := _called(node.value)) is not None:
-            assert node.end_lineno is not None
-            indent = " " * node.col_offset
-            changed = [*lines[: node.lineno - 1], f"{indent}pass\n", *lines[node.end_lineno :]]
-            yield Mutant(path, node.lineno, called, "".join(changed))
+    def noted(self) -> list[Noted]:
+        """Run TESTS with all checks in place. Raises `SystemExit` when they do not pass: the copy is no good then."""
+        report = self._place / "report"
+        facts = {"HOLDFAST_NOTES": str(self._place / "notes"), "HOLDFAST_REPORT": str(report)}
+        slow = [f"--ignore=tests/{path}" for path in SLOW]
+        status, said = self._pytest((*TESTS, *slow), facts, None)
+        if status not in (0, 1) or not report.exists():
+            raise SystemExit(said)
+        if status:
+            print(f"these tests fail with all checks in place, and are left out:\n{said}", flush=True)
+        lines = [json.loads(line) for line in report.read_text().splitlines()]
+        return [Noted(line["test"], line["seconds"], frozenset(line["checks"])) for line in lines]
 
-
-def _refuses(node: ast.If) -> bool:
-    return (
-        len(node.body) == 1
-        and isinstance(node.body[0], ast.Raise)
-        and any(word in ast.unparse(node.body[0]) for word in _REFUSALS)
-    )
-
-
-def _called(value: ast.expr) -> str | None:
-    call = value.value if isinstance(value, ast.Await) else value
-    if not isinstance(call, ast.Call):
+    def noticed_by(self, check: Check, tests: Sequence[str]) -> str | None:
+        """The first of `tests` that fails without the check, None when all pass."""
+        for some in (tests[:_FEW], tests[_FEW:]):
+            if not some:
+                continue
+            with tempfile.NamedTemporaryFile("w", dir=self._place, suffix=".json") as listed:
+                json.dump(some, listed)
+                listed.flush()
+                facts = {"HOLDFAST_WITHOUT": str(check.number), "HOLDFAST_TESTS": listed.name}
+                files = dict.fromkeys(test.partition("::")[0] for test in some)
+                status, said = self._pytest(("-x", *files), facts, _SECONDS)
+            if status is None:
+                return f"{some[0]} or a later one (it hung)"
+            if status == 1:
+                failed = [line.split(" - ")[0] for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+                return failed[0].partition(" ")[2] if failed else some[0]
+            if status != 0:
+                raise SystemExit(said)
         return None
-    name = ast.unparse(call.func).rpartition(".")[2].lstrip("_")
-    return ast.unparse(call) if name.startswith(_CALLS) else None
+
+    def _pytest(self, asked: Sequence[str], facts: Mapping[str, str], seconds: float | None) -> tuple[int | None, str]:
+        plugins = ("-p", "no:cacheprovider", "-p", "tests.security.mutation.noting")
+        command = [sys.executable, "-m", "pytest", "-q", *plugins]
+        environment = {**os.environ, "PYTHONPATH": str(self._path), VARIABLE: Pair.EMBEDDED, **facts}
+        process = subprocess.Popen(
+            [*command, *asked], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            said, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)  # it ends its servers
+            process.communicate()
+            return None, ""
+        return process.returncode, said[-4000:]
 
 
-def killers(mutant: Mutant) -> list[list[str]]:
-    """The tests that should notice, the likeliest first."""
-    place = str(mutant.path.relative_to(SOURCE))
-    matrix, managing = "tests/security/test_matrix.py", "tests/security/test_matrix_management.py"
-    surface = place.startswith(("registry", "distribution", "access/permits", "access/service"))
-    first = [matrix, managing] if surface else [managing, matrix]
-    room = "tests/" + "/".join(place.split("/")[:2]).removesuffix(".py")
-    rest = ["tests/security/test_revocation.py"]
-    for near in (room, f"tests/{place.split('/', maxsplit=1)[0]}"):
-        if (ROOT / near).exists():
-            rest.append(near)
-            break
-    return [[first[0]], [first[1]], *([each] for each in rest)]
+def deciding(check: Check, notes: Sequence[Noted]) -> list[str]:
+    """The tests in which the check refused, those first that are likely to notice and quick."""
+    found = [each for each in notes if check.number in each.checks]
+    return [each.test for each in sorted(found, key=lambda each: (not each.test.startswith(MATRIX), each.seconds))]
 
 
-def noticed_by(mutant: Mutant) -> str | None:
-    """The tests that failed without the check, None when all were content."""
-    with tempfile.TemporaryDirectory(prefix="holdfast-mutant-") as place:
-        copy = Path(place) / "src" / "holdfast"
-        shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / mutant.path.relative_to(SOURCE)).write_text(mutant.text)
-        for tests in killers(mutant):
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-            environment = {**os.environ, "PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-            try:
-                done = subprocess.run(
-                    command, cwd=ROOT, env=environment, capture_output=True, timeout=_SECONDS, check=False
-                )
-            except subprocess.TimeoutExpired:
-                return f"{tests[0]} (it hung)"
-            if done.returncode == 1:
-                return tests[0]
-            if done.returncode not in (0, 5):
-                return f"{tests[0]} (it did not start)"
-    return None
+def tried(trial: Trial, check: Check, notes: Sequence[Noted]) -> str:
+    """Take one check out, and say on one line who noticed; returns in a word what came of it."""
+    tests = deciding(check, notes)
+    noticed = trial.noticed_by(check, tests)
+    why = EXPLAINED.get(check.name)
+    outcome = noticed or why or f"NOBODY NOTICED, of {len(tests)} tests"
+    print(f"{check.place}: {check.said[:100]}: {outcome}", flush=True)
+    if noticed is None:
+        return "explained" if why else "missed by nobody"
+    return "noticed by a row of the matrix" if noticed.startswith(MATRIX) else "noticed by another test"
 
 
 def main() -> int:
@@ -133,19 +137,30 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--notes", type=Path, help="read what was noted from this file, or write it there")
     asked = parser.parse_args()
-    chosen = [mutant for mutant in mutants() if asked.only in f"{mutant.place} {mutant.said}"]
-    if asked.list:
-        for mutant in chosen:
-            print(f"{mutant.place}: {mutant.said}")
-        return 0
-    missed = 0
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        for mutant, noticed in zip(chosen, pool.map(noticed_by, chosen), strict=True):
-            print(f"{mutant.place}: {mutant.said[:100]}: {noticed or 'NOBODY NOTICED'}", flush=True)
-            missed += noticed is None
-    print(f"{len(chosen)} checks were removed, one at a time; {len(chosen) - missed} were missed at once")
-    return 1 if missed else 0
+    with tempfile.TemporaryDirectory(prefix="holdfast-mutants-") as place:
+        trial = Trial(Path(place))
+        chosen = [check for check in trial.checks if asked.only in f"{check.place} {check.said}"]
+        if asked.list:
+            print("\n".join(f"{check.place}: {check.said}" for check in chosen))
+            return 0
+        if asked.notes and asked.notes.exists():
+            kept = json.loads(asked.notes.read_text())
+            notes = [Noted(test, seconds, frozenset(checks)) for test, seconds, checks in kept]
+        else:
+            notes = trial.noted()
+            if asked.notes:
+                asked.notes.write_text(json.dumps([(*each[:2], sorted(each.checks)) for each in notes]))
+        with ThreadPoolExecutor(asked.jobs) as pool:
+            outcomes = Counter(pool.map(lambda check: tried(trial, check, notes), chosen))
+    print(f"{len(chosen)} checks were removed, one at a time:")
+    for outcome, count in sorted(outcomes.items()):
+        print(f"  {count} {outcome}")
+    unknown = EXPLAINED.keys() - {check.name for check in trial.checks}
+    for name in sorted(unknown):
+        print(f"explained, but not there: {name}")
+    return 1 if unknown or "missed by nobody" in outcomes else 0
 
 
 if __name__ == "__main__":
