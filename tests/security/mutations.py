@@ -65,7 +65,7 @@ class Trial:
         self.checks = copied(self._path)
 
     def noted(self) -> list[Noted]:
-        """Run TESTS with all checks in place. Raises `SystemExit` when they do not pass: the copy is no good then."""
+        """Run TESTS with all checks in place; what fails is printed, and left out. Raises `SystemExit` if none runs."""
         report = self._place / "report"
         facts = {"HOLDFAST_NOTES": str(self._place / "notes"), "HOLDFAST_REPORT": str(report)}
         slow = [f"--ignore=tests/{path}" for path in SLOW]
@@ -108,9 +108,26 @@ class Trial:
             said, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)  # it ends its servers
-            process.communicate()
+            try:
+                process.communicate(timeout=_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
             return None, ""
         return process.returncode, said[-4000:]
+
+
+def kept(trial: Trial, file: Path | None) -> list[Noted]:
+    """What was noted: as it stands in `file` if that is of the same checks, else noted now, and kept there."""
+    names = [check.name for check in trial.checks]
+    if file is not None and file.exists():
+        found = json.loads(file.read_text())
+        if found["checks"] == names:
+            return [Noted(test, seconds, frozenset(numbers)) for test, seconds, numbers in found["tests"]]
+    notes = trial.noted()
+    if file is not None:
+        tests = [(each.test, each.seconds, sorted(each.checks)) for each in notes]
+        file.write_text(json.dumps({"checks": names, "tests": tests}))
+    return notes
 
 
 def deciding(check: Check, notes: Sequence[Noted]) -> list[str]:
@@ -137,7 +154,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--notes", type=Path, help="read what was noted from this file, or write it there")
+    parser.add_argument("--notes", type=Path, help="keep in this file what was noted, for another run")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="holdfast-mutants-") as place:
         trial = Trial(Path(place))
@@ -145,13 +162,7 @@ def main() -> int:
         if asked.list:
             print("\n".join(f"{check.place}: {check.said}" for check in chosen))
             return 0
-        if asked.notes and asked.notes.exists():
-            kept = json.loads(asked.notes.read_text())
-            notes = [Noted(test, seconds, frozenset(checks)) for test, seconds, checks in kept]
-        else:
-            notes = trial.noted()
-            if asked.notes:
-                asked.notes.write_text(json.dumps([(*each[:2], sorted(each.checks)) for each in notes]))
+        notes = kept(trial, asked.notes)
         with ThreadPoolExecutor(asked.jobs) as pool:
             outcomes = Counter(pool.map(lambda check: tried(trial, check, notes), chosen))
     print(f"{len(chosen)} checks were removed, one at a time:")
