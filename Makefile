@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check bench tools lock clean
+.PHONY: help run install test check bench soak tools lock clean
 
 help:
 	@echo 'make run [PORT=5000] [DATA=./data] [ARGS=...]  install what is missing and start a registry on 127.0.0.1'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test [ARGS=...] [JOBS=4]                  make check, then all tests'
 	@echo 'make check                                     lint, formatting, types, import contracts, budgets'
 	@echo 'make bench [ARGS=...]                          measure against other registries found on PATH'
+	@echo 'make soak [ARGS=...]                           push for 20 minutes while everything deleted is collected'
 	@echo 'make tools                                     bring the real clients that the tests use (into .tools)'
 	@echo 'make lock [UPGRADE=1]                          write the lock files anew'
 	@echo 'make clean                                     remove .venv, caches and builds; never data, never .tools'
@@ -53,6 +54,9 @@ test: check
 
 bench: install
 	$(BIN)/python -m bench $(ARGS)
+
+soak: install
+	$(BIN)/python -m tests.soak $(ARGS)
 
 tools:
 	@python=$$(tools/find-python) && "$$python" tools/clients.py install
