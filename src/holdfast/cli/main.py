@@ -14,6 +14,7 @@ from holdfast import __version__
 from holdfast.cli.admin import admin
 from holdfast.cli.audit import audit
 from holdfast.cli.backup import backup, restore
+from holdfast.cli.collect import collect
 from holdfast.cli.config import config
 from holdfast.cli.credential_provider import credential_provider, docker_credential
 from holdfast.cli.doctor import doctor
@@ -26,6 +27,7 @@ from holdfast.cli.image import image
 from holdfast.cli.immutable import immutable
 from holdfast.cli.import_ import import_
 from holdfast.cli.inspect import compare, inspect
+from holdfast.cli.inventory import inventory
 from holdfast.cli.issuers import issuer
 from holdfast.cli.jobs import jobs
 from holdfast.cli.keys import key
@@ -38,14 +40,19 @@ from holdfast.cli.policy import policy
 from holdfast.cli.promote import promote
 from holdfast.cli.providers import provider
 from holdfast.cli.purge import purge
+from holdfast.cli.quotas import quota
 from holdfast.cli.repository import repository
+from holdfast.cli.retention import retention
 from holdfast.cli.robots import robot
 from holdfast.cli.roles import role
 from holdfast.cli.rollback import rollback
 from holdfast.cli.rotate_keys import rotate_keys
+from holdfast.cli.search import search
 from holdfast.cli.serve import serve
 from holdfast.cli.sessions import session
 from holdfast.cli.settings_tree import settings
+from holdfast.cli.storage import storage
+from holdfast.cli.tags import tag
 from holdfast.cli.tls import tls
 from holdfast.cli.undelete import deleted, undelete
 from holdfast.cli.usage import usage
@@ -80,6 +87,7 @@ for verb in (
     jobs,
     doctor,
     verify,
+    collect,
     config,
     tls,
     admin,
@@ -108,6 +116,8 @@ for verb in (
     repository,
     settings,
     immutable,
+    quota,
+    storage,
     purge,
     provider,
     issuer,
@@ -129,6 +139,10 @@ for verb in (
     image,
     inspect,
     compare,
+    search,
+    tag,
+    retention,
+    inventory,
 ):
     main.add_command(verb)
 

@@ -101,8 +101,8 @@ async def _refusal(reader: Reader, limit: Limit, standing: int, coming: int) -> 
     """Says the limit, what is used, how much of that nothing but history keeps, and what drops it."""
     where = limit.path or "the whole registry"
     text = (
-        f"the quota of {where} is used up: {amount(limit.what, limit.most)} are allowed, "
-        f"{amount(limit.what, standing)} are used, and this would add {amount(limit.what, coming)}"
+        f"the quota of {where} is used up: limit {amount(limit.what, limit.most)}, "
+        f"used {amount(limit.what, standing)}, and this would add {amount(limit.what, coming)}"
     )
     detail: dict[str, object] = {
         "quota": str(limit.what),
