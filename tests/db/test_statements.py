@@ -62,13 +62,20 @@ HOT = (
     "holdfast.registry.upload.store",
     "holdfast.registry.listing.store",
     "holdfast.registry.deletion.store",
+    "holdfast.registry.history.store",
+    "holdfast.registry.history.closure_store",
+    "holdfast.registry.history.rollback.store",
+    "holdfast.registry.history.undelete.store",
     "holdfast.registry.sweep.store",
+    "holdfast.registry.promotion.store",
+    "holdfast.registry.details.store",
+    "holdfast.registry.search.store",
 )
 """Modules whose statements serve requests, or run every minute."""
 WHOLE = {"access.accounts.store.ANY_ACCOUNT", "access.accounts.store.MOVE_VERIFIER", "access.store.SECRETS"}
 """Statements that read a whole table, and may: they run at a first start only, or the table holds a
 handful of keys or nodes."""
-FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.WERE_ON"}
+FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.WERE_ON", "registry.history.rollback.store.HELD"}
 """Statements that sort, but only as many rows as a name has prefixes, or as tags ceased at the very same time."""
 
 

@@ -40,6 +40,7 @@ from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.service import History
 from holdfast.registry.history.undelete.service import Undelete
+from holdfast.registry.lastuse.tags import TagList
 from holdfast.registry.ledger.service import Storage
 from holdfast.registry.namespaces.removal import Removal
 from holdfast.registry.namespaces.repositories import Repositories
@@ -50,6 +51,7 @@ from holdfast.registry.promotion.service import Promotion
 from holdfast.registry.purge.service import Purge
 from holdfast.registry.quotas.managing import Quotas
 from holdfast.registry.scrub.seeing import Damages
+from holdfast.registry.search.service import Search
 from holdfast.registry.settings import RegistrySettings
 
 
@@ -91,6 +93,7 @@ def open_managed(
         purge=Purge(db, core.registry),
         promotion=Promotion(db, core.objects, core.registry),
         artifacts=Artifacts(db, core.objects, core.registry),
+        search=Search(db, core.registry),
         editing=Editing(db, core.objects, core.registry),
         history=History(db),
         rollback=Rollback(db, core.registry),
@@ -111,6 +114,7 @@ def open_managed(
         usage=Usage(db),
         drafts=Drafts(db),
         trial=Trial(db),
+        tags=TagList(db),
         jobs=SeenJobs(db),
         collections=Collections(db),
     )

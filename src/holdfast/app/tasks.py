@@ -34,6 +34,9 @@ from holdfast.registry.purge.service import Purge
 from holdfast.registry.rotation.service import KIND as ROTATE_KEYS
 from holdfast.registry.rotation.service import Rotation
 from holdfast.registry.scrub.service import Scrub
+from holdfast.registry.search.indexing import FILL as FILL_SEARCH
+from holdfast.registry.search.indexing import REFILL as REFILL_SEARCH
+from holdfast.registry.search.indexing import Indexing
 from holdfast.registry.sweep.litter import Litter
 from holdfast.registry.sweep.service import Sweep
 from holdfast.telemetry.events import make_events
@@ -58,6 +61,8 @@ SCHEDULES = (
     Schedule("forget-jobs", "17 * * * *", FORGET_JOBS, priority=Priority.LOW),
     Schedule("forget-usage", "23 * * * *", FORGET_USAGE, priority=Priority.LOW),
     Schedule("tell-features", "* * * * *", TELL_FEATURES, priority=Priority.LOW),
+    Schedule("fill-search", "* * * * *", FILL_SEARCH, priority=Priority.LOW),
+    Schedule("refill-search", "47 4 * * *", REFILL_SEARCH, priority=Priority.LOW),
 )
 
 
@@ -100,6 +105,9 @@ def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FE
         if run.job.data.get("now") or await figures.due():
             await figures.walk()
 
+    async def fill_search(run: Run) -> None:
+        await Indexing(run.db, engines.objects).run()
+
     async def forget_jobs(run: Run) -> None:
         kept = settings.jobs.history // timedelta(microseconds=1)
         await Jobs(run.db).forget(run.db.now() - kept)
@@ -131,6 +139,8 @@ def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FE
         RESTORE_NAMESPACE: restore_namespace,
         PURGE: lambda run: Purge(run.db, core).end_all(run),
         TELL_FEATURES: tell_features,
+        FILL_SEARCH: fill_search,
+        REFILL_SEARCH: lambda run: Indexing(run.db, engines.objects).again(),
     }
     working = Working(objects=engines.objects, settings=core)
     for feature in features:

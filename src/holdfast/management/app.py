@@ -48,9 +48,11 @@ from holdfast.management.repositories import repository_routes
 from holdfast.management.robots import robot_routes
 from holdfast.management.roles import role_routes
 from holdfast.management.rollbacks import rollback_routes
+from holdfast.management.search import search_routes
 from holdfast.management.sessions import session_routes
 from holdfast.management.settings import setting_routes
 from holdfast.management.storage import damage_routes, storage_routes
+from holdfast.management.tags import tag_routes
 from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
@@ -61,6 +63,7 @@ from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.service import History
 from holdfast.registry.history.undelete.service import Undelete
+from holdfast.registry.lastuse.tags import TagList
 from holdfast.registry.ledger.service import Storage
 from holdfast.registry.namespaces.removal import Removal
 from holdfast.registry.namespaces.repositories import Repositories
@@ -70,6 +73,7 @@ from holdfast.registry.promotion.service import Promotion
 from holdfast.registry.purge.service import Purge
 from holdfast.registry.quotas.managing import Quotas
 from holdfast.registry.scrub.seeing import Damages
+from holdfast.registry.search.service import Search
 from holdfast.telemetry.surface import Telemetry
 
 
@@ -106,10 +110,12 @@ class Managed:
     purge: Purge
     promotion: Promotion
     artifacts: Artifacts
+    search: Search
     editing: Editing
     history: History
     rollback: Rollback
     undelete: Undelete
+    tags: TagList
 
 
 def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Sequence[Routes] = ()) -> Frame:
@@ -143,8 +149,10 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Seq
         promotion_routes(managed.access, managed.promotion),
         artifact_routes(managed.access, managed.artifacts, managed.editing),
         compare_routes(managed.access, managed.artifacts),
+        search_routes(managed.access, managed.search),
         history_routes(managed.access, managed.history),
         rollback_routes(managed.access, managed.rollback),
         deleted_routes(managed.access, managed.undelete),
+        tag_routes(managed.access, managed.tags),
     ]
     return Frame(gate, telemetry, [*rooms, *more])

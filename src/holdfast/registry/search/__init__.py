@@ -1,0 +1,1 @@
+"""Search: repositories, tags, digests, and what is said of manifests."""
