@@ -93,9 +93,12 @@ def _parse(line: str) -> None:
 
 def _resolve(command: click.Command, words: list[str], line: str) -> None:
     if isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.commands.get(words[0])
+        try:
+            _, found, rest = command.resolve_command(click.Context(command), words)
+        except click.UsageError:
+            found, rest = None, []
         assert found is not None, f"{line}: there is no verb {words[0]}"
-        _resolve(found, words[1:], line)
+        _resolve(found, rest, line)
         return
     flags = {name for each in command.params for name in (*each.opts, *each.secondary_opts)} | {"--help", "-h"}
     for word in words:
