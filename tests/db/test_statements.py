@@ -76,7 +76,8 @@ WHOLE = {"access.accounts.store.ANY_ACCOUNT", "access.accounts.store.MOVE_VERIFI
 """Statements that read a whole table, and may: they run at a first start only, or the table holds a
 handful of keys or nodes."""
 FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.WERE_ON", "registry.history.rollback.store.HELD"}
-"""Statements that sort, but only as many rows as a name has prefixes, or as tags ceased at the very same time."""
+"""Statements that sort, but only as many rows as a name has prefixes, as tags ceased at the very same time, or as a
+rollback writes."""
 
 
 @pytest.fixture(scope="module")

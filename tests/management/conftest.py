@@ -12,7 +12,9 @@ from tests.serving import Credentials, Server, running_server
 from tests.wire.client import basic
 
 PASSWORD = "Planted-Password-4711"
-_ON_BOTH = frozenset({"test_tenants", "test_lists", "test_life", "test_workers", "test_audit", "test_read_only"})
+_ON_BOTH = frozenset(
+    {"test_tenants", "test_lists", "test_life", "test_workers", "test_audit", "test_read_only", "test_history"}
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -128,7 +128,8 @@ class History:
         async def read(reader: Reader) -> Standing:
             await check_permit(reader, permit)
             row = await one_repository(reader, permit, path)
-            place = await reader.one(store.PLACE_AT, repo_id=row.id, at=moment)
+            # Now is whatever was done: the time of a repository may be ahead of the clock.
+            place = await reader.one(store.PLACE_AT, repo_id=row.id, at=ALWAYS if at is None else at)
             told = tells(may_tell(permit, path))
             found: list[Stood] = []
             last, walked = after, 0
@@ -162,7 +163,8 @@ class History:
 
         Raises `RepositoryUnknown`, `Invalid`, `TooManyChanges`, `Denied`, `StalePermit`.
         """
-        end = self._db.now() if until is None else until
+        # Now is whatever was done: the time of a repository may be ahead of the clock.
+        end = ALWAYS if until is None else until
         if end < since:
             raise Invalid("until", "the second instant lies before the first")
         await check_permit(self._db, permit)
