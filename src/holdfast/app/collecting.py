@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from holdfast.access.installation import known_installation
+from holdfast.app.config import Settings
+from holdfast.app.datadir import DataDirectory, DataDirectoryError
+from holdfast.app.engines import database, make_blobs
+from holdfast.app.registry_settings import registry_settings
+from holdfast.blobs.errors import BlobError
 from holdfast.blobs.port import BlobStore
+from holdfast.db.errors import DatabaseError
 from holdfast.db.port import Database
 from holdfast.jobs.run import Run, Task
 from holdfast.registry.collect.asking import Asked
@@ -13,10 +21,11 @@ from holdfast.registry.collect.cutting import cut
 from holdfast.registry.collect.preview import preview
 from holdfast.registry.collect.service import Collect, Collected
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.sweep.guard import Guard
-from holdfast.registry.sweep.litter import Litter
+from holdfast.registry.sweep.guard import Guard, Restored
+from holdfast.registry.sweep.litter import Litter, TooMuch
 from holdfast.registry.sweep.service import Sweep
 from holdfast.telemetry.events import Events
+from holdfast.telemetry.request_id import RequestIds
 
 MUCH = 1000
 """So much content that went by the clock is worth a smaller file."""
@@ -77,6 +86,40 @@ def _telling(report: Report) -> Callable[[Collected, int], Awaitable[None]]:
         await report(so_far.looked, max(left, so_far.looked))
 
     return tell
+
+
+class CouldNotRun(Exception):
+    """Nothing was collected, or not all; the text says why and what to do."""
+
+
+def run_beside(settings: Settings, given: Mapping[str, Any], tell: Callable[[int, int | None], None]) -> dict[str, Any]:
+    """Carry a collection out in this process, beside the servers or without them; what came of it. Raises
+    `CouldNotRun`."""
+    asked = Asked(given["namespace"], given["dry_run"], given["force"])
+
+    async def report(done: int, total: int | None) -> None:
+        tell(done, total)
+
+    async def main() -> dict[str, Any]:
+        directory = DataDirectory(settings.data)
+        async with database(settings) as db:
+            installation = await known_installation(db)
+            if installation is None:
+                raise CouldNotRun("the database holds no registry yet: start `holdfast serve` with it first")
+            blobs = make_blobs(settings, directory)
+            try:
+                await blobs.open(installation)
+                collecting = Collecting(
+                    db, blobs, registry_settings(settings), actor="collect", request=f"collect-{RequestIds().next()}"
+                )
+                return await (collecting.preview(asked, report) if asked.dry_run else collecting.run(asked, report))
+            finally:
+                await blobs.close()
+
+    try:
+        return asyncio.run(main())
+    except (DatabaseError, BlobError, Restored, TooMuch, DataDirectoryError, ValueError) as error:
+        raise CouldNotRun(str(error)) from error
 
 
 def collect_task(blobs: BlobStore, settings: RegistrySettings, events: Events) -> Task:

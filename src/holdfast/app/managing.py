@@ -35,6 +35,7 @@ from holdfast.feature.model import Feature
 from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
 from holdfast.registry.collect.asking import Collections
+from holdfast.registry.collect.why import WhyKept
 from holdfast.registry.details.service import Artifacts
 from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
@@ -117,6 +118,7 @@ def open_managed(
         tags=TagList(db),
         jobs=SeenJobs(db),
         collections=Collections(db),
+        why_kept=WhyKept(db, core.registry),
     )
 
 

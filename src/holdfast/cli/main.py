@@ -60,6 +60,7 @@ from holdfast.cli.users import user
 from holdfast.cli.verify import verify
 from holdfast.cli.visibility import visibility
 from holdfast.cli.why import who_may, why
+from holdfast.cli.why_kept import why_kept
 from holdfast.cli.worker import worker
 
 _EXAMPLES = """\b
@@ -126,6 +127,7 @@ for verb in (
     docker_credential,
     why,
     who_may,
+    why_kept,
     audit,
     policy,
     usage,

@@ -57,7 +57,9 @@ from holdfast.management.usage import usage_routes
 from holdfast.management.users import user_routes
 from holdfast.management.visibility import visibility_routes
 from holdfast.management.why import why_routes
+from holdfast.management.why_kept import why_kept_routes
 from holdfast.registry.collect.asking import Collections
+from holdfast.registry.collect.why import WhyKept
 from holdfast.registry.details.service import Artifacts
 from holdfast.registry.editing.service import Editing
 from holdfast.registry.history.rollback.service import Rollback
@@ -99,6 +101,7 @@ class Managed:
     trial: Trial
     jobs: SeenJobs
     collections: Collections
+    why_kept: WhyKept
     access: Access
     settings: SettingsTree
     quotas: Quotas
@@ -139,6 +142,7 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Seq
         policy_routes(managed.drafts, managed.trial),
         job_routes(managed.jobs),
         collection_routes(managed.access, managed.collections),
+        why_kept_routes(managed.access, managed.why_kept),
         setting_routes(managed.access, managed.settings),
         quota_routes(managed.access, managed.quotas),
         storage_routes(managed.access, managed.storage, managed.damages, managed.jobs),
