@@ -54,6 +54,11 @@ def test_who_may_pull_a_tag_pulls_what_it_moved_away_from_inside_the_window(plac
                 await house.get(Digest.of(old))
             set_window(house, "team/app", 10_000)
             assert (await house.get(Digest.of(old))).data == old
+            house.sql("insert into setting (path, name, value) values ('', 'history-cut', ?)", str(house.last_at()))
+            with pytest.raises(ManifestUnknown):
+                await house.get(Digest.of(old))
+            house.sql("delete from setting where name = 'history-cut'")
+            assert (await house.get(Digest.of(old))).data == old
             set_window(house, "team/app", 0)
             with pytest.raises(ManifestUnknown):
                 await house.get(Digest.of(old))

@@ -158,6 +158,25 @@ def test_nothing_comes_back_after_the_window(place: Place) -> None:
     place.run(scenario)
 
 
+def test_nothing_comes_back_of_a_history_that_was_cut(place: Place) -> None:
+    """As by `holdfast collect --window 0`."""
+
+    async def scenario(house: House) -> None:
+        data = await house.image("v1")
+        await delete(house, data)
+        house.sql("insert into setting (path, name, value) values ('team', 'history-cut', ?)", str(house.clock.now))
+        assert await listed(house) == []
+        for what in ("v1", data):
+            with pytest.raises(NotRestorable):
+                await restore(house, what)
+        other = await house.image("v2", name="later")
+        await delete(house, other)
+        assert {gone.digest for gone in await listed(house)} == {Digest.of(other)}
+        await restore(house, "v2")
+
+    place.run(scenario)
+
+
 def test_what_is_gone_is_named(place: Place) -> None:
     async def scenario(house: House) -> None:
         data = await house.image("v1")

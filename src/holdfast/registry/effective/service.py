@@ -13,6 +13,8 @@ from holdfast.registry.effective.store import SETTINGS, SettingRow
 
 WINDOW = "window"
 """How long history reaches back, microseconds; 0: not at all."""
+HISTORY_CUT = "history-cut"
+"""A moment, microseconds: history before it counts no more at and below a path, whatever the window."""
 
 
 class Effective:
@@ -46,6 +48,10 @@ class Effective:
         """How long history reaches back here, microseconds."""
         text = self.text(WINDOW)
         return int(text) if text is not None else default
+
+    def since(self, default: int, now: int) -> int:
+        """What happened after this moment (microseconds) counts as history here, and nothing before."""
+        return max(now - self.window(default), *(int(row.value) for row in self.every(HISTORY_CUT)), 0)
 
 
 async def effective(reader: Reader, prefixes: Sequence[str]) -> Effective:

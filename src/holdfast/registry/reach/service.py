@@ -67,7 +67,7 @@ class Reach:
 
     def since_of(self, held: Effective) -> int:
         """The same, where the settings of the repository are at hand."""
-        return self._db.now() - held.window(self._window)
+        return held.since(self._window, self._db.now())
 
     async def find(self, reader: Reader, repository: RepositoryName, digest: Digest) -> Target:
         """The ids of a repository, and of content that it may show; `NOTHING` when either is not there."""

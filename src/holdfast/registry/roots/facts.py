@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from holdfast.db.port import Reader
 from holdfast.oci.name import signed_digest
-from holdfast.registry.effective.service import Effective, effective
+from holdfast.registry.effective.service import HISTORY_CUT, Effective, effective
 from holdfast.registry.roots import store
 from holdfast.registry.roots.store import FactRow
 
 FOREVER = 1 << 62
-CUT = "history-cut"
+CUT = HISTORY_CUT
 """The setting that holds a moment (microseconds): history before it roots nothing at and below a path any more."""
 _MANY = 10_000
 

@@ -90,7 +90,7 @@ async def make_plan(planning: Planning, repos: Sequence[RepositoryRow]) -> Plan:
             counts[step.effect] += 1
         sizes.append((row.path, sum(step.effect is not Effect.SAME for step in part.steps)))
         changing += sizes[-1][1]
-        window_from = max(window_from, planning.now - part.held.window(planning.window))
+        window_from = max(window_from, part.held.since(planning.window, planning.now))
         if planning.alone:
             await asyncio.sleep(0)
     if looked_at > _MOST_LOOKED_AT or changing > MOST_CHANGES:
@@ -109,7 +109,7 @@ async def _part(planning: Planning, row: RepositoryRow, moved: dict[str, Moved])
     ids = sorted(id_ for id_ in targets if id_ is not None)
     known = {each.id: each for each in await _in_pieces(reader, store.CONTENTS, repo_id, "ids", ids)}
     held = await effective(reader, prefixes_of(row.path))
-    since = planning.now - held.window(planning.window)
+    since = held.since(planning.window, planning.now)
     tombs = [each.id for each in known.values() if _is_tomb(each) and (each.gone_at or 0) > since]
     back = await closures(reader, repo_id, tombs) if tombs else {}
     create, move, delete, sign = (planning.permit.tags(action, row.path) for action in _ACTIONS)

@@ -69,8 +69,8 @@ class Undelete:
         """
         await check_permit(self._db, permit)
         row = await one_repository(self._db, permit, path)
-        window = (await effective(self._db, RepositoryName(path).prefixes())).window(self._settings.window)
-        since = self._db.now() - window
+        held = await effective(self._db, RepositoryName(path).prefixes())
+        window, since = held.window(self._settings.window), held.since(self._settings.window, self._db.now())
         told = tells(may_tell(permit, path))
         found: list[tuple[Cursor, Gone]] = []
         at = after or Cursor(_MOST, True, _AFTER_ALL, _MOST)
@@ -227,7 +227,7 @@ class Undelete:
 
     def _require_window(self, scene: _Scene, deleted_at: int) -> None:
         """Raise `NotRestorable` when the window over a deletion has ended."""
-        if deleted_at + scene.held.window(self._settings.window) <= scene.unit.now:
+        if deleted_at <= scene.held.since(self._settings.window, scene.unit.now):
             raise NotRestorable("this was deleted longer ago than the history window of the repository reaches back")
 
     async def _hold(self, scene: _Scene, content_id: int) -> None:
