@@ -140,7 +140,7 @@ def test_a_refusal_says_what_only_history_keeps(place: Place) -> None:
         await house.image("v1", name="new")
         await Figures(house.db).walk()
         await limit(house, "team", bytes=len(old))
-        with pytest.raises(QuotaExceeded, match="`holdfast collect --window 0 team` drops them") as caught:
+        with pytest.raises(QuotaExceeded, match="`holdfast collect --now --window 0 team` drops them") as caught:
             await house.blob(b"more")
         assert caught.value.detail["history"] == len(old) + len('{"name":"old"}') + len("layer of old")
         assert caught.value.detail["pending"] == 0

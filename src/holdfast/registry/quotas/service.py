@@ -114,7 +114,7 @@ async def _refusal(reader: Reader, limit: Limit, standing: int, coming: int) -> 
     if limit.what is What.BYTES:
         figure = await reader.one(store.FIGURE, key=span(limit.path).key)
         if figure is not None and figure.history + figure.pending:
-            command = f"holdfast collect --window 0 {limit.path}".strip()
+            command = f"holdfast collect --now --window 0 {limit.path or 'NAMESPACE'}"
             detail |= {"history": figure.history, "pending": figure.pending, "command": command}
             text += (
                 f"; {written(figure.history)} of what was counted last is history that is kept for undoing, and "
