@@ -172,6 +172,20 @@ def test_what_is_shown_to_whoever_may_see_all_and_to_whoever_may_see_nothing() -
     assert (bounded.everything, bounded.shows("a/b"), bounded.shows("b")) == (False, True, False)
 
 
+def test_an_action_everywhere_is_met_by_no_deny_and_no_bound() -> None:
+    whole = allow("reader", "**")
+    assert rights(whole).everywhere(Action.PULL, HERE)
+    assert not rights(whole).everywhere(Action.CREATE_TAG, HERE)
+    assert not rights(allow("reader", "**:v*")).everywhere(Action.PULL, HERE)
+    assert not rights(allow("reader", "team/**")).everywhere(Action.PULL, HERE)
+    denied = rights(allow("administrator", "**"), deny({Action.PULL}, "team/x"))
+    assert not denied.everywhere(Action.PULL, HERE)
+    assert denied.everywhere(Action.LIST, HERE)
+    for tag, wanted in ((None, True), ("v*", False)):
+        bounded = Rights("user:alice", [whole], {}, (Bound(frozenset({Action.PULL}), "**", tag),))
+        assert bounded.everywhere(Action.PULL, HERE) is wanted
+
+
 def test_values_say_what_they_are_without_end() -> None:
     held = rights(allow("reader", "team/**:v*"), deny({Action.PULL}, "team/**:v0*"))
     tags = held.tags(Action.PULL, "team/app", HERE)

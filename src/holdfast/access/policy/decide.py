@@ -175,6 +175,23 @@ class Rights:
         )
         return bounded and granted and not denied
 
+    def everywhere(self, action: Action, circumstances: Circumstances) -> bool:
+        """Whether the action is allowed in every repository, that there is or will be, at all tags."""
+        spoken = [grant for grant in self.grants if action in grant.actions]
+        if any(grant.effect is Effect.DENY for grant in spoken):
+            return False
+        granted = any(
+            grant.tag is None and RepositoryGlob.parse(grant.repository).everything and hold(grant, circumstances)
+            for grant in spoken
+        )
+        return granted and (
+            self.bounds is None
+            or any(
+                action in bound.actions and bound.tag is None and RepositoryGlob.parse(bound.repository).everything
+                for bound in self.bounds
+            )
+        )
+
     def shown(self, circumstances: Circumstances) -> Shown:
         """Which repositories the subject may be told of."""
         return Shown(self, circumstances)

@@ -12,6 +12,9 @@ LONGEST = 256
 """Characters of what is searched for, and of a term that is kept."""
 LEAST_HEX = 7
 _DIGEST = re.compile(r"(?:(sha256|sha384|sha512):)?([0-9a-f]{7,128})")
+_HOST = re.compile(r"(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+)(?::\d+)?|[a-zA-Z0-9-]+:\d+")
+_NAME = re.compile(r"[a-zA-Z0-9._/-]+")
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]*")
 _ALGORITHMS = ("sha256", "sha384", "sha512")
 _NEXT = "\x01"
 _ABOVE = "\U0010ffff"
@@ -76,6 +79,12 @@ class Asked(NamedTuple):
             return self.folded in term
         return term == self.folded or (self.match is Match.PREFIX and term.startswith(self.folded))
 
+    def said_matches(self, term: str, said: str) -> bool:
+        """Whether what is kept under `term` is wanted; what is `said` is kept under its value as well, and is wanted
+        once."""
+        whole = said.casefold()[:LONGEST]
+        return self.term_matches(term) and (term == whole or not self.term_matches(whole))
+
     def name_matches(self, path: str) -> bool:
         """Whether the name of a repository, or what it ends with, is wanted."""
         if self.match is Match.SUBSTRING:
@@ -114,15 +123,15 @@ def asked(text: str, kinds: tuple[Kind, ...], match: Match) -> Asked:
     if not words or len(words) > LONGEST or not words.isprintable():
         raise Invalid("q", f"search for 1 to {LONGEST} printable characters")
     head, slash, rest = words.partition("/")
-    if slash and rest and ("." in head or ":" in head or head == "localhost") and "=" not in head:
+    if slash and rest and _HOST.fullmatch(head):
         words = rest
     wanted = tuple(kind for kind in Kind if kind in kinds) if kinds else tuple(Kind)
     name, at, digest = words.partition("@")
     if at and _DIGEST.fullmatch(digest.casefold()):
         return Asked(digest, digest.casefold(), _only(wanted, Kind.DIGEST), match, name.partition(":")[0])
-    if _DIGEST.fullmatch(words.casefold()) or "=" in words or words.count(":") != 1 or words.endswith(":"):
-        return Asked(words, words.casefold(), wanted, match)
     name, _, tag = words.partition(":")
+    if _DIGEST.fullmatch(words.casefold()) or not (_NAME.fullmatch(name) and _TAG.fullmatch(tag)):
+        return Asked(words, words.casefold(), wanted, match)
     return Asked(tag, tag.casefold(), _only(wanted, Kind.TAG), match, name.casefold())
 
 

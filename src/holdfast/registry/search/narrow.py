@@ -188,7 +188,9 @@ class Narrow:
             return [
                 _Found(
                     (one.term, one.content_id),
-                    (Hit(kind, row.path, one.said, None, one.digest),) if self._asked.term_matches(one.term) else (),
+                    (Hit(kind, row.path, one.said, None, one.digest),)
+                    if self._asked.said_matches(one.term, one.said)
+                    else (),
                 )
                 for one in found
             ]
@@ -211,7 +213,7 @@ class Narrow:
             )
             hits: dict[str, list[Hit]] = {}
             for one in sorted(set(found)):
-                if self._asked.term_matches(one.term):
+                if self._asked.said_matches(one.term, one.said):
                     hits.setdefault(one.tag, []).append(Hit(kind, row.path, one.said, one.tag, one.digest))
             return [_Found((tag.name,), tuple(hits.get(tag.name, ()))) for tag in tags]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from holdfast.access.errors import Invalid
-from holdfast.access.model import UNCHECKED, PathPermit
+from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
 from holdfast.db.port import Database
@@ -101,13 +101,10 @@ class Search:
 
 def _sees_all(permit: PathPermit, kind: Kind) -> bool:
     """Whether nothing of this kind is hidden from the caller, anywhere."""
-    if permit.version == UNCHECKED and permit.rights.shown(permit.here).everything:
-        return True
+    rights, here = permit.rights, permit.here
     if kind is Kind.REPOSITORY:
-        return permit.rights.shown(permit.here).everything
-    if kind is Kind.TAG and not permit.lacks(Action.LIST, ""):
-        return True
-    return not permit.lacks(Action.PULL, "")
+        return rights.shown(here).everything
+    return rights.everywhere(Action.PULL, here) or (kind is Kind.TAG and rights.everywhere(Action.LIST, here))
 
 
 def _write(cursor: _Cursor) -> str:

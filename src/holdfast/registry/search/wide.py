@@ -105,7 +105,9 @@ class Wide:
                 limit=limit,
             ),
             lambda row: (row.term, row.id, row.content_id),
-            lambda row: Hit(kind, row.path, row.said, None, row.digest) if asked.term_matches(row.term) else None,
+            lambda row: (
+                Hit(kind, row.path, row.said, None, row.digest) if asked.said_matches(row.term, row.said) else None
+            ),
         )
 
 
