@@ -13,7 +13,16 @@ from tests.wire.client import basic
 
 PASSWORD = "Planted-Password-4711"
 _ON_BOTH = frozenset(
-    {"test_tenants", "test_lists", "test_life", "test_workers", "test_audit", "test_read_only", "test_history"}
+    {
+        "test_tenants",
+        "test_lists",
+        "test_life",
+        "test_workers",
+        "test_audit",
+        "test_read_only",
+        "test_history",
+        "test_namespaces",
+    }
 )
 
 
