@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 from tests.registry.house import LEASE, WINDOW, Held, House, Place
+from tests.registry.reach.recording import Recorded
 from tests.registry.rights import rights
 
 from holdfast.access.model import Subject
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
+from holdfast.registry.effective.store import SETTINGS
 from holdfast.registry.errors import ManifestUnknown
+from holdfast.registry.push.service import Push
 
 DEV = Subject(7, "dora")
 READS_ALL_TAGS = Held(pull=rights("v*"), push=False)
@@ -62,5 +65,17 @@ def test_who_may_pull_a_tag_pulls_what_it_moved_away_from_inside_the_window(plac
             set_window(house, "team/app", 0)
             with pytest.raises(ManifestUnknown):
                 await house.get(Digest.of(old))
+
+    place.run(scenario)
+
+
+def test_a_push_reads_its_settings_once(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        house.sql("insert into setting (path, name, value) values ('team', 'quota-tags', '1000')")
+        await house.image("v1", name="old")
+        recorded = Recorded(house.db)
+        house.pushes = Push(recorded, house.objects, house.settings)
+        await house.image("v1", "v2", name="new")
+        assert recorded.take().count(SETTINGS.text) == 1
 
     place.run(scenario)

@@ -132,7 +132,7 @@ class Push:
             size = len(parsed.put.data) if fresh else 0
             new_tags = sum(move.was is None for move in moves)
             if size or new_tags:
-                await grow(unit, permit, permit.repository, Counts(bytes=size, tags=new_tags))
+                await grow(unit, permit, permit.repository, Counts(bytes=size, tags=new_tags), parsed.held)
             data: dict[str, object] = {"digest": parsed.digest, "tags": [move.name for move in moves]}
             kind = ChangeKind.MANIFEST_PUSHED if fresh else ChangeKind.TAG_MOVED
             await record(unit, kind, place, actor=permit.subject.actor, origin=permit.origin, data=data)

@@ -12,7 +12,7 @@ from holdfast.access.model import PathPermit, Permit, PushPermit
 from holdfast.db.port import Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, note
-from holdfast.registry.effective.service import effective, prefixes_of
+from holdfast.registry.effective.service import Effective, effective, prefixes_of
 from holdfast.registry.errors import QuotaExceeded
 from holdfast.registry.quotas import store
 from holdfast.registry.quotas.model import Counts, Limit, What, amount, limits, span, written
@@ -25,17 +25,22 @@ async def used(reader: Reader, path: str) -> Counts:
     return Counts(*row) if row is not None else Counts()
 
 
-async def grow(unit: Unit, permit: Permit | PathPermit, repository: str, more: Counts) -> None:
-    """Count that `repository` uses so much more (or less). Raises `QuotaExceeded`."""
+async def grow(
+    unit: Unit, permit: Permit | PathPermit, repository: str, more: Counts, held: Effective | None = None
+) -> None:
+    """Count that `repository` uses so much more (or less). `held`: its settings, where they are at hand. Raises
+    `QuotaExceeded`."""
     await unit.run(USAGE, path=repository, **more._asdict())
-    await require(unit, permit, repository, more)
+    await require(unit, permit, repository, more, held)
 
 
-async def require(unit: Unit, permit: Permit | PathPermit, repository: str, more: Counts) -> None:
+async def require(
+    unit: Unit, permit: Permit | PathPermit, repository: str, more: Counts, held: Effective | None = None
+) -> None:
     """Raise `QuotaExceeded` when `more`, which is counted in this unit already, is more than the quotas allow."""
     if max(more) <= 0:
         return
-    for limit in limits(await effective(unit, prefixes_of(repository))):
+    for limit in limits(held if held is not None else await effective(unit, prefixes_of(repository))):
         coming = more.of(limit.what)
         if coming <= 0:
             continue

@@ -188,7 +188,7 @@ async def _account(unit: Unit, permit: PathPermit, wish: Wish, part: Part, place
     created, moved, deleted = (effects.count(effect) for effect in _DONE)
     size = sum(part.revived.values())
     if created != deleted or size:
-        await grow(unit, permit, _path(part), Counts(bytes=size, tags=created - deleted))
+        await grow(unit, permit, _path(part), Counts(bytes=size, tags=created - deleted), part.held)
     data: dict[str, object] = {
         "target": str(wish.target),
         "to": wish.to,

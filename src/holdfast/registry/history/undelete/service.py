@@ -166,7 +166,7 @@ class Undelete:
         scene = await _advanced(scene)
         revived = await self._manifest(scene, row)
         await _write_tags(scene, row.content_id, [name])
-        await grow(unit, scene.permit, scene.push.repository, Counts(bytes=sum(revived.values()), tags=1))
+        await _grow(scene, Counts(bytes=sum(revived.values()), tags=1))
         await _record(scene, ChangeKind.TAG_UNDELETED, {"tag": name, "digest": row.digest})
         return Restored(row.digest, len(revived), sum(revived.values()), (name,), ())
 
@@ -194,7 +194,7 @@ class Undelete:
         await _write_tags(scene, row.content_id, names)
         if not names:
             await self._hold(scene, row.content_id)
-        await grow(unit, scene.permit, repository, Counts(bytes=sum(revived.values()), tags=len(names)))
+        await _grow(scene, Counts(bytes=sum(revived.values()), tags=len(names)))
         await _record(scene, ChangeKind.MANIFEST_UNDELETED, {"digest": digest, "tags": names})
         left = tuple(each.name for each in ended if with_tags and each.taken)
         return Restored(digest, len(revived), sum(revived.values()), tuple(names), left)
@@ -204,7 +204,7 @@ class Undelete:
             raise BlobUnknown("the bytes of this blob are gone", digest=row.digest)
         await self._hold(scene, row.content_id)
         await _revive(scene, [row.content_id])
-        await grow(scene.unit, scene.permit, scene.push.repository, Counts(bytes=row.size))
+        await _grow(scene, Counts(bytes=row.size))
         await _record(scene, ChangeKind.BLOB_UNDELETED, {"digest": row.digest})
         return Restored(row.digest, 1, row.size, (), ())
 
@@ -272,6 +272,10 @@ async def _write_tags(scene: _Scene, content_id: int, names: Sequence[str]) -> N
         await unit.run(TAG_EVENT, was_id=None, now_id=content_id, at=place.at, **tag)
     if names:
         await unit.run(store.SETTLE, repo_id=place.repo_id, content_id=content_id)
+
+
+async def _grow(scene: _Scene, more: Counts) -> None:
+    await grow(scene.unit, scene.permit, scene.push.repository, more, scene.held)
 
 
 async def _record(scene: _Scene, kind: ChangeKind, data: dict[str, object]) -> None:
