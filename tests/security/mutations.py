@@ -32,6 +32,7 @@ MATRIX = ("tests/security/test_matrix.py", "tests/security/test_matrix_managemen
 TESTS = (
     *MATRIX,
     *(f"tests/security/test_{name}.py" for name in ("revocation", "revocation_access", "recreated", "upload_ids")),
+    "tests/security/test_stale_management.py",
     *(f"tests/security/test_{name}.py" for name in ("tokens", "federation", "signin_sessions", "signin_recheck")),
     *("tests/access", "tests/registry", "tests/api", "tests/management", "tests/distribution"),
 )
