@@ -20,6 +20,7 @@ from holdfast.oci.name import RepositoryName, Tag
 from holdfast.registry.effective.service import effective, prefixes_of
 from holdfast.registry.errors import ManifestUnknown, RepositoryUnknown
 from holdfast.registry.lastuse.tracking import tracked_since
+from holdfast.registry.namespaces.sight import require_sight
 from holdfast.registry.objects import Objects
 from holdfast.registry.settings import RegistrySettings
 from holdfast.retention import store
@@ -68,9 +69,8 @@ class Retention:
 
     async def rules(self, permit: PathPermit) -> Rules:
         """The rules at the permit's path. Raises `Unknown`."""
-        if permit.lacks(Action.SETTINGS, permit.path) and not (permit.path and permit.shows(permit.path)):
-            _require_sight(permit, permit.path)
-        settings = await effective(self._db, prefixes_of(_checked(permit.path)))
+        await require_sight(self._db, permit, _checked(permit.path))
+        settings = await effective(self._db, prefixes_of(permit.path))
         return Rules(policy_of(settings), owner_of(settings))
 
     async def make(self, permit: PathPermit, *, apply: bool = False) -> Started:
@@ -168,11 +168,6 @@ class Retention:
 
 def _sees(permit: PathPermit, path: str) -> bool:
     return not permit.lacks(Action.SETTINGS, path) or not permit.lacks(Action.LIST, path)
-
-
-def _require_sight(permit: PathPermit, path: str) -> None:
-    if not _sees(permit, path):
-        raise Unknown(f"there is no {path[:128]!r} in your sight")
 
 
 def _unknown(plan_id: int) -> Unknown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Mapping
 from string import Formatter
 from typing import Any
@@ -18,6 +19,7 @@ from tests.security.matrix.world import World, escaped
 from tests.wire.client import Answer, Connection, basic, connected
 
 _PASSWORD = "the long password of somebody"
+_PATIENCE = 30.0
 
 
 class Administration:
@@ -144,3 +146,24 @@ class Administration:
         }
         self.world.api(201, "POST", "federation/rules", given)
         return name
+
+    def _plan(self, _name: str, path: str = "team") -> str:
+        """A plan that is ready: no rules hold, so it is at once."""
+        made = self.world.api(202, "POST", "retention/plans", {"path": path}).json
+        until = time.monotonic() + _PATIENCE
+        while self.world.api(200, "GET", f"retention/plans/{made['plan']}").json["state"] == "making":
+            assert time.monotonic() < until, "the plan is not made"
+        return str(made["plan"])
+
+    def _foreign_plan(self, name: str) -> str:
+        return self._plan(name, "other")
+
+    def _source(self, name: str) -> str:
+        self.world.api(200, "PUT", f"inventories/{name}?path=team", {"images": []})
+        return name
+
+    def _shown(self, _name: str) -> str:
+        return "team/app"
+
+    def _hidden(self, _name: str) -> str:
+        return "other/app"

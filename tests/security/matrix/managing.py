@@ -177,7 +177,8 @@ OPERATIONS: tuple[Operation, ...] = (
         201,
     ),
     Operation("test_federation", "POST", "federation/test", "manage anywhere", {"token": "no token"}),
-    # jobs
+    # jobs, collections
+    Operation("explain_kept", "GET", f"why-kept?digest=sha256:{'0' * 64}", "signed in", done=404),
     Operation("start_collection", "POST", "collections", "operator", {"dry_run": True}, 202),
     Operation("list_jobs", "GET", "jobs", "signed in"),
     Operation("show_job", "GET", "jobs/999999999", "signed in", done=404),
@@ -296,9 +297,9 @@ OPERATIONS: tuple[Operation, ...] = (
         sees="list team",
     ),
     # tags, retention, inventories
-    Operation("list_tags", "GET", "repositories/team~1app/tags", "list or pull team", refused=404),
-    Operation("list_tags", "GET", "repositories/other~1app/tags", "list or pull other", refused=404),
-    Operation("show_retention", "GET", "retention?path=team", "list settings team", refused=404),
+    Operation("list_tags", "GET", "repositories/{shown}/tags", "list or pull team", refused=404),
+    Operation("list_tags", "GET", "repositories/{hidden}/tags", "list or pull other", refused=404),
+    Operation("show_retention", "GET", "retention?path=team", "list or pull team", refused=404),
     Operation("make_plan", "POST", "retention/plans", "settings team", {"path": "team"}, 202),
     Operation("make_plan", "POST", "retention/plans", "settings other", {"path": "other"}, 202),
     Operation("make_plan", "POST", "retention/plans", "administrator", {"path": ""}, 202),
@@ -316,7 +317,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {"repository": "team/app", "tag": "dev-1"},
         refused=404,
     ),
-    Operation("import_retention", "POST", "retention/import", "signed in", {"document": '{"rules": []}'}),
+    Operation("import_retention", "POST", "retention/import", "signed in", {"document": "[]"}),
     Operation("list_inventories", "GET", "inventories", "signed in"),
     Operation("tell_inventory", "PUT", "inventories/{new}?path=team", "settings team", {"images": []}),
     Operation("tell_inventory", "PUT", "inventories/{new}?path=other", "settings other", {"images": []}),

@@ -42,6 +42,27 @@ class ContentUse(NamedTuple):
     last_at: int
 
 
+class ListedRow(NamedTuple):
+    """A tag in a list. `size`: of its manifest alone."""
+
+    name: str
+    content_id: int
+    digest: str
+    kind: int
+    media_type: str | None
+    pushed_at: int
+    size: int
+
+
+class PartRow(NamedTuple):
+    """A part of a manifest."""
+
+    keeper_id: int
+    kept_id: int
+    size: int
+    kind: int
+
+
 class Below(NamedTuple):
     """A manifest, and one that it keeps."""
 
@@ -92,4 +113,27 @@ MANIFESTS_BELOW = Query(
     where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.kind > 0 and coalesce(l.subject, 0) <> e.keeper_id
     """,
     Below,
+)
+_LISTED = """
+    select t.name, t.content_id, c.digest, l.kind, l.media_type, coalesce(e.at, l.put_at) as pushed_at, c.size
+    from tag t
+    join content c on c.id = t.content_id
+    join link l on l.repo_id = t.repo_id and l.content_id = t.content_id
+    left join tag_event e on e.repo_id = t.repo_id and e.seq = t.seq and e.name = t.name
+    where t.repo_id = :repo_id
+"""
+LISTED = Query(_LISTED + " and t.name > :after order by t.name limit :limit", ListedRow)
+LISTED_BY_VERSION = Query(
+    _LISTED + " and (t.version_key, t.name) < (:key, :after) order by t.version_key desc, t.name desc limit :limit",
+    ListedRow,
+)
+# Parts, and what an index lists: what refers to a manifest is no part of it.
+PARTS = Query(
+    """
+    select e.keeper_id, e.kept_id, c.size, l.kind from edge e
+    join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
+    join content c on c.id = e.kept_id
+    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and coalesce(l.subject, 0) <> e.keeper_id
+    """,
+    PartRow,
 )
