@@ -88,7 +88,8 @@ _CONTENT = _rows(
     " select i, 'sha256:' || substr('00000000' || cast(i as text), length(cast(i as text)) + 1), 1, 0 from n"
 )
 _REPOSITORY = Command(
-    "insert into repository (id, path, born, seq, last_at) values (:id, :path, :began, :seq, :began + :seq)"
+    "insert into repository (id, path, born, seq, last_at)"
+    " values (:id, :path, :began, :seq, cast(:began as bigint) + cast(:seq as bigint))"
 )
 _LINK = Command("insert into link (repo_id, content_id, kind, put_at) values (:id, :content, 1, 1)")
 _TAGS = _rows(

@@ -6,71 +6,21 @@ import asyncio
 
 import pytest
 from tests.property.registry_invariants import broken
+from tests.registry.history.rolling import ALL, effects, now, preview, roll_back, story, tags
 from tests.registry.house import LEASE, REPO, SETTINGS, WINDOW, House, Place, index
-from tests.registry.paths import may_manage
 
 from holdfast.access.errors import Invalid
-from holdfast.access.model import PathPermit
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
 from holdfast.registry.errors import (
     ChangedSince,
     ManifestUnknown,
-    QuotaExceeded,
-    RepositoryUnknown,
-    RollbackBlocked,
     TooManyChanges,
 )
 from holdfast.registry.history.rollback import planning
-from holdfast.registry.history.rollback.model import Applied, Effect, Item, Preview, Wish
+from holdfast.registry.history.rollback.model import Effect, Item, Wish
 from holdfast.registry.history.rollback.service import Rollback
-from holdfast.registry.history.targets import Target, read_target
-from holdfast.registry.immutability.rules import Rule, canonical
-
-ALL = may_manage("")
-
-
-async def now(house: House) -> int:
-    """An instant, with everything before it and nothing at it."""
-    house.clock.move(100)
-    found = house.clock.now
-    house.clock.move(100)
-    return found
-
-
-async def preview(house: House, target: str, to: int, permit: PathPermit = ALL, **more: object) -> Preview:
-    wish = Wish(read_target(target), to, **more)  # type: ignore[arg-type]
-    return await Rollback(house.db, SETTINGS).preview(permit, wish, ("", ""), 1000)
-
-
-async def roll_back(house: House, target: str, to: int, permit: PathPermit = ALL, **more: object) -> Applied:
-    wish = Wish(read_target(target), to, **more)  # type: ignore[arg-type]
-    return await Rollback(house.db, SETTINGS).apply(permit, wish)
-
-
-async def effects(house: House, target: str, to: int, *grants: str, **more: object) -> dict[str, Effect]:
-    found = await preview(house, target, to, may_manage("", *grants), **more)
-    return {item.tag: item.effect for item in found.items}
-
-
-def tags(house: House, repo: str = REPO) -> dict[str, str]:
-    rows = house.sql(
-        "select t.name, c.digest from tag t join content c on c.id = t.content_id "
-        "join repository r on r.id = t.repo_id where r.path = ?",
-        repo,
-    )
-    return dict(rows)
-
-
-async def story(house: House) -> tuple[int, dict[str, str]]:
-    """Tags that were moved, deleted and born after an instant; the instant, and what stood then."""
-    await house.image("moved-1", "moved-2", "dead-1", "same-1", name="first")
-    then = await now(house)
-    stood = tags(house)
-    await house.image("moved-1", "moved-2", "born-1", name="second")
-    await house.deletion.tag(house.may_delete(), Tag("dead-1"))
-    house.clock.move(100)
-    return then, stood
+from holdfast.registry.history.targets import Target
 
 
 def test_a_repository_goes_back_and_forth(place: Place) -> None:
@@ -131,82 +81,6 @@ def test_a_glob_and_a_single_tag_leave_others_alone(place: Place) -> None:
     place.run(scenario)
 
 
-@pytest.mark.parametrize(
-    ("grants", "allowed"),
-    [
-        (("reader **",), set()),
-        (("writer **",), {"dead-1", "moved-1", "moved-2"}),
-        (("maintainer **",), {"dead-1", "moved-1", "moved-2", "born-1"}),
-        (("reader **", "writer **:moved-*"), {"moved-1", "moved-2"}),
-        (("writer **", "deny:overwrite **:moved-2"), {"dead-1", "moved-1"}),
-        (("writer **", "deny:create-tag **"), {"moved-1", "moved-2"}),
-        (("maintainer **", "deny:delete-tag **:born-*"), {"dead-1", "moved-1", "moved-2"}),
-    ],
-)
-def test_every_tag_is_asked_of_the_rights(place: Place, grants: tuple[str, ...], allowed: set[str]) -> None:
-    async def scenario(house: House) -> None:
-        then, _ = await story(house)
-        before = tags(house)
-        permit = may_manage("", *grants)
-        found = await preview(house, REPO, then, permit, exact=True)
-        blocked = {item.tag for item in found.items if item.effect is Effect.BLOCKED}
-        assert blocked == {"dead-1", "moved-1", "moved-2", "born-1"} - allowed
-        assert all(item.why for item in found.items if item.tag in blocked)
-        if blocked:
-            with pytest.raises(RollbackBlocked):
-                await roll_back(house, REPO, then, permit, exact=True)
-            assert tags(house) == before
-        done = await roll_back(house, REPO, then, permit, exact=True, skip_blocked=True)
-        assert {item.tag for item in done.blocked} == blocked
-        after = tags(house)
-        assert {tag for tag in {*before, *after} if before.get(tag) != after.get(tag)} == allowed
-
-    place.run(scenario)
-
-
-def test_what_is_hidden_takes_no_part(place: Place) -> None:
-    async def scenario(house: House) -> None:
-        await house.image("dev-1", "prod-1", name="first")
-        await house.image("v1", name="first", repo="team/hidden")
-        await house.image("v1", name="first", repo="other/app")
-        then = await now(house)
-        await house.image("dev-1", "prod-1", name="second")
-        await house.image("v1", name="second", repo="team/hidden")
-        permit = may_manage("", "maintainer team/app:dev-*")
-        for target in (REPO, "team", "**"):
-            found = await preview(house, target, then, permit)
-            assert [(item.repository, item.tag) for item in found.items] == [(REPO, "dev-1")]
-        for target in ("team/hidden", "other", "other/app", "nowhere", "team/hidden:v1"):
-            with pytest.raises(RepositoryUnknown):
-                await preview(house, target, then, permit)
-            with pytest.raises(RepositoryUnknown):
-                await roll_back(house, target, then, permit)
-        before = tags(house), tags(house, "team/hidden")
-        await roll_back(house, "**", then, permit)
-        assert tags(house)["prod-1"] == before[0]["prod-1"]
-        assert tags(house)["dev-1"] != before[0]["dev-1"]
-        assert tags(house, "team/hidden") == before[1]
-
-    place.run(scenario)
-
-
-def test_immutable_tags_block_it(place: Place) -> None:
-    async def scenario(house: House) -> None:
-        then, stood = await story(house)
-        before = tags(house)
-        rules = canonical([Rule("moved-1", delete=True), Rule("born-*", move=True)])
-        house.sql("insert into setting (path, name, value) values ('team', 'immutable', ?)", rules)
-        found = await effects(house, REPO, then, exact=True)
-        assert {tag for tag, effect in found.items() if effect is Effect.BLOCKED} == {"moved-1", "born-1"}
-        with pytest.raises(RollbackBlocked, match="immutable"):
-            await roll_back(house, REPO, then, exact=True)
-        assert tags(house) == before
-        await roll_back(house, REPO, then, exact=True, skip_blocked=True)
-        assert tags(house) == {**stood, "moved-1": before["moved-1"], "born-1": before["born-1"]}
-
-    place.run(scenario)
-
-
 def test_what_was_deleted_comes_back_with_its_parts(place: Place) -> None:
     async def scenario(house: House) -> None:
         one, two = await house.image(name="one"), await house.image(name="two")
@@ -226,44 +100,6 @@ def test_what_was_deleted_comes_back_with_its_parts(place: Place) -> None:
         assert await house.read(Digest.of(b"layer of one")) == b"layer of one"
         assert house.sql("select sum(bytes), sum(tags) from usage_delta where path = ?", REPO) == used
         assert await broken(house) == {}
-
-    place.run(scenario)
-
-
-@pytest.mark.parametrize("how", ["collected", "unlinked", "purged", "damaged", "window", "part", "blob"])
-def test_what_is_not_stored_any_more_blocks_it(place: Place, how: str) -> None:
-    async def scenario(house: House) -> None:
-        data = await house.image("v1", name="first")
-        then = await now(house)
-        await house.deletion.manifest(house.may_delete(), Digest.of(data))
-        house.clock.move(100)
-        await house.image("v1", name="second")
-        id_ = house.id_of(data)
-        if how in ("collected", "unlinked"):
-            house.sql("delete from edge where keeper_id = ?", id_)
-            house.sql("delete from link where content_id = ?", id_)
-        if how == "collected":
-            house.sql("delete from body where content_id = ?", id_)
-            house.sql("delete from content where id = ?", id_)
-        elif how == "purged":
-            house.sql("update content set state = 3 where id = ?", id_)
-            house.sql("insert into purged (content_id, reason, actor, at) values (?, 'leaked', 'user:root', 1)", id_)
-        elif how == "damaged":
-            house.sql("update content set state = 1 where id = ?", id_)
-        elif how == "window":
-            house.clock.move(WINDOW)
-        elif how == "part":
-            house.sql("update content set state = 3 where digest = ?", Digest.of(b"layer of first"))
-        elif how == "blob":
-            house.sql("update link set kind = 0 where content_id = ?", id_)
-        found = await preview(house, REPO, then)
-        (item,) = found.items
-        assert item.effect is Effect.BLOCKED
-        words = {"purged": "leaked", "part": str(Digest.of(b"layer of first")), "window": "window", "blob": "manifest"}
-        assert words.get(how, how if how != "unlinked" else "collected") in item.why
-        with pytest.raises(RollbackBlocked):
-            await roll_back(house, REPO, then)
-        assert (await roll_back(house, REPO, then, skip_blocked=True)).repositories == 0
 
     place.run(scenario)
 
@@ -329,19 +165,6 @@ def test_too_many_changes_name_what_is_smaller(place: Place) -> None:
                 await act(house, "team", then)
         await roll_back(house, "team/a", then)
         await roll_back(house, "team/b", then)
-
-    place.run(scenario)
-
-
-def test_a_quota_is_asked(place: Place) -> None:
-    async def scenario(house: House) -> None:
-        then, _ = await story(house)
-        before = tags(house)
-        house.sql("insert into setting (path, name, value) values ('team', 'quota-tags', '4')")
-        with pytest.raises(QuotaExceeded):
-            await roll_back(house, REPO, then)
-        assert tags(house) == before
-        await roll_back(house, REPO, then, exact=True)
 
     place.run(scenario)
 
