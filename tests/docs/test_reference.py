@@ -24,7 +24,10 @@ from holdfast.distribution.router import Endpoint
 from holdfast.journal.model import ChangeKind
 from holdfast.oci import document, manifest, mediatype, name
 from holdfast.oci.digest import ALGORITHMS
+from holdfast.registry.immutability import rules as immutability
 from holdfast.registry.listing.service import REFERRERS_PAGE
+from holdfast.registry.namespaces import saying
+from holdfast.registry.purge import service as purge
 
 SOURCE = ROOT / "src" / "holdfast"
 
@@ -202,6 +205,13 @@ def test_limits_are_what_the_code_says() -> None:
     facts = {
         "repository name": f"{name.MAX_NAME} characters",
         "tag": f"{name.MAX_TAG} characters",
+        "description of a path": f"{saying.DESCRIPTION_BYTES >> 10} KiB",
+        "labels of a path": f"{saying.MOST_LABELS}",
+        "name of a label": f"{saying.LABEL_NAME} characters",
+        "value of a label": f"{saying.LABEL_VALUE} characters",
+        "rules of immutable tags of a path": f"{immutability.MOST_RULES}",
+        "exceptions of such a rule": f"{immutability.MOST_EXCEPTIONS}",
+        "reason of a purge": f"{purge.REASON_LIMIT} characters",
         "manifest": f"{manifest.MAX_BYTES >> 20} MiB",
         "descriptors in a manifest": f"{manifest.MAX_DESCRIPTORS:,}",
         "depth of a manifest's JSON": f"{document.MAX_DEPTH} levels",

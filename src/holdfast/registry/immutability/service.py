@@ -6,14 +6,14 @@ later one meets the tag of the earlier one. Whether the caller may see the tags 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from holdfast.db.port import Reader
 from holdfast.registry.effective.kinds import SettingKind
 from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.errors import Immutable
 from holdfast.registry.immutability import rules
-from holdfast.registry.immutability.rules import SETTING, Blocked, Change, Rules
+from holdfast.registry.immutability.rules import SETTING, Blocked, Rules
 
 KIND = SettingKind(
     SETTING,
@@ -34,16 +34,6 @@ def rules_of(settings: Effective) -> Rules:
 async def rules_for(reader: Reader, prefixes: Sequence[str]) -> Rules:
     """The rules that hold for the repository that `prefixes` lead to."""
     return rules_of(await effective(reader, prefixes))
-
-
-async def require_movable(unit: Reader, prefixes: Sequence[str], tag: str) -> None:
-    """Raise `Immutable` unless `tag`, which is there, may be given another digest."""
-    refuse(rules.blocked(await rules_for(unit, prefixes), Change.MOVE, tag))
-
-
-async def require_deletable(unit: Reader, prefixes: Sequence[str], tags: Iterable[str]) -> None:
-    """Raise `Immutable` unless all of `tags` may be deleted."""
-    refuse(rules.first_blocked(await rules_for(unit, prefixes), Change.DELETE, tags))
 
 
 def refuse(found: Blocked | None) -> None:
