@@ -99,7 +99,7 @@ class OwnSpot:
         """Count the difference, as a change like any other."""
         for row in await self._short(unit):
             await unit.run(USAGE, **row._asdict())
-        await self._run.note(unit, Place(self._id, 0, unit.now), finding)
+        await self._run.note(unit, Place(0, 0, unit.now), finding)
         return True
 
 
