@@ -63,7 +63,7 @@ def test_settings_hold_below_and_say_where_they_come_from(place: Place, admin: A
     held = admin.do(200, "GET", f"/settings/window?path={place.app}")
     assert (held["value"], held["source"], held["set_at"]) == ("90d", "path", place.path)
     assert [each["source"] for each in held["overrides"]] == ["default"]
-    names = [each["name"] for each in admin.do(200, "GET", f"/settings?path={place.app}")["items"]]
+    names = [each["name"] for each in admin.do(200, "GET", f"/settings?path={place.app}")["settings"]]
     assert names == sorted(names)
     assert {"window", "immutable", "sparse-indexes", "redirect", "visibility"} <= set(names)
     assert admin.do(200, "DELETE", f"/settings/window?path={place.path}")["setting"]["source"] == "default"

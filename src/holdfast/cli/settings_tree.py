@@ -112,7 +112,7 @@ def source_of(source: str, set_at: str | None, path: str) -> str:
     return f"from {plain(set_at) or 'everything'}"
 
 
-def _show(page: Any) -> None:
+def _show(found: Any) -> None:
     rows = [
         (
             held["name"],
@@ -123,6 +123,6 @@ def _show(page: Any) -> None:
                 for each in held["overrides"]
             ),
         )
-        for held in page["items"]
+        for held in found["settings"]
     ]
     show_table(("SETTING", "VALUE", "WHERE", "INSTEAD OF"), rows)

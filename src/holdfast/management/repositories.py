@@ -95,7 +95,7 @@ class DeletedRepositoryView(Output):
     free: bool
 
 
-class GivenRestore(Input):
+class GivenRepositoryRestore(Input):
     """Which of the deleted repositories of the name comes back; without it the one deleted last."""
 
     id: int | None = Field(None, ge=1)
@@ -150,7 +150,7 @@ class RepositoryHandlers:
         permit = self._access.path(caller.who, repository, caller.origin)
         return _ended(await self._removal.repository(permit, force=force))
 
-    async def restore_repository(self, caller: Asking, repository: Segment, given: GivenRestore) -> EndedView:
+    async def restore_repository(self, caller: Asking, repository: Segment, given: GivenRepositoryRestore) -> EndedView:
         """Bring a deleted repository back, while its name is free: for who may delete it."""
         permit = self._access.path(caller.who, repository, caller.origin)
         return _ended(await self._removal.restore(permit, given.id))

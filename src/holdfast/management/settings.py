@@ -9,7 +9,6 @@ from pydantic import Field
 
 from holdfast.access.service import Access
 from holdfast.api.caller import Asking
-from holdfast.api.page import Page
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import Input, Output
 from holdfast.registry.namespaces.settings import Change, Held, SettingsTree
@@ -43,6 +42,13 @@ class SettingView(Output):
     set_by: str | None
 
 
+class SettingsView(Output):
+    """Every setting at a path."""
+
+    path: str
+    settings: list[SettingView]
+
+
 class SettingChange(Output):
     """A setting after a change, or as it would be. `changed`: how many repositories get another value by it;
     `overriding`: how many at and below the path keep one of a path below; `at_least`: there are more paths with values
@@ -70,10 +76,10 @@ class SettingHandlers:
         self._access = access
         self._tree = tree
 
-    async def list_settings(self, caller: Asking, path: _Path = "") -> Page[SettingView]:
+    async def show_settings(self, caller: Asking, path: _Path = "") -> SettingsView:
         """Show every setting at a path, and where each value comes from: to who may be told of something there."""
         permit = self._access.path(caller.who, path, caller.origin)
-        return Page(items=[_view(path, held) for held in await self._tree.list(permit)])
+        return SettingsView(path=path, settings=[_view(path, held) for held in await self._tree.list(permit)])
 
     async def show_setting(self, caller: Asking, name: _Name, path: _Path = "") -> SettingView:
         """Show one setting at a path."""
@@ -121,7 +127,7 @@ def setting_routes(access: Access, tree: SettingsTree) -> Routes:
     return routes(
         "/settings",
         "settings",
-        Route("GET", "", on.list_settings),
+        Route("GET", "", on.show_settings),
         Route("GET", "/{name}", on.show_setting),
         Route("PUT", "/{name}", on.set_setting),
         Route("DELETE", "/{name}", on.reset_setting),

@@ -324,7 +324,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("tell_inventory", "PUT", "inventories/{new}", "administrator", {"images": []}),
     Operation("remove_inventory", "DELETE", "inventories/{source}?path=team", "settings team", None, 204),
     # settings, namespaces, repositories, purges
-    Operation("list_settings", "GET", "settings?path=team", "list or pull team", refused=404),
+    Operation("show_settings", "GET", "settings?path=team", "list or pull team", refused=404),
     Operation("show_setting", "GET", "settings/window?path=team", "list or pull team", refused=404),
     Operation("set_setting", "PUT", "settings/window", "settings team", {"path": "team", "value": "30d"}),
     Operation("set_setting", "PUT", "settings/window", "settings other", {"path": "other", "value": "30d"}),
