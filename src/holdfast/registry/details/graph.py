@@ -16,6 +16,7 @@ from holdfast.registry.details import store
 from holdfast.registry.details.kinds import kind_of
 from holdfast.registry.details.model import MOST_NODES, MOST_REFERRERS, Referrer, ReferrerKind
 from holdfast.registry.objects import Objects
+from holdfast.registry.reach.signed import SignedTags
 
 _AT_ONCE = 500
 _DEPTH = 16
@@ -61,8 +62,6 @@ async def belonging(reader: Reader, repo_id: int, root: int, digest: str, size: 
         rows = await reader.all(store.PARTS, repo_id=repo_id, ids=ids, limit=left + 1)
         left -= len(rows)
         for row in rows:
-            if row.subject == row.keeper:
-                continue
             kept.setdefault(row.keeper, set()).add(row.id)
             if row.id in sizes:
                 continue
@@ -103,7 +102,7 @@ async def referring(
     reader: Reader, objects: Objects, repo_id: int, found: Belonging, hidden: Callable[[str], bool]
 ) -> Referring:
     """What refers to any manifest of `found`, and to that, and so on; `hidden`: tags that are not told."""
-    digests = dict(found.manifests)
+    digests, signed = dict(found.manifests), SignedTags(reader, repo_id)
     rows: dict[tuple[int, int], _Row] = {}
     waiting, more = sorted(digests), False
     for _ in range(_DEPTH):
@@ -111,9 +110,10 @@ async def referring(
             break
         step: list[_Row] = []
         for first in range(0, len(waiting), _AT_ONCE):
-            step += await _step(reader, repo_id, waiting[first : first + _AT_ONCE], hidden)
+            ids = {each: digests[each] for each in waiting[first : first + _AT_ONCE]}
+            step += await _step(reader, signed, repo_id, ids, hidden)
         waiting = []
-        for row in sorted(step):
+        for row in sorted(step, key=lambda one: (one.id, one.subject, one.tag or "")):
             if (row.id, row.subject) in rows:
                 continue
             if len(rows) >= MOST_REFERRERS:
@@ -129,19 +129,22 @@ async def referring(
     return Referring(tuple(each), more or bool(waiting))
 
 
-async def _step(reader: Reader, repo_id: int, ids: list[int], hidden: Callable[[str], bool]) -> list[_Row]:
-    limit = MOST_REFERRERS + 1
-    own = await reader.all(store.REFERRERS, repo_id=repo_id, ids=ids, limit=limit)
-    tagged = await reader.all(store.SIGNED_TAGS, repo_id=repo_id, ids=ids, limit=limit)
+async def _step(
+    reader: Reader, signed: SignedTags, repo_id: int, ids: Mapping[int, str], hidden: Callable[[str], bool]
+) -> list[_Row]:
+    own = await reader.all(store.REFERRERS, repo_id=repo_id, ids=sorted(ids), limit=MOST_REFERRERS + 1)
     found = [
         _Row(row.id, row.subject, row.digest, row.media_type, row.artifact_type, row.size, row.put_at, None)
         for row in own
     ]
-    return found + [
-        _Row(row.id, row.subject, row.digest, row.media_type, row.artifact_type, row.size, row.put_at, row.name)
-        for row in tagged
-        if signed_digest(row.name) is not None and not hidden(row.name)
-    ]
+    subjects = {digest: id_ for id_, digest in ids.items()}
+    for row in await signed.of(sorted(subjects)):
+        if not hidden(row.name):
+            subject, media_type = subjects[signed_digest(row.name) or ""], row.media_type or ""
+            found.append(
+                _Row(row.id, subject, row.digest, media_type, row.artifact_type, row.size, row.put_at, row.name)
+            )
+    return found
 
 
 async def _told(reader: Reader, objects: Objects, rows: Iterable[_Row]) -> dict[int, Mapping[str, str]]:

@@ -18,14 +18,13 @@ class TargetRow(NamedTuple):
 
 
 class PartRow(NamedTuple):
-    """What a manifest keeps; what refers to the keeper has it as its `subject`."""
+    """What a manifest keeps as a part of itself."""
 
     id: int
     keeper: int
     digest: str
     kind: int
     size: int
-    subject: int | None
 
 
 class IdRow(NamedTuple):
@@ -58,19 +57,6 @@ class ReferrerRow(NamedTuple):
     put_at: int
 
 
-class SignedTagRow(NamedTuple):
-    """A tag that belongs to a digest, and the manifest that it points to."""
-
-    name: str
-    subject: int
-    id: int
-    digest: str
-    media_type: str
-    artifact_type: str | None
-    size: int
-    put_at: int
-
-
 class BodyRow(NamedTuple):
     """The bytes of a manifest, and its data key when they are encrypted."""
 
@@ -92,11 +78,13 @@ TARGET = Query(
 )
 PARTS = Query(
     """
-    select e.kept_id as id, e.keeper_id as keeper, c.digest, l.kind, c.size, l.subject
+    select e.kept_id as id, e.keeper_id as keeper, c.digest, l.kind, c.size
     from edge e
     join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
     join content c on c.id = e.kept_id
-    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.gone_at is null limit :limit
+    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.gone_at is null
+      and (l.subject is null or l.subject <> e.keeper_id)
+    limit :limit
     """,
     PartRow,
 )
@@ -117,27 +105,15 @@ TAGS_ON = Query(
 )
 REFERRERS = Query(
     """
-    select l.content_id as id, l.subject, c.digest, l.media_type, l.artifact_type, c.size, l.put_at
-    from link l join content c on c.id = l.content_id
-    where l.subject = any(:ids) and l.repo_id = :repo_id and l.gone_at is null and l.kind > 0 and c.state = 0
-    limit :limit
-    """,
-    ReferrerRow,
-)
-# '/' is what follows '.' among characters.
-SIGNED_TAGS = Query(
-    """
-    select t.name, s.id as subject, c.id, c.digest, l.media_type, l.artifact_type, c.size, l.put_at
-    from content s
-    join tag t on t.repo_id = :repo_id and t.name >= 'sha256-' || substr(s.digest, 8)
-      and t.name < 'sha256-' || substr(s.digest, 8) || '/'
-    join link l on l.repo_id = t.repo_id and l.content_id = t.content_id
-    join content c on c.id = t.content_id
-    where s.id = any(:ids) and s.digest >= 'sha256:' and s.digest < 'sha256;' and l.gone_at is null
+    select e.kept_id as id, l.subject, c.digest, l.media_type, l.artifact_type, c.size, l.put_at
+    from edge e
+    join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
+    join content c on c.id = e.kept_id
+    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.subject = e.keeper_id and l.gone_at is null
       and l.kind > 0 and c.state = 0
     limit :limit
     """,
-    SignedTagRow,
+    ReferrerRow,
 )
 BODIES = Query(
     """

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from holdfast.db.port import Reader
 from holdfast.oci.manifest import Kind
-from holdfast.oci.name import Tag, signed_digest
+from holdfast.oci.name import Tag
 from holdfast.registry.errors import TooManyParts
 from holdfast.registry.model import State
 from holdfast.registry.promotion import store
 from holdfast.registry.promotion.model import MOST_EDGES, MOST_NODES
+from holdfast.registry.reach.signed import SignedTags
 
 _AT_ONCE = 500
 
@@ -77,6 +78,7 @@ class Walk:
         self._root = root
         self._found = Closure({root.id: root}, {}, set(), {}, [])
         self._edges = 0
+        self._signed_tags = SignedTags(reader, way.source_id)
 
     async def run(self) -> Closure:
         """Walk. Raises `TooManyParts`."""
@@ -115,8 +117,8 @@ class Walk:
             self._found.broken.append(row.digest)
 
     async def _signed(self, ids: list[int]) -> Iterable[Node]:
-        rows = await self._reader.all(store.SIGNED_TAGS, repo_id=self._way.source_id, ids=ids, limit=MOST_NODES + 1)
-        good = [row for row in sorted(rows) if self._belongs(row)]
+        digests = [self._found.nodes[each].digest for each in ids]
+        good = [row for row in await self._signed_tags.of(digests) if not self._way.hidden(row.name)]
         names = [row.name for row in good]
         there = {row.name: row.content_id for row in await self._there(names)}
         found = []
@@ -132,14 +134,6 @@ class Walk:
         if not names or not self._way.target_id:
             return []
         return await self._reader.all(store.TAGS, repo_id=self._way.target_id, names=names)
-
-    def _belongs(self, row: store.SignedTagRow) -> bool:
-        return (
-            signed_digest(row.name) is not None
-            and not self._way.hidden(row.name)
-            and row.kind != Kind.BLOB
-            and row.state == State.STORED
-        )
 
     def _check(self) -> None:
         count = len(self._found.nodes) + len(self._found.signed)

@@ -7,7 +7,7 @@ has already stays as it is, media types and signatures among it; both ends recor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from holdfast.access.model import PathPermit, PullPermit, PushPermit
@@ -35,7 +35,7 @@ from holdfast.registry.reach.pushing import PushRights, require_tag
 from holdfast.registry.reach.service import NOTHING, Reach, Target
 from holdfast.registry.reach.showing import reading_in, unseen, writing_in
 from holdfast.registry.settings import RegistrySettings
-from holdfast.registry.store import CANDIDATE, TAG_EVENT, hold
+from holdfast.registry.store import TAG_EVENT, hold
 
 SPARSE_INDEXES = "sparse-indexes"
 _MOST_SUBJECTS = 64
@@ -132,14 +132,15 @@ class Promotion:
             )
             found = await Walk(unit, way, root).run()
             await self._require_whole(unit, ends, found)
-            await self._settle(unit, ends, found, root)
+        await self._settle(unit, ends, found, root)
+        if not ends.retag:
             added = await self._copy(unit, ends, found)
         moves = {ends.wanted.tag: root.id} if ends.wanted.tag is not None else {}
         tags = await self._move_tags(unit, ends, {**dict(sorted(found.signed.items())), **moves})
         await self._require_signing(unit, ends, found, root)
         new_tags = sum(tag.effect is Effect.CREATE for tag in tags)
         if added or new_tags:
-            await grow(unit, ends.writing, ends.wanted.target, Counts(bytes=added, tags=new_tags))
+            await grow(unit, ends.writing, ends.wanted.target, Counts(bytes=added, tags=new_tags), ends.held)
         result = _result(ends, found, root, added, tags)
         if added or any(tag.effect in (Effect.CREATE, Effect.MOVE) for tag in tags):
             await self._record(unit, ends, result)
@@ -179,12 +180,16 @@ class Promotion:
             raise BlobsMissing(sorted(set(missing)))
 
     async def _settle(self, unit: Unit, ends: _Ends, found: Closure, root: Node) -> None:
-        """What something keeps needs no look of the collector's own; the root needs one where no tag is put on it."""
-        untagged = ends.wanted.tag is None
-        ids = sorted(found.nodes.keys() - ({root.id} if untagged else set()))
-        await unit.run(store.SETTLE, repo_id=ends.target.repo_id, ids=ids)
-        if untagged:
-            await self._hold(unit, ends, root.id)
+        """What something keeps needs no look of the collector's own; what has no tag but of a digest is held, as after
+        a push."""
+        tag, held = ends.wanted.tag, set(found.signed.values())
+        if tag is None or signed_digest(tag) is not None:
+            held.add(root.id)
+        else:
+            held.discard(root.id)
+        await unit.run(store.SETTLE, repo_id=ends.target.repo_id, ids=sorted(found.nodes.keys() - held))
+        if held:
+            await self._hold(unit, ends, held)
 
     async def _copy(self, unit: Unit, ends: _Ends, found: Closure) -> int:
         """Links and edges; returns how many bytes were not visible in the target."""
@@ -227,14 +232,14 @@ class Promotion:
         await unit.run(TAG_EVENT, now_id=content_id, at=place.at, **tag)
         if was is None:
             return TagChange(name, Effect.CREATE)
-        await self._hold(unit, ends, was)
+        await self._hold(unit, ends, [was])
         return TagChange(name, Effect.MOVE, known)
 
-    async def _hold(self, unit: Unit, ends: _Ends, content_id: int) -> None:
+    async def _hold(self, unit: Unit, ends: _Ends, ids: Iterable[int]) -> None:
         """Keep what has no tag (any more) for the history window, and a lease beyond it."""
         window = ends.held.window(self._settings.window)
         due = max(ends.target.at, unit.now) + window + self._settings.lease
-        await unit.run(CANDIDATE, repo_id=ends.target.repo_id, content_id=content_id, due=due)
+        await unit.run(store.HOLD, repo_id=ends.target.repo_id, ids=sorted(ids), due=due)
 
     async def _require_signing(self, unit: Unit, ends: _Ends, found: Closure, root: Node) -> None:
         """Raise `Denied` unless whatever is referred to may be pulled and signed in the target: a tag that leads to

@@ -38,18 +38,6 @@ class PartRow(NamedTuple):
     gone_at: int | None
 
 
-class SignedTagRow(NamedTuple):
-    """A tag that belongs to a digest, and what it points to."""
-
-    name: str
-    id: int
-    digest: str
-    kind: int
-    size: int
-    state: int
-    subject: int | None
-
-
 class LinkRow(NamedTuple):
     """What the target has of a copied manifest or blob."""
 
@@ -102,20 +90,15 @@ PARTS = Query(
     """,
     PartRow,
 )
-# '/' is what follows '.' among characters.
-SIGNED_TAGS = Query(
-    """
-    select t.name, t.content_id as id, c.digest, l.kind, c.size, c.state, l.subject
-    from content s
-    join tag t on t.repo_id = :repo_id and t.name >= 'sha256-' || substr(s.digest, 8)
-      and t.name < 'sha256-' || substr(s.digest, 8) || '/'
-    join link l on l.repo_id = t.repo_id and l.content_id = t.content_id
-    join content c on c.id = t.content_id
-    where s.id = any(:ids) and s.digest >= 'sha256:' and s.digest < 'sha256;' and l.gone_at is null limit :limit
-    """,
-    SignedTagRow,
-)
 SETTLE = Command("delete from candidate where repo_id = :repo_id and content_id = any(:ids)")
+HOLD = Command(
+    """
+    insert into candidate (repo_id, content_id, due)
+    select :repo_id, id, :due from content where id = any(:ids) order by id
+    on conflict (repo_id, content_id)
+    do update set due = case when excluded.due > candidate.due then excluded.due else candidate.due end
+    """
+)
 COPY_LINKS = Query(
     """
     insert into link (repo_id, content_id, kind, media_type, artifact_type, subject, put_at)
@@ -179,7 +162,6 @@ KEEP_WAITING_REFERRERS = Command(
     """
     insert into edge (repo_id, kept_id, keeper_id)
     select repo_id, content_id, subject from link where repo_id = :repo_id and subject = any(:ids)
-    order by content_id, subject
     on conflict (repo_id, kept_id, keeper_id) do nothing
     """
 )

@@ -68,6 +68,21 @@ class Content(NamedTuple):
     digest: str
 
 
+class SignedRow(NamedTuple):
+    """A tag that belongs to a digest, and the manifest that it points to."""
+
+    name: str
+    id: int
+    digest: str
+    kind: int
+    media_type: str | None
+    artifact_type: str | None
+    size: int
+    state: int
+    subject: int | None
+    put_at: int
+
+
 class Lease(NamedTuple):
     """A blob under a live lease."""
 
@@ -217,4 +232,15 @@ OWN_LEASE = Query(
     where e.repo_id = :repo_id and e.content_id = :content_id and e.opener = :opener and e.due > :now and l.kind = 0
     """,
     Lease,
+)
+SIGNED = Query(
+    """
+    select t.name, c.id, c.digest, l.kind, l.media_type, l.artifact_type, c.size, c.state, l.subject, l.put_at
+    from tag t
+    join link l on l.repo_id = t.repo_id and l.content_id = t.content_id
+    join content c on c.id = t.content_id
+    where t.repo_id = :repo_id and t.name >= :low and t.name < :high and l.gone_at is null
+    order by t.name limit :limit
+    """,
+    SignedRow,
 )
