@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from holdfast.access.errors import Invalid
 from holdfast.access.model import PathPermit
@@ -29,6 +30,7 @@ from holdfast.registry.quotas.service import grow
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import TAG_EVENT
 
+T = TypeVar("T")
 _NAMED = 10
 _SHOWN = 500
 _PIECE = 1000
@@ -103,26 +105,26 @@ class Rollback:
         moments = [row for piece in _pieces(ids) for row in await unit.all(store.ADVANCE, ids=piece)]
         places = {row.id: Place(row.id, row.seq, row.last_at) for row in moments}
         await _write_events(unit, parts, places)
-        by_window: dict[int, list[int]] = {}
         for part in parts:
-            span = part.held.window(self._settings.window) + self._settings.lease
-            by_window.setdefault(span, []).append(part.repository.id)
-        for span, held in sorted(by_window.items()):
-            for piece in _pieces(held):
-                await unit.run(store.HELD, ids=piece, span=span)
-        for piece in _pieces(ids):
-            await unit.run(store.SETTLED, ids=piece)
-        for part in parts:
-            for piece in _pieces(sorted(part.revived)):
-                place = places[part.repository.id]
-                await unit.run(REVIVE, repo_id=place.repo_id, ids=piece, at=place.at)
-        await _write_new_tags(unit, parts, places)
-        for piece in _pieces(ids):
-            await unit.run(store.MOVED_TAGS, ids=piece)
-            await unit.run(store.ENDED_TAGS, ids=piece)
+            await self._keep(unit, part, places[part.repository.id])
+        await _write_tags(unit, parts, places)
         for part in parts:
             await _account(unit, permit, wish, part, places[part.repository.id])
         return max(place.at for place in places.values())
+
+    async def _keep(self, unit: Unit, part: Part, place: Place) -> None:
+        """Hold what loses a tag for the history window, and a lease beyond it; what gets one is kept by it, and comes
+        back if it was deleted. Ends the tags that end."""
+        lost = sorted({step.now_id for step in _done(part) if step.now_id is not None})
+        due = place.at + part.held.window(self._settings.window) + self._settings.lease
+        for piece in _pieces(lost):
+            await unit.run(store.HELD, repo_id=place.repo_id, ids=piece, due=due)
+        for piece in _pieces(sorted({step.then_id for step in _done(part) if step.then_id is not None})):
+            await unit.run(store.SETTLED, repo_id=place.repo_id, ids=piece)
+        for piece in _pieces(sorted(part.revived)):
+            await unit.run(REVIVE, repo_id=place.repo_id, ids=piece, at=place.at)
+        for names in _pieces([step.tag for step in part.steps if step.effect is Effect.DELETE]):
+            await unit.run(store.TAGS_ENDED, repo_id=place.repo_id, names=names)
 
 
 async def _locked(unit: Unit, seen: Sequence[RepositoryRow]) -> list[RepositoryRow]:
@@ -161,25 +163,26 @@ async def _write_events(unit: Unit, parts: Sequence[Part], places: Mapping[int, 
             )
 
 
-async def _write_new_tags(unit: Unit, parts: Sequence[Part], places: Mapping[int, Place]) -> None:
+async def _write_tags(unit: Unit, parts: Sequence[Part], places: Mapping[int, Place]) -> None:
     rows = (
         {
             "repo": part.repository.id,
             "name": step.tag,
             "content": step.then_id,
+            "was": step.now_id,
             "seq": places[part.repository.id].seq,
-            "key": version_key(step.tag),
+            "key": version_key(step.tag) if step.effect is Effect.CREATE else "",
         }
         for part in parts
         for step in _done(part)
-        if step.effect is Effect.CREATE
+        if step.then_id is not None
     )
     while chunk := list(islice(rows, store.ROWS)):
         if len(chunk) == store.ROWS:
-            await unit.run(store.NEW_TAGS, **_numbered(chunk))
+            await unit.run(store.TAGS_PUT, **_numbered(chunk))
             continue
         for row in chunk:
-            await unit.run(store.NEW_TAG, **row)
+            await unit.run(store.TAG_PUT, **row)
 
 
 async def _account(unit: Unit, permit: PathPermit, wish: Wish, part: Part, place: Place) -> None:
@@ -220,8 +223,8 @@ def _numbered(rows: Sequence[Mapping[str, object]]) -> dict[str, object]:
     return {f"{name}{n}": value for n, row in enumerate(rows) for name, value in row.items()}
 
 
-def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[first : first + _PIECE] for first in range(0, len(ids), _PIECE))
+def _pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[first : first + _PIECE] for first in range(0, len(values), _PIECE))
 
 
 def _require_same(given: str, repos: Sequence[RepositoryRow]) -> None:

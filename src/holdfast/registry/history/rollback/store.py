@@ -1,4 +1,4 @@
-"""The statements of a rollback. It is one transaction whose cost follows what it changes."""
+"""The statements of a rollback. It is one transaction whose cost follows what it changes; each statement is bounded."""
 
 from __future__ import annotations
 
@@ -70,49 +70,28 @@ EVENTS = Command(
         "<rows>", _rows("(:repo<n>, :seq<n>, :name<n>, :was<n>, :now<n>, :at<n>)")
     )
 )
-NEW_TAGS = Command(
-    "insert into tag (repo_id, name, content_id, was_id, seq, version_key) values <rows>".replace(
-        "<rows>", _rows("(:repo<n>, :name<n>, :content<n>, null, :seq<n>, :key<n>)")
-    )
-)
-NEW_TAG = Command(
+TAGS_PUT = Command(
     """
-    insert into tag (repo_id, name, content_id, was_id, seq, version_key)
-    values (:repo, :name, :content, null, :seq, :key)
-    """
-)
-# Everything below follows from the events that were written, which are those of the repositories' new places. They are
-# found by their place: what they were before is an expression, or SQLite would walk all events of the repository.
-_WRITTEN = """
-    from repository r join tag_event e on e.repo_id = r.id and e.seq = r.seq
-    where r.id = any(:ids)
-"""
-MOVED_TAGS = Command(
-    """
-    insert into tag (repo_id, name, content_id, was_id, seq, version_key)
-    select e.repo_id, e.name, e.now_id, e.was_id, e.seq, '' <written>
-      and coalesce(e.was_id, 0) > 0 and e.now_id is not null
+    insert into tag (repo_id, name, content_id, was_id, seq, version_key) values <rows>
     on conflict (repo_id, name)
     do update set content_id = excluded.content_id, was_id = excluded.was_id, seq = excluded.seq
-    """.replace("<written>", _WRITTEN)
+    """.replace("<rows>", _rows("(:repo<n>, :name<n>, :content<n>, :was<n>, :seq<n>, :key<n>)"))
 )
-ENDED_TAGS = Command(
+TAG_PUT = Command(
     """
-    delete from tag where (repo_id, name) in (select e.repo_id, e.name <written> and e.now_id is null)
-    """.replace("<written>", _WRITTEN)
+    insert into tag (repo_id, name, content_id, was_id, seq, version_key)
+    values (:repo, :name, :content, :was, :seq, :key)
+    on conflict (repo_id, name)
+    do update set content_id = excluded.content_id, was_id = excluded.was_id, seq = excluded.seq
+    """
 )
+TAGS_ENDED = Command("delete from tag where repo_id = :repo_id and name = any(:names)")
 HELD = Command(
     """
     insert into candidate (repo_id, content_id, due)
-    select e.repo_id, e.was_id, r.last_at + :span <written> and coalesce(e.was_id, 0) > 0
-    group by e.repo_id, e.was_id, r.last_at
+    select :repo_id, c.id, :due from content c where c.id = any(:ids)
     on conflict (repo_id, content_id)
     do update set due = case when excluded.due > candidate.due then excluded.due else candidate.due end
-    """.replace("<written>", _WRITTEN)
-)
-SETTLED = Command(
     """
-    delete from candidate
-    where (repo_id, content_id) in (select e.repo_id, e.now_id <written> and e.now_id is not null)
-    """.replace("<written>", _WRITTEN)
 )
+SETTLED = Command("delete from candidate where repo_id = :repo_id and content_id = any(:ids)")
