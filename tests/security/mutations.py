@@ -34,7 +34,7 @@ TESTS = (
     *(f"tests/security/test_{name}.py" for name in ("revocation", "revocation_access", "recreated", "upload_ids")),
     "tests/security/test_stale_management.py",
     *(f"tests/security/test_{name}.py" for name in ("tokens", "federation", "signin_sessions", "signin_recheck")),
-    *("tests/access", "tests/registry", "tests/api", "tests/management", "tests/distribution"),
+    *("tests/access", "tests/registry", "tests/retention", "tests/api", "tests/management", "tests/distribution"),
 )
 """Where it is noted what refuses. What runs on both databases runs on the embedded one here, which is enough."""
 SLOW = (

@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "src" / "holdfast"
-ROOMS = ("access", "registry", "distribution/surface.py", "api/caller.py", "api/frame.py", "management", "console")
+ROOMS = (
+    *("access", "registry", "retention", "distribution/surface.py", "api/caller.py", "api/frame.py"),
+    *("management", "console"),
+)
 _NOT_RIGHTS = ("access/master", "access/keyring", "access/installation")
 _REFUSALS = re.compile(
     r"refuse|Denied|Unknown(?!Generation)|InsufficientScope|Unauthenticated|BlobsMissing|StalePermit"
