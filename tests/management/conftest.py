@@ -22,6 +22,7 @@ _ON_BOTH = frozenset(
         "test_read_only",
         "test_history",
         "test_namespaces",
+        "test_storage",
     }
 )
 

@@ -1,0 +1,85 @@
+"""Quotas, storage and damage by the API and the command line, on a real server."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.cli.shell import Shell
+from tests.clients import images
+from tests.clients.wire import Wire
+from tests.management.api import Asker
+from tests.management.conftest import PASSWORD, Asking
+from tests.serving import Server
+
+PATIENCE = 60.0
+FAR = "a long enough pass phrase"
+
+
+def counted(admin: Asker) -> dict[str, Any]:
+    """The storage after it was counted anew."""
+    job = admin.do(202, "POST", "/storage/count")
+    ends = time.monotonic() + PATIENCE
+    while (state := admin.do(200, "GET", f"/jobs/{job['id']}")["state"]) in ("waiting", "running"):
+        assert time.monotonic() < ends
+    assert state == "done"
+    found: dict[str, Any] = admin.do(200, "GET", "/storage")
+    return found
+
+
+def test_figures_add_up(admin: Asker, server: Server) -> None:
+    image = images.image("storage")
+    Wire(server).push("storage/app", image, "v1")
+    whole = counted(admin)
+    parts = [whole[name] for name in ("live", "history", "pending", "uploads", "unaccounted")]
+    assert sum(parts) == whole["physical"]["total"]
+    assert whole["unaccounted"] == 0
+    found = admin.do(200, "GET", "/storage/path?path=storage")
+    figure = found["figure"]
+    assert figure["total"] == figure["live"] == figure["logical"] == found["used"]["bytes"]
+    (row,) = admin.do(200, "GET", "/storage/repositories?path=storage")["items"]
+    assert (row["path"], row["live"], row["exclusive"] is None) == ("storage/app", figure["live"], False)
+    assert admin.do(200, "GET", "/damage")["items"] == []
+
+
+def test_a_quota_is_set_seen_and_met(admin: Asker, asking: Asking, server: Server) -> None:
+    for name in ("quota-ada", "quota-ben"):
+        admin.do(201, "POST", "/users", {"name": name, "password": FAR})
+    admin.do(201, "POST", "/grants", {"subject": "user:quota-ada", "role": "owner", "scope": "quoted/**"})
+    ada, ben = asking.named("quota-ada", FAR), asking.named("quota-ben", FAR)
+    ada.do(403, "PUT", "/quotas", {"path": "quoted", "tags": 1})
+    ben.do(403, "PUT", "/quotas", {"path": "quoted", "tags": 1})
+    set_ = admin.do(200, "PUT", "/quotas", {"path": "quoted", "tags": 1, "warn": 50})
+    assert [(each["quota"], each["limit"], each["warn"]) for each in set_["limits"]] == [("tags", 1, 50)]
+    image = images.image("quota")
+    Wire(server).push("quoted/app", image, "v1")
+    (limit,) = ada.do(200, "GET", "/quotas?path=quoted")["limits"]
+    assert (limit["used"], limit["nearly"], limit["warned_at"] is None) == (1, True, False)
+    assert [each["path"] for each in ada.do(200, "GET", "/quotas/paths")["items"]] == ["quoted"]
+    ben.do(404, "GET", "/quotas?path=quoted")
+    ben.do(404, "GET", "/storage/path?path=quoted")
+    for way in ("/storage", "/damage"):
+        ada.do(403, "GET", way)
+    admin.do(400, "PUT", "/quotas", {"path": "quoted"})
+    admin.do(400, "PUT", "/quotas", {"path": "Not A Name", "tags": 1})
+    assert admin.do(200, "DELETE", "/quotas?path=quoted&quota=tags")["limits"] == []
+    assert admin.do(200, "DELETE", "/quotas?path=quoted")["limits"] == []
+
+
+def test_the_command_line(server: Server, tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.run("login", server.url, "-u", "admin", "--password-stdin", stdin=PASSWORD + "\n")
+    Wire(server).push("typed/app", images.image("typed"), "v1")
+    said = shell.says("quota", "set", "typed", "--bytes", "1.5GiB", "--tags", "4")
+    assert "typed uses" in said
+    assert "1.5 GiB" in said
+    found = shell.json("quota", "show", "typed/app")
+    assert {each["quota"]: each["limit"] for each in found["limits"]} == {"bytes": 3 << 29, "tags": 4}
+    assert "typed" in shell.says("quota", "list")
+    lines = shell.says("storage", "--count").splitlines()
+    rows = [int(line.split()[1 if line.startswith(" ") else 2].replace(",", "")) for line in lines[:6]]
+    assert sum(rows[:5]) == rows[5]
+    assert "total" in shell.says("storage", "typed")
+    assert "no quota holds" in shell.says("quota", "unset", "typed")
+    assert "nothing that is stored is known to be damaged" in shell.says("storage", "--damage")
