@@ -16,6 +16,7 @@ from holdfast.jobs.model import JobState
 from holdfast.jobs.run import Run
 from holdfast.jobs.service import Jobs
 from holdfast.oci.digest import Digest
+from holdfast.registry.collect.repositories import empty
 from holdfast.registry.errors import BlobsMissing, BlobUnknown, Immutable, ManifestUnknown, RepositoryUnknown
 from holdfast.registry.immutability.rules import Rule
 from holdfast.registry.namespaces import removing
@@ -115,11 +116,17 @@ def _of(house: House, repository_id: int) -> PullPermit:
 def test_the_window_ends(place: Place) -> None:
     async def scenario(house: House) -> None:
         await house.image("v1")
+        await Repositories(house.db).say(may_manage(REPO), Saying("# App", {"tier": "1"}))
         await removal(house).repository(may_manage(REPO))
         house.clock.move(WINDOW + 100)
         assert await removal(house).gone(may_manage(""), "", 10) == []
         with pytest.raises(RepositoryUnknown, match="can be restored"):
             await removal(house).restore(may_manage(REPO))
+        (id,) = house.sql("select id from repository")
+        while await house.db.write(lambda unit: empty(unit, house.settings, id)):
+            pass
+        for table in ("repository", "namespace", "label", "tag", "link", "edge"):
+            assert house.sql(f"select count(*) from {table}") == [0], table
 
     place.run(scenario)
 

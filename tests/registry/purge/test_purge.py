@@ -7,7 +7,7 @@ from tests.registry.house import REPO, House, Place, image, index
 from tests.registry.paths import may_manage
 from tests.registry.test_races import ROUNDS, failed, race, together
 
-from holdfast.access.errors import Denied, Invalid, Unknown
+from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.jobs.claims import claim
 from holdfast.jobs.run import Run
 from holdfast.oci.digest import Digest
@@ -156,6 +156,7 @@ def test_it_is_refused_until_that_is_lifted(place: Place) -> None:
         assert [(each.digest, each.reason, each.actor) for each in await purge(house).list(may_manage(""), 99, 10)] == [
             (digest, WHY, "user:ann") for digest in (Digest.of(data), layer)
         ]
+        assert await findings(house) == []
         for digest in (layer, Digest.of(data)):
             await purge(house).lift(may_manage(""), digest)
             with pytest.raises(Unknown, match="was not purged"):
@@ -165,6 +166,26 @@ def test_it_is_refused_until_that_is_lifted(place: Place) -> None:
         assert (await house.get("v1")).data == data
         assert await house.read(layer) == b"layer of app"
         assert counted(house) == held(house)
+
+    place.run(scenario)
+
+
+def test_nothing_is_lifted_before_its_end(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        data = await house.image("v1")
+        for repo in ("other/a", "other/b"):
+            await house.image("v1", repo=repo)
+        await purge(house).purge(may_manage(REPO), "v1", WHY)
+        claimed = await house.db.write(lambda unit: claim(unit, [KIND], "test", 60_000_000, 1))
+        run = Run(house.db, claimed.jobs[0], lambda: False)
+        with pytest.raises(Conflict, match="not at its end"):
+            await purge(house).lift(may_manage(""), Digest.of(data))
+        # The rest goes in another way, and the digest is pushed again before the job looks there.
+        house.sql("update link set gone_at = 1 where content_id = ?", house.id_of(data))
+        await purge(house).lift(may_manage(""), Digest.of(data))
+        assert await house.image("v2", repo="other/b") == data
+        await purge(house).end_all(run)
+        assert (await house.get("v2", "other/b")).data == data
 
     place.run(scenario)
 

@@ -45,6 +45,8 @@ async def empty(unit: Unit, settings: RegistrySettings, repo_id: int) -> bool:
             return True
     await unit.run(store.DROP_REST_CANDIDATES, repo_id=repo_id)
     await unit.run(store.DROP_REST_LEASES, repo_id=repo_id)
+    for command in (store.DROP_FACTS, store.DROP_LABELS):
+        await unit.run(command, id=repo_id)
     await unit.run(store.DROP_REPOSITORY, id=repo_id)
     return False
 

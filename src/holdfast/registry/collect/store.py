@@ -319,4 +319,7 @@ DROP_EVENTS = Command(
 )
 DROP_REST_CANDIDATES = Command("delete from candidate where repo_id = :repo_id")
 DROP_REST_LEASES = Command("delete from lease where repo_id = :repo_id")
+# What was said of it went with it (namespaces).
+DROP_FACTS = Command("delete from namespace where path = (select r.path from repository r where r.id = :id)")
+DROP_LABELS = Command("delete from label where path = (select r.path from repository r where r.id = :id)")
 DROP_REPOSITORY = Command("delete from repository where id = :id and gone_at is not null")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from holdfast.access.errors import Invalid, Unknown
+from holdfast.access.errors import Conflict, Invalid, Unknown
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
@@ -139,7 +139,8 @@ class Purge:
         return await self._db.write(purge)
 
     async def lift(self, permit: PathPermit, digest: str) -> None:
-        """Let a purged digest be pushed again; what was purged does not come back by that. Raises `Unknown`."""
+        """Let a purged digest be pushed again; what was purged does not come back by that. Raises `Unknown`, and
+        `Conflict` while its tags are still being ended."""
         parsed = Digest.parse(digest)
         _require(permit)
 
@@ -148,8 +149,12 @@ class Purge:
             row = await unit.one(store.PURGED, digest=parsed)
             if row is None:
                 raise Unknown(f"{parsed} was not purged")
+            live = await unit.one(store.LIVE, content_id=row.content_id)
+            if live is None or live.total:
+                raise Conflict(f"the purge of {parsed} is not at its end: try again in a moment")
             await unit.run(store.NOT_PURGED, content_id=row.content_id)
             await unit.run(store.AWAIT, id=row.content_id)
+            await unit.run(store.ORPHAN, content_id=row.content_id, due=unit.now)
             data: dict[str, object] = {"digest": parsed, "reason": row.reason}
             kind = ChangeKind.PURGE_LIFTED
             await note(unit, kind, actor=permit.subject.actor, origin=permit.origin, data=data, path="")
@@ -199,6 +204,9 @@ class Purge:
         data = run.job.data
         moment = await unit.one(store.ADVANCE, id=row.id)
         assert moment is not None
+        still = await unit.one(store.STILL, content_id=data["content"])
+        if still is None or not still.total:
+            return None  # it was lifted, so nothing was left but tombstones: what is here now was pushed since
         where = {"repo_id": row.id, "content_id": data["content"]}
         # The candidate first: a push of the same content locks it as well.
         await unit.run(CANDIDATE, due=unit.now + self._settings.lease, **where)

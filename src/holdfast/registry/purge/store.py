@@ -98,6 +98,10 @@ PURGE = Command("update content set state = 3, key = null, wrapped_key = null wh
 NEW_PURGED = Command("insert into purged (content_id, reason, actor, at) values (:content_id, :reason, :actor, :now)")
 NOT_PURGED = Command("delete from purged where content_id = :content_id")
 AWAIT = Command("update content set state = 2 where id = :id and state = 3")
+# The collector takes the row, if nobody pushes the digest.
+ORPHAN = Command("insert into orphan (content_id, due) values (:content_id, :due) on conflict (content_id) do nothing")
+LIVE = Query("select count(*) as total from link where content_id = :content_id and gone_at is null", Total)
+STILL = Query("select count(*) as total from purged where content_id = :content_id", Total)
 _PURGED = """
     select p.content_id, c.digest, c.size, p.reason, p.actor, p.at
     from purged p join content c on c.id = p.content_id
