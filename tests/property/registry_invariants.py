@@ -5,8 +5,10 @@ Each statement gives the rows that break a rule.
 
 from __future__ import annotations
 
-from tests.pairs import chosen
 from tests.registry.house import House
+
+from holdfast.db.postgres import PostgresDatabase
+from holdfast.registry.verify import ledger_store
 
 BROKEN = {
     "a tag is its last event": """
@@ -85,14 +87,15 @@ BROKEN = {
     """,
     "a doomed key is nobody's": "select d.key from doomed d join content c on c.key = d.key",
 }
-if not chosen().distant:  # PostgreSQL checks it at every commit
-    BROKEN["nothing refers to a row that is gone"] = "select * from pragma_foreign_key_check"
+# PostgreSQL checks it at every commit.
+ON_SQLITE = {"nothing refers to a row that is gone": "select * from pragma_foreign_key_check"}
 
 
 async def broken(house: House) -> dict[str, object]:
     """The rules that do not hold, with the rows that break them."""
     found: dict[str, object] = {}
-    for rule, statement in BROKEN.items():
+    rules = BROKEN if isinstance(house.db, PostgresDatabase) else {**BROKEN, **ON_SQLITE}
+    for rule, statement in rules.items():
         if rows := house.sql(statement):
             found[rule] = rows
     pages = house.blobs.keys()
@@ -102,4 +105,10 @@ async def broken(house: House) -> dict[str, object]:
         found["a key has its object"] = known - objects
     if objects - known - set(house.doomed()):
         found["an object has its row"] = objects - known - set(house.doomed())
+    if totals := await house.db.all(ledger_store.TOTALS_SHORT):
+        found["totals are what lies there"] = totals
+    repositories = house.sql("select id from repository where gone_at is null")
+    counts = await house.db.all(ledger_store.SHORT, ids=repositories)
+    if wrong := [row for row in counts if any(row[1:])]:
+        found["what repositories use is counted"] = wrong
     return found
