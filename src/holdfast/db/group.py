@@ -25,6 +25,7 @@ from holdfast.db.session import WRITE_PATIENCE, Session, drive, fsync_failed, tr
 T = TypeVar("T")
 GROUP_LIMIT = 256
 _MODE = "select read_only, reason from mode where id = 1"
+_VERSION = "pragma data_version"  # moves when another connection commits
 _COPY_FROM_PAGES = 4096  # 16 MiB of write-ahead log
 _TRUNCATE_ABOVE_PAGES = 16384  # 64 MiB
 
@@ -60,6 +61,8 @@ class GroupWriter:
         self._closed = False
         self._log_pages = 0
         self._emptying = False
+        self._version = 0
+        self.others = 0
         session.connection.set_wal_hook(self._note_pages)
         self._thread = threading.Thread(target=self._serve, name="holdfast-writer", daemon=True)
         self._thread.start()
@@ -129,6 +132,9 @@ class GroupWriter:
         cursor = self._session.connection.cursor()
         cursor.execute("begin immediate")
         alone = len(group) == 1
+        version = cursor.execute(_VERSION).fetchall()[0][0]
+        self.others += not alone or version != self._version
+        self._version = version
         self._session.now = self._clock()
         closed = self._read_only()
         for job in group:

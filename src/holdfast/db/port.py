@@ -69,6 +69,10 @@ class Database(Reader, Protocol):
         Raises `Unavailable` when some did not within `patience` seconds.
         """
 
+    def others(self) -> int | None:
+        """A number that grows as units of others are written beside those of this caller, seen when a unit begins; None
+        where that cannot be told, and where it need not be, for nobody waits for another's unit."""
+
     async def shrink(self, pages: int) -> int:
         """Give at most so many pages that deleted rows left back to the file system; how many more there are. When
         there are none, the write-ahead log is emptied, too, unless a reader is in the way. Nothing, where the engine

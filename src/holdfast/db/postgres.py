@@ -125,6 +125,10 @@ class PostgresDatabase:
         except TimeoutError as error:
             raise Unavailable(f"{len(before)} transactions that began before did not end") from error
 
+    def others(self) -> None:
+        """Not to be told: units run beside each other."""
+        return
+
     async def shrink(self, _pages: int) -> int:
         """Nothing: the server's own vacuum uses the room again."""
         return 0

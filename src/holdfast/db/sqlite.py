@@ -74,13 +74,17 @@ class SqliteDatabase:
         except TimeoutError as error:
             raise Unavailable("a unit that began before did not end") from error
 
+    def others(self) -> int:
+        """How many groups of units had company: of other units, or of another process that wrote before them."""
+        return self._group.others
+
     async def shrink(self, pages: int) -> int:
         """Give at most so many free pages back, in a unit of its own; then, when none is left, empty the log."""
 
         async def give_back(_unit: Unit) -> int:
             cursor = self._writer.cursor()
             cursor.execute(f"pragma incremental_vacuum({pages:d})").fetchall()
-            return int(next(iter(cursor.execute("pragma freelist_count")))[0])
+            return int(cursor.execute("pragma freelist_count").fetchall()[0][0])
 
         left = await self._group.submit(give_back, always=True)
         if not left:

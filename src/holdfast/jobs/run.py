@@ -139,6 +139,7 @@ class _Fenced:
         self.wait = db.wait
         self.outlast = db.outlast
         self.shrink = db.shrink
+        self.others = db.others
 
     async def write(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
         """A unit that proves the run's fence first."""

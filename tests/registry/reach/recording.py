@@ -66,6 +66,9 @@ class Recorded(RecordedReader):
     async def outlast(self, patience: float) -> None:
         await self._db.outlast(patience)
 
+    def others(self) -> int | None:
+        return self._db.others()
+
     async def shrink(self, pages: int) -> int:
         return await self._db.shrink(pages)
 

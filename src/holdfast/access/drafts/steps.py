@@ -105,6 +105,9 @@ class _Within:
     async def outlast(self, patience: float) -> None:
         raise NotImplementedError
 
+    def others(self) -> int | None:
+        raise NotImplementedError
+
     async def shrink(self, pages: int) -> int:
         raise NotImplementedError
 

@@ -1,5 +1,8 @@
-"""The pace of the collector: as fast as it can while nobody else writes, and in a small share of the time while others
-do. Others are noticed by the time that a unit waits before its work and for its commit."""
+"""The pace of the collector: as fast as it can while nobody else writes, and in a tenth of the time while others do.
+
+Where one writes at a time the database says whether others did. Where units run beside each other it is the time that a
+unit waits before its work and for its commit: several times the usual is a sign of load.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from typing import TypeVar
 from holdfast.db.port import Database, Unit
 
 T = TypeVar("T")
-_SHARE = 8
-_WAIT = 0.004
-_LONGEST = 0.5
+_SHARE = 9
+_LONGEST = 1.0
+_PIECE = 0.005
+_MUCH = 4
+_USUAL = 0.02
 
 
 class Pace:
@@ -22,7 +27,8 @@ class Pace:
     def __init__(self, db: Database, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._db = db
         self._sleep = sleep
-        self._usual = _WAIT
+        self._others = db.others()
+        self._usual = _USUAL
         self._busy = False
 
     async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
@@ -38,12 +44,18 @@ class Pace:
 
         began = time.monotonic()
         result = await self._db.write(timed)
-        waited = time.monotonic() - began - inside
-        self._busy = busy = waited > 2 * self._usual
-        self._usual = min(self._usual * 1.05, max(waited, 0.0005)) if not busy else self._usual * 1.01
-        await self._sleep(min(_LONGEST, _SHARE * inside) if busy else 0)
+        self._look(time.monotonic() - began - inside)
+        await self._sleep(min(_LONGEST, _SHARE * inside) if self._busy else 0)
         return result
 
     async def rest(self) -> None:
         """Rest after what was not run here."""
-        await self._sleep(_WAIT * _SHARE if self._busy else 0)
+        await self._sleep(_PIECE * _SHARE if self._busy else 0)
+
+    def _look(self, waited: float) -> None:
+        others = self._db.others()
+        if others is not None:
+            self._busy, self._others = others != self._others, others
+            return
+        self._busy = waited > _MUCH * self._usual
+        self._usual = max(0.002, 0.9 * self._usual + 0.1 * min(waited, 2 * self._usual))
