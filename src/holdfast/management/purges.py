@@ -14,7 +14,8 @@ from holdfast.api.page import Page, Paged
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import Input, Moment, Output
 from holdfast.management.jobs import JobView, job_view
-from holdfast.registry.purge.service import Harm, Purge, PurgedDigest
+from holdfast.registry.purge.harm import Harm
+from holdfast.registry.purge.service import Purge, PurgedDigest
 
 _NEWEST = (1 << 63) - 1
 _Repository = Annotated[str, Query(max_length=255)]

@@ -14,7 +14,8 @@ from holdfast.oci.digest import Digest
 from holdfast.oci.errors import Invalid as Malformed
 from holdfast.registry.errors import BlobsMissing, BlobUnknown, ManifestUnknown, Purged, RepositoryUnknown
 from holdfast.registry.model import State
-from holdfast.registry.purge.service import KIND, Named, Purge
+from holdfast.registry.purge.harm import Named
+from holdfast.registry.purge.service import KIND, Purge
 from holdfast.registry.verify.inspection import Site
 from holdfast.registry.verify.model import Options, Outcome
 from holdfast.registry.verify.service import verify

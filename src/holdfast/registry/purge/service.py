@@ -28,36 +28,13 @@ from holdfast.oci.name import Tag, parse_reference
 from holdfast.registry.content import doom_objects
 from holdfast.registry.errors import BlobUnknown, ManifestUnknown, RepositoryUnknown
 from holdfast.registry.purge import store
+from holdfast.registry.purge.harm import TOLD, Harm, count, harm_of
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import CANDIDATE, DROP_BODY, USAGE
 
 KIND = "purge"
 REASON_LIMIT = 512
-_TOLD = 100
 _BATCH = 50
-_PAGE = 500
-
-
-class Named(NamedTuple):
-    """A tag, or a manifest, of a repository."""
-
-    repository: str
-    name: str
-
-
-class Harm(NamedTuple):
-    """What a purge breaks: the content, how many repositories show it (`shown_in`), and, as far as the caller may be
-    told, which (`repositories`), the tags on it, the manifests that name it as a part, and those that refer to it. At
-    most 100 of each; `hidden`: more is out of sight, or beyond that."""
-
-    digest: str
-    size: int
-    shown_in: int
-    repositories: tuple[str, ...]
-    tags: tuple[Named, ...]
-    users: tuple[Named, ...]
-    referrers: tuple[Named, ...]
-    hidden: bool
 
 
 class Asked(NamedTuple):
@@ -93,7 +70,7 @@ class Purge:
 
         async def read(reader: Reader) -> Harm:
             await check_permit(reader, permit)
-            return await _harm(reader, permit, await _target(reader, permit, found))
+            return await harm_of(reader, permit, await _target(reader, permit, found))
 
         return await self._db.snapshot(read)
 
@@ -109,7 +86,7 @@ class Purge:
             locked = await unit.one(store.LOCK_CONTENT, id=target.content_id)
             if locked is None:
                 raise _unknown(permit, found)
-            count = await _count(unit, target.content_id)
+            shown_in = await count(unit, target.content_id)
             await doom_objects(unit, target.content_id, locked.name, unit.now)
             await unit.run(DROP_BODY, id=target.content_id)
             await unit.run(store.PURGE, id=target.content_id)
@@ -128,7 +105,7 @@ class Purge:
                 "digest": target.digest,
                 "reason": why,
                 "repository": permit.path,
-                "repositories": count,
+                "repositories": shown_in,
                 "size": target.size,
                 "job": job,
             }
@@ -175,7 +152,7 @@ class Purge:
         """The job `purge`: in every repository that shows the content its tags end, its link goes, and what only it
         kept is queued for the collector."""
         state = run.checkpoint or {"after": 0, "repositories": 0, "tags": 0}
-        total = await _count(run.db, run.job.data["content"])
+        total = await count(run.db, run.job.data["content"])
         while True:
             rows = await run.db.all(
                 store.SHOWING, content_id=run.job.data["content"], after=state["after"], limit=_BATCH
@@ -223,7 +200,7 @@ class Purge:
             return None
         if "@" not in row.path:  # what a deleted repository held is not counted any more
             await unit.run(USAGE, path=row.path, bytes=-data["size"], repositories=0, tags=-len(tags))
-        told: dict[str, object] = {"digest": data["digest"], "reason": data["reason"], "tags": tags[:_TOLD]}
+        told: dict[str, object] = {"digest": data["digest"], "reason": data["reason"], "tags": tags[:TOLD]}
         place = Place(row.id, moment.seq, moment.last_at)
         origin = Origin(data["request"])
         await record(unit, ChangeKind.CONTENT_PURGED, place, actor=data["actor"], origin=origin, data=told)
@@ -261,42 +238,3 @@ def _unknown(permit: PathPermit, reference: Tag | Digest) -> ManifestUnknown | B
     if isinstance(reference, Digest):
         return BlobUnknown(f"{permit.path} has nothing of this digest", digest=reference)
     return ManifestUnknown(f"{permit.path} has no such tag", reference=reference)
-
-
-async def _count(reader: Reader, content_id: int) -> int:
-    count = after = 0
-    while True:
-        rows = await reader.all(store.REPOSITORIES, content_id=content_id, after=after, limit=_PAGE)
-        count += len(rows)
-        if len(rows) < _PAGE:
-            return count
-        after = rows[-1].id
-
-
-async def _harm(reader: Reader, permit: PathPermit, target: store.TargetRow) -> Harm:
-    id = target.content_id
-    shown = permit.rights.shown(permit.here)
-    repositories = [row.path for row in await reader.all(store.REPOSITORIES, content_id=id, after=0, limit=_PAGE)]
-    tags = [
-        row
-        for row in await reader.all(store.TAGS, content_id=id, limit=_PAGE)
-        if permit.tags(Action.PULL, row.path).allows(row.name) or permit.tags(Action.LIST, row.path).everything
-    ]
-    users = [row for row in await reader.all(store.USERS, content_id=id, limit=_PAGE) if not row.refers]
-    referrers = await reader.all(store.REFERRERS, content_id=id, limit=_PAGE)
-    seen = [path for path in repositories if shown.shows(path)]
-    whole = {path for path in seen if permit.tags(Action.PULL, path).everything}
-    named = [[Named(row.path, row.digest) for row in rows if row.path in whole] for rows in (users, referrers)]
-    return Harm(
-        target.digest,
-        target.size,
-        await _count(reader, id),
-        tuple(sorted(seen)[:_TOLD]),
-        tuple(Named(row.path, row.name) for row in tags[:_TOLD]),
-        tuple(named[0][:_TOLD]),
-        tuple(named[1][:_TOLD]),
-        len(seen) < len(repositories)
-        or len(named[0]) < len(users)
-        or len(named[1]) < len(referrers)
-        or max(len(seen), len(tags), *map(len, named)) > _TOLD,
-    )
