@@ -104,8 +104,8 @@ FORGET_WARNING = Command("delete from quota_warning where path = :path and what 
 FIGURE = Query(
     """
     select f.history, f.pending, w.began_at
-    from storage_walk w join storage_figure f on f.walk = w.walk and f.path = :key
-    where w.ended_at is not null order by w.walk desc limit 1
+    from storage_walk w join storage_figure f on f.walk = w.walk
+    where w.walk = (select max(walk) from storage_walk where ended_at is not null) and f.path = :key
     """,
     FigureRow,
 )

@@ -101,7 +101,7 @@ DAMAGED = Query(
 USERS = Query(
     """
     select l.content_id, r.path from link l join repository r on r.id = l.repo_id
-    where l.content_id = :content_id and l.gone_at is null and r.gone_at is null order by r.path limit :limit
+    where l.content_id = :content_id and l.gone_at is null and r.gone_at is null order by l.repo_id limit :limit
     """,
     UserRow,
 )
