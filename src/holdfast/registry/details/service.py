@@ -221,9 +221,10 @@ class Artifacts:
         refers = await referring(
             reader, self._objects, repo_id, belongs, lambda name: any(glob.matches(name) for glob in denied)
         )
-        rows = await reader.all(store.TAGS_ON, repo_id=repo_id, content_id=root, last="", limit=_LOOKED_AT)
+        limit = 2 * MOST_TAGS if reading.listing.everything else _LOOKED_AT
+        rows = await reader.all(store.TAGS_ON, repo_id=repo_id, content_id=root, last="", limit=limit)
         names = [row.name for row in rows if signed_digest(row.name) is None and reading.listing.allows(row.name)]
-        more = len(names) > MOST_TAGS or len(rows) == _LOOKED_AT
+        more = len(names) > MOST_TAGS or len(rows) == limit
         return _Around(target, belongs, shared, digests, names[:MOST_TAGS], more, refers)
 
     async def _common(self, readings: Sequence[PullPermit], opened: Sequence[_Opened]) -> str | None:
