@@ -30,7 +30,7 @@ RepositoryText = Annotated[str, Query(max_length=255, description="A repository.
 _GLOB = Annotated[str | None, Query(max_length=128, description="Only tags of this glob.")]
 
 
-class ChangeView(Output):
+class TagChangeView(Output):
     """One change of a tag. `was`, `now`: digests, null where there was none, and for content that is gone by now.
     `actor`, `request`: null where the caller neither changes tags there nor reads the audit."""
 
@@ -61,7 +61,7 @@ class StandingPage(Page[StoodView]):
     at: Moment
 
 
-class DifferenceView(Output):
+class TagDifferenceView(Output):
     """What became of a tag between two instants. `at`: when it last changed in between."""
 
     repository: str
@@ -90,7 +90,7 @@ class HistoryHandlers:
         action: Word | None = None,
         since: GivenMoment | None = None,
         until: GivenMoment | None = None,
-    ) -> Page[ChangeView]:
+    ) -> Page[TagChangeView]:
         """The changes of a tag, of the tags of a repository, or of a namespace, newest first.
 
         A page may be shorter than asked for and still have a next one. `since` is exclusive, `until` inclusive.
@@ -124,7 +124,7 @@ class HistoryHandlers:
         target: TargetText,
         since: GivenMoment,
         until: GivenMoment | None = None,
-    ) -> Page[DifferenceView]:
+    ) -> Page[TagDifferenceView]:
         """What became of the tags of a repository or namespace between two instants (without `until`: to now), in order
         of repositories and tags."""
         permit = self._access.path(caller.who, "", caller.origin)
@@ -158,8 +158,8 @@ def _cursor(text: str) -> Cursor | None:
     return Cursor(min(int(at), ALWAYS), min(int(repo_id), ALWAYS), tag)
 
 
-def _change(found: Change) -> ChangeView:
-    return ChangeView(
+def _change(found: Change) -> TagChangeView:
+    return TagChangeView(
         repository=found.repository,
         tag=found.tag,
         action=found.what.value,
@@ -176,8 +176,8 @@ def _stood(found: Stood) -> StoodView:
     return StoodView(tag=found.tag, digest=found.digest, since=found.since, stored=found.live)
 
 
-def _difference(found: Difference) -> DifferenceView:
-    return DifferenceView(
+def _difference(found: Difference) -> TagDifferenceView:
+    return TagDifferenceView(
         repository=found.repository, tag=found.tag, change=found.what.value, was=found.was, now=found.now, at=found.at
     )
 
