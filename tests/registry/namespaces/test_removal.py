@@ -7,6 +7,7 @@ import pytest
 from tests.registry.house import REPO, WINDOW, House, Place
 from tests.registry.immutability.test_changes import hold
 from tests.registry.paths import may_manage
+from tests.registry.purge.test_purge import findings
 from tests.registry.test_races import ROUNDS, failed, race, together
 
 from holdfast.access.errors import Conflict, Denied, StalePermit, Unknown
@@ -74,6 +75,7 @@ def test_what_is_deleted_is_gone_at_once_and_comes_back_whole(place: Place) -> N
             with pytest.raises((ManifestUnknown, BlobUnknown, RepositoryUnknown)):
                 await call
         assert usage(house) == []
+        assert await findings(house) == []
         assert (await house.listing.catalog(house.may_list(), "", None)).names == []
         (gone,) = await removal(house).gone(may_manage(""), "", 10)
         assert (gone.name, gone.until - gone.gone_at, gone.free) == (REPO, WINDOW, True)
@@ -84,6 +86,7 @@ def test_what_is_deleted_is_gone_at_once_and_comes_back_whole(place: Place) -> N
         assert (found.facts.description, found.facts.labels, found.tags) == ("# App", (("tier", "1"),), 2)
         assert await removal(house).gone(may_manage(""), "", 10) == []
         assert house.journal()[-2:] == ["repository.deleted", "repository.restored"]
+        assert await findings(house) == []
 
     place.run(scenario)
 
