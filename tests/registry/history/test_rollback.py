@@ -163,6 +163,8 @@ def test_too_many_changes_name_what_is_smaller(place: Place) -> None:
         for act in (preview, roll_back):
             with pytest.raises(TooManyChanges, match=r"9 tags.*team/a/\*\* \(5\), team/b \(4\)"):
                 await act(house, "team", then)
+        assert (await roll_back(house, "team", then, tags="t0")).repositories == 3
+        house.clock.move(100)
         await roll_back(house, "team/a", then)
         await roll_back(house, "team/b", then)
 

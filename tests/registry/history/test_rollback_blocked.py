@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
-from tests.registry.history.rolling import effects, now, preview, roll_back, story, tags
-from tests.registry.house import REPO, WINDOW, House, Place
+from tests.registry.history.rolling import ALL, effects, now, preview, roll_back, story, tags
+from tests.registry.house import REPO, SETTINGS, WINDOW, House, Place
 from tests.registry.paths import may_manage
 
+from holdfast.access.errors import StalePermit
 from holdfast.oci.digest import Digest
+from holdfast.oci.name import Tag
 from holdfast.registry.errors import QuotaExceeded, RepositoryUnknown, RollbackBlocked
+from holdfast.registry.history.model import Filter
 from holdfast.registry.history.rollback.model import Effect
+from holdfast.registry.history.service import History
+from holdfast.registry.history.targets import Target
+from holdfast.registry.history.undelete.service import Undelete
 from holdfast.registry.immutability.rules import Rule, canonical
 
 
@@ -136,5 +143,28 @@ def test_a_quota_is_asked(place: Place) -> None:
             await roll_back(house, REPO, then)
         assert tags(house) == before
         await roll_back(house, REPO, then, exact=True)
+
+    place.run(scenario)
+
+
+def test_rights_that_changed_meanwhile_write_nothing(place: Place) -> None:
+    """A permit of before a change of rights is decided anew by whoever made it."""
+
+    async def scenario(house: House) -> None:
+        then, _ = await story(house)
+        before = tags(house)
+        stale = msgspec.structs.replace(ALL, version=0)
+        for act in (preview, roll_back):
+            with pytest.raises(StalePermit):
+                await act(house, REPO, then, stale)
+        undelete = Undelete(house.db, SETTINGS)
+        with pytest.raises(StalePermit):
+            await undelete.restore(stale, REPO, Tag("dead-1"))
+        with pytest.raises(StalePermit):
+            await undelete.deleted(stale, REPO, None, 10)
+        with pytest.raises(StalePermit):
+            await History(house.db).changes(stale, Target(REPO), Filter(), None, 10)
+        assert tags(house) == before
+        assert "rollback.applied" not in house.journal()
 
     place.run(scenario)

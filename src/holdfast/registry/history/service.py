@@ -173,15 +173,15 @@ class History:
             if row.path < after[0]:
                 continue
             told = tells(may_tell(permit, row.path))
-            moved = await moved_between(self._db, row.id, since, end, tag=target.tag, most=MOST_DIFFERENCES)
+            moved = await moved_between(
+                self._db, row.id, since, end, tag=target.tag, wanted=told, most=MOST_DIFFERENCES
+            )
             if len(moved) > MOST_DIFFERENCES:
                 raise TooManyChanges(
                     f"more than {MOST_DIFFERENCES} tags of {row.path} changed in between: name instants closer together"
                 )
             changed = [
-                (name, each)
-                for name, each in moved.items()
-                if each.was_id != each.now_id and told(name) and (row.path, name) > after
+                (name, each) for name, each in moved.items() if each.was_id != each.now_id and (row.path, name) > after
             ]
             part = sorted(changed)[: limit + 1 - len(found)]
             digests = await self._digests({id_ for _, each in part for id_ in each[:2] if id_ is not None})

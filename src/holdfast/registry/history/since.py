@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from holdfast.db.port import Reader
@@ -28,11 +29,12 @@ async def moved_between(
     until: int,
     *,
     tag: str | None = None,
+    wanted: Callable[[str], bool] = lambda _tag: True,
     most: int,
     alone: bool = True,
 ) -> dict[str, Moved]:
-    """The tags that have events after `since` and up to `until`; when there are more than `most`, only the first of
-    them, more than `most`. `alone`: others may have their turn between two pieces; not inside a unit."""
+    """The tags that are wanted and have events after `since` and up to `until`; when there are more than `most`, only
+    the first of them, more than `most`. `alone`: others may have their turn between two pieces; not inside a unit."""
     found: dict[str, Moved] = {}
     rows = [store.SinceRow(since, _AFTER_ALL, None, None)]
     while rows:
@@ -42,6 +44,8 @@ async def moved_between(
         else:
             rows = await reader.all(store.SINCE_OF_TAG, name=tag, **span)
         for row in rows:
+            if not wanted(row.name):
+                continue
             known = found.get(row.name)
             found[row.name] = Moved(row.was_id if known is None else known.was_id, row.now_id, row.at)
         if len(rows) < _PIECE or len(found) > most:

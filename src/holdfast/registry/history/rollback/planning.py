@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from holdfast.access.model import PathPermit
@@ -77,6 +77,7 @@ async def make_plan(planning: Planning, repos: Sequence[RepositoryRow]) -> Plan:
             planning.wish.to,
             ALWAYS,
             tag=planning.wish.target.tag,
+            wanted=_wanted(planning, row.path),
             most=_MOST_LOOKED_AT,
             alone=planning.alone,
         )
@@ -91,23 +92,28 @@ async def make_plan(planning: Planning, repos: Sequence[RepositoryRow]) -> Plan:
         sizes.append((row.path, sum(step.effect is not Effect.SAME for step in part.steps)))
         changing += sizes[-1][1]
         window_from = max(window_from, part.held.since(planning.window, planning.now))
-        if planning.alone:
-            await asyncio.sleep(0)
     if looked_at > _MOST_LOOKED_AT or changing > MOST_CHANGES:
         raise _too_many(planning.wish.target, sizes)
     return Plan(parts, counts, window_from, fingerprint(planning.now, repos))
 
 
+def _wanted(planning: Planning, path: str) -> Callable[[str], bool]:
+    """Which tags of a repository are spoken of, and may be told."""
+    told = tells(may_tell(planning.permit, path))
+    if planning.wish.tags is None:
+        return told
+    glob = text_glob(planning.wish.tags)
+    return lambda tag: glob(tag) and told(tag)
+
+
 async def _part(planning: Planning, row: RepositoryRow, moved: dict[str, Moved]) -> Part:
     """What is planned in one repository."""
-    told = tells(may_tell(planning.permit, row.path))
-    glob = text_glob(planning.wish.tags) if planning.wish.tags is not None else None
-    names = sorted(name for name in moved if told(name) and (glob is None or glob(name)))
+    names = sorted(moved)
     reader, repo_id = planning.reader, row.id
-    now = {tag.name: tag.content_id for tag in await _in_pieces(reader, store.TAGS, repo_id, "names", names)}
+    now = {tag.name: tag.content_id for tag in await _in_pieces(planning, store.TAGS, repo_id, "names", names)}
     targets = {moved[name].was_id for name in names} | set(now.values())
     ids = sorted(id_ for id_ in targets if id_ is not None)
-    known = {each.id: each for each in await _in_pieces(reader, store.CONTENTS, repo_id, "ids", ids)}
+    known = {each.id: each for each in await _in_pieces(planning, store.CONTENTS, repo_id, "ids", ids)}
     held = await effective(reader, prefixes_of(row.path))
     since = held.since(planning.window, planning.now)
     tombs = [each.id for each in known.values() if _is_tomb(each) and (each.gone_at or 0) > since]
@@ -116,7 +122,9 @@ async def _part(planning: Planning, row: RepositoryRow, moved: dict[str, Moved])
     rights = _Rights(create, move, delete, sign, rules_of(held))
     steps: list[Step] = []
     revived: dict[int, int] = {}
-    for name in names:
+    for count, name in enumerate(names):
+        if planning.alone and count % _PIECE == 0:
+            await asyncio.sleep(0)
         then_id, now_id = moved[name].was_id, now.get(name)
         if then_id is None and now_id is None:
             continue  # it came and went
@@ -184,11 +192,13 @@ def _lost(row: store.ContentRow | None, closure: Closure | None) -> str:
 
 
 async def _in_pieces(
-    reader: Reader, query: Query[store.Row], repo_id: int, field: str, values: Sequence[object]
+    planning: Planning, query: Query[store.Row], repo_id: int, field: str, values: Sequence[object]
 ) -> list[store.Row]:
     found: list[store.Row] = []
     for first in range(0, len(values), _PIECE):
-        found += await reader.all(query, repo_id=repo_id, **{field: values[first : first + _PIECE]})
+        found += await planning.reader.all(query, repo_id=repo_id, **{field: values[first : first + _PIECE]})
+        if planning.alone:
+            await asyncio.sleep(0)
     return found
 
 

@@ -63,7 +63,8 @@ class Rollback:
             raise ChangedSince("pushes change this all the while: try again, or roll back less")
         if wish.fingerprint is not None:
             _require_same(wish.fingerprint, repos)
-        items = [part.item(step) for part in plan.parts for step in part.steps if (_path(part), step.tag) > after]
+        rest = (part.item(step) for part in plan.parts for step in part.steps if (_path(part), step.tag) > after)
+        items = list(islice(rest, limit + 1))
         page = items[:limit]
         more = (page[-1].repository, page[-1].tag) if len(items) > limit else None
         return Preview(plan.counts, plan.window_from, plan.fingerprint, len(_changed(plan)), page, more)
