@@ -61,7 +61,7 @@ class GroupWriter:
         self._closed = False
         self._log_pages = 0
         self._emptying = False
-        self._version = 0
+        self._version: object = None
         self.others = 0
         session.connection.set_wal_hook(self._note_pages)
         self._thread = threading.Thread(target=self._serve, name="holdfast-writer", daemon=True)

@@ -84,7 +84,7 @@ class SqliteDatabase:
         async def give_back(_unit: Unit) -> int:
             cursor = self._writer.cursor()
             cursor.execute(f"pragma incremental_vacuum({pages:d})").fetchall()
-            return int(cursor.execute("pragma freelist_count").fetchall()[0][0])
+            return int(str(cursor.execute("pragma freelist_count").fetchall()[0][0]))
 
         left = await self._group.submit(give_back, always=True)
         if not left:

@@ -38,6 +38,7 @@ class Damage(StrEnum):
     SUBJECT_EDGE_MISSING = "subject-edge-missing"
     EDGE_EXTRA = "edge-extra"
     CANDIDATE_MISSING = "candidate-missing"
+    ORPHAN_MISSING = "orphan-missing"
     LEDGER_WRONG = "ledger-wrong"
     USAGE_WRONG = "usage-wrong"
     DATABASE_RESTORED = "database-restored"
@@ -68,6 +69,7 @@ REPAIRS: Final[Mapping[Damage, str]] = MappingProxyType(
         Damage.SUBJECT_EDGE_MISSING: "writes the edge, so that the subject keeps what refers to it",
         Damage.EDGE_EXTRA: "removes the edge and leaves what it kept to the collector",
         Damage.CANDIDATE_MISSING: "leaves it to the collector, when the history window and a lease have passed",
+        Damage.ORPHAN_MISSING: "leaves it to the collector, which takes it away with its next run",
         Damage.LEDGER_WRONG: "counts what is not counted, or no more",
         Damage.USAGE_WRONG: "counts what is not counted, or no more",
         Damage.DATABASE_RESTORED: "none: --adopt says that database and store belong together as they are",

@@ -12,6 +12,7 @@ from holdfast.registry.verify.checks_guard import adopt, check_guard
 from holdfast.registry.verify.checks_ledger import check_ledger
 from holdfast.registry.verify.checks_links import check_edges, check_links
 from holdfast.registry.verify.checks_litter import check_objects, check_staged
+from holdfast.registry.verify.checks_orphans import check_orphans
 from holdfast.registry.verify.checks_repositories import check_repositories
 from holdfast.registry.verify.checks_tags import check_tags
 from holdfast.registry.verify.checks_uploads import check_uploads
@@ -35,6 +36,7 @@ async def verify(site: Site, outcome: Outcome, report: Report) -> None:
         await check_tags(run)
         await check_edges(run)
         await check_links(run)
+        await check_orphans(run)
         await check_ledger(run)
         await check_guard(run)
         await check_staged(run)

@@ -295,7 +295,16 @@ EDGE_TOTAL = Query("select count(*) as total from edge", Total)
 _ROOTED = """
     exists (select 1 from candidate k where k.repo_id = l.repo_id and k.content_id = l.content_id)
     or exists (select 1 from edge e where e.repo_id = l.repo_id and e.kept_id = l.content_id)
-    or exists (select 1 from tag t where t.repo_id = l.repo_id and t.content_id = l.content_id)
+    or exists (
+      select 1 from tag t where t.repo_id = l.repo_id and t.content_id = l.content_id and (
+        substr(t.name, 1, 7) <> 'sha256-' or length(substr(t.name, 8, 64)) < 64
+        or ltrim(substr(t.name, 8, 64), '0123456789abcdef') <> '' or substr(t.name, 72, 1) not in ('', '.')
+        or exists (
+          select 1 from content s join link h on h.content_id = s.id and h.repo_id = t.repo_id
+          where s.digest = 'sha256:' || substr(t.name, 8, 64) and s.id <> t.content_id
+        )
+      )
+    )
 """
 LINKS = Query(
     """
