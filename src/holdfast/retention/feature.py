@@ -16,7 +16,7 @@ from holdfast.retention.tasks import DUE, FORGET, on_push, tasks
 KIND = SettingKind(
     rules.SETTING,
     "Which tags and untagged manifests may be dropped, and when: `holdfast retention set` takes a file.",
-    "JSON as in docs/reference/retention.md; or none",
+    "JSON, as `holdfast retention set` takes it in a file; or none",
     written.canonical,
     written.write,
     "none",
@@ -44,7 +44,7 @@ RETENTION = Feature(
     handlers=(
         Handler(
             name="retention-on-push",
-            kinds=frozenset({ChangeKind.MANIFEST_PUSHED, ChangeKind.TAG_MOVED}),
+            kinds=frozenset({ChangeKind.MANIFEST_PUSHED, ChangeKind.TAG_MOVED, ChangeKind.IMAGE_PROMOTED}),
             handle=on_push,
         ),
     ),
