@@ -109,7 +109,7 @@ def test_a_deleted_repository_is_gone_until_it_comes_back(place: Place, admin: A
         assert place.v2(method, what).status == 404, what
     assert place.v2("GET", f"referrers/{digest(data)}").json["manifests"] == []
     admin.refused("unknown", "GET", where)
-    assert [each["name"] for each in admin.items(f"/repositories/deleted?below={place.path}")] == [place.app]
+    assert [each["name"] for each in admin.items(f"/deleted-repositories?below={place.path}")] == [place.app]
     mounted = place.v2("POST", f"blobs/uploads/?mount={digest(LAYER)}&from={place.app}", repository=f"{place.path}/b")
     assert mounted.status == 202, "what is gone is no source"
     admin.do(200, "POST", f"{where}/restore", {})

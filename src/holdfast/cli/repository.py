@@ -83,7 +83,7 @@ def list_(api: Api, below: str, *, label: str | None, deleted: bool, limit: int)
         if label is not None:
             raise click.UsageError("deleted repositories cannot be asked for by a label")
         api.show_list(
-            api.client.pages("/repositories/deleted", most=limit, below=below),
+            api.client.pages("/deleted-repositories", most=limit, below=below),
             ("NAME", "ID", "DELETED", "UNTIL", "NAME IS"),
             lambda each: (
                 each["name"],

@@ -44,7 +44,7 @@ from holdfast.management.promotions import promotion_routes
 from holdfast.management.providers import provider_routes
 from holdfast.management.purges import purge_routes
 from holdfast.management.quotas import quota_routes
-from holdfast.management.repositories import repository_routes
+from holdfast.management.repositories import deleted_repository_routes, repository_routes
 from holdfast.management.robots import robot_routes
 from holdfast.management.roles import role_routes
 from holdfast.management.rollbacks import rollback_routes
@@ -149,6 +149,7 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Seq
         damage_routes(managed.access, managed.damages),
         namespace_routes(managed.access, managed.namespaces, managed.removal, managed.jobs),
         repository_routes(managed.access, managed.repositories, managed.removal),
+        deleted_repository_routes(managed.access, managed.repositories, managed.removal),
         purge_routes(managed.access, managed.purge, managed.jobs),
         promotion_routes(managed.access, managed.promotion),
         artifact_routes(managed.access, managed.artifacts, managed.editing),

@@ -198,10 +198,15 @@ def repository_routes(access: Access, repositories: Repositories, removal: Remov
         "repositories",
         Route("GET", "", on.list_repositories),
         Route("POST", "", on.create_repository, 201),
-        Route("GET", "/deleted", on.list_deleted_repositories),
         Route("GET", "/{repository}", on.show_repository),
         Route("PATCH", "/{repository}", on.change_repository),
         Route("GET", "/{repository}/deletion", on.show_repository_deletion),
         Route("DELETE", "/{repository}", on.delete_repository),
         Route("POST", "/{repository}/restore", on.restore_repository),
     )
+
+
+def deleted_repository_routes(access: Access, repositories: Repositories, removal: Removal) -> Routes:
+    """The route of `/deleted-repositories`: below `/repositories` it would stand for a repository of that name."""
+    on = RepositoryHandlers(access, repositories, removal)
+    return routes("/deleted-repositories", "repositories", Route("GET", "", on.list_deleted_repositories))

@@ -360,7 +360,7 @@ OPERATIONS: tuple[Operation, ...] = (
         sees="list or pull team",
     ),
     Operation("list_repositories", "GET", "repositories", "signed in"),
-    Operation("list_deleted_repositories", "GET", "repositories/deleted", "signed in"),
+    Operation("list_deleted_repositories", "GET", "deleted-repositories", "signed in"),
     Operation("create_repository", "POST", "repositories", "make team", {"name": "team/{new}"}, 201),
     Operation("create_repository", "POST", "repositories", "make other", {"name": "other/{new}"}, 201),
     Operation("show_repository", "GET", "repositories/{app}", "list or pull team", refused=404),
