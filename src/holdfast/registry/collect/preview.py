@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from holdfast.db.port import Database
-from holdfast.registry.collect import store
+from holdfast.registry.collect import preview_store
 from holdfast.registry.collect.repositories import expired
 from holdfast.registry.effective.service import prefixes_of
 from holdfast.registry.roots.facts import FOREVER, window_of
@@ -73,7 +73,7 @@ async def preview(
     gone = [row for row in await expired(db, settings) if path is None or _below(row.was_path or "", path)]
     stored = None
     if path is None:
-        stored = await db.one(store.ORPHANED, most=_MOST)
+        stored = await db.one(preview_store.ORPHANED, most=_MOST)
     return Preview(
         found.manifests,
         found.blobs,
@@ -88,7 +88,7 @@ async def preview(
 async def _due(db: Database) -> AsyncIterator[tuple[int, list[int]]]:
     """What is due, by repository."""
     at, repo_id, after = -1, 0, 0
-    while rows := await db.all(store.DUE_AFTER, due=at, repo_id=repo_id, after=after, limit=_PAGE):
+    while rows := await db.all(preview_store.DUE_AFTER, due=at, repo_id=repo_id, after=after, limit=_PAGE):
         repo_id, after, at = rows[-1]
         places: dict[int, list[int]] = {}
         for row in rows:
@@ -100,12 +100,12 @@ async def _due(db: Database) -> AsyncIterator[tuple[int, list[int]]]:
 async def _at(db: Database, path: str) -> AsyncIterator[tuple[int, list[int]]]:
     """Every candidate of the repositories at and below a path, due or not."""
     last = ""
-    while rows := await db.all(store.REPOSITORIES_AT, path=path, after=last, limit=_PAGE):
+    while rows := await db.all(preview_store.REPOSITORIES_AT, path=path, after=last, limit=_PAGE):
         last = rows[-1].path
         for row in rows:
             after = 0
             while _below(row.path, path) and (
-                page := await db.all(store.CANDIDATES, repo_id=row.id, after=after, limit=_PAGE)
+                page := await db.all(preview_store.CANDIDATES, repo_id=row.id, after=after, limit=_PAGE)
             ):
                 after = page[-1].content_id
                 yield row.id, [each.content_id for each in page]
@@ -118,7 +118,7 @@ def _below(repository: str, path: str) -> bool:
 async def _look(
     db: Database, settings: RegistrySettings, repo_id: int, ids: Sequence[int], found: _Sum, *, cut: bool
 ) -> None:
-    rows = await db.all(store.REPOSITORIES_OF, ids=[repo_id])
+    rows = await db.all(preview_store.REPOSITORIES_OF, ids=[repo_id])
     if not rows or rows[0].gone_at is not None:
         return
     window = await window_of(db, prefixes_of(rows[0].path), settings.window)
