@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.registry.house import REPO, WINDOW, House, Place
+from tests.registry.house import REPO, WINDOW, House, Place, pieces
 from tests.registry.immutability.test_changes import hold
 from tests.registry.paths import may_manage
 from tests.registry.purge.test_purge import findings
@@ -25,6 +25,7 @@ from holdfast.registry.namespaces.removal import DELETE, RESTORE, Removal
 from holdfast.registry.namespaces.repositories import Filter, Repositories
 from holdfast.registry.namespaces.saying import Saying
 from holdfast.registry.namespaces.service import Namespaces
+from holdfast.registry.upload.intake import Chunk
 
 
 def removal(house: House) -> Removal:
@@ -266,3 +267,19 @@ def test_one_of_two_takes_the_name() -> None:
                 assert (await one.get("v1", repo)).data == data
 
     race(scenario)
+
+
+def test_an_upload_under_way_does_not_reach_what_was_deleted(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        await house.image("v1")
+        permit = house.may_push()
+        token = (await house.uploads.start(permit, "sha256")).token
+        await house.uploads.append(permit, token, Chunk(pieces(b"some bytes")))
+        (old,) = house.sql("select id from repository")
+        await removal(house).repository(may_manage(REPO))
+        await house.uploads.finish(permit, token, Digest.of(b"some bytes"), Chunk(pieces(b"")))
+        assert await house.read(Digest.of(b"some bytes")) == b"some bytes", "it comes to the one that has the name now"
+        links = "select count(*) from link l join content c on c.id = l.content_id where l.repo_id = ? and c.digest = ?"
+        assert house.sql(links, old, Digest.of(b"some bytes")) == [0]
+
+    place.run(scenario)
