@@ -155,6 +155,7 @@ def every_setting(place: Path) -> dict[str, str]:
         "lease": "0",
         "window": "0d",
         "collect.grace": "0s",
+        "scrub.rate": "1MiB",
         "database.url": "postgresql://me@db/registry",
         "database.pool": "3",
         "database.statement_timeout": "9s",

@@ -81,6 +81,12 @@ ROWS = [
     Row("compare_policy", "POST", "/policy/difference", _POLICY, "denied"),
     Row("test_policy", "POST", "/policy/test", {"policy": _POLICY, "days": 1}, "denied"),
     Row("list_federation_rules", "GET", "/federation/rules?namespace=N/app", None, ""),
+    Row("show_quota", "GET", "/quotas?path=N/app"),
+    Row("set_quota", "PUT", "/quotas", {"path": "N/app", "tags": 1}, "denied"),
+    Row("unset_quota", "DELETE", "/quotas?path=N/app", None, "denied"),
+    Row("show_path_storage", "GET", "/storage/path?path=N"),
+    Row("show_path_storage", "GET", "/storage/path?path=N/app"),
+    Row("list_storage", "GET", "/storage/repositories?path=N/app", None, ""),
 ]
 OWN = {
     "show_me",
@@ -90,6 +96,7 @@ OWN = {
     "create_group",
     "create_role",
     "end_current_session",
+    "list_quotas",
 }
 """Operations that name nothing of anybody's (what their lists hold: test_lists.py)."""
 ROLES = {"show_role", "change_role", "delete_role"}
@@ -117,6 +124,9 @@ INSTALLATION = {
     "list_audit_segments",
     "list_audit_hashes",
     "drop_audit_segments",
+    "show_storage",
+    "count_storage",
+    "list_damage",
 }
 """Operations of the installation as a whole: tried beside their rooms (tests/security holds the whole matrix)."""
 

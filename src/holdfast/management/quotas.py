@@ -20,7 +20,7 @@ _Path = Annotated[str, Query(max_length=255, description="A namespace or reposit
 _Amount = Annotated[int | None, Field(ge=0, le=MOST)]
 
 
-class CountsView(Output):
+class UsedView(Output):
     """What is used. `bytes`: each content once for each repository that shows it."""
 
     bytes: int
@@ -46,7 +46,7 @@ class QuotaView(Output):
     those of the paths above."""
 
     path: str
-    used: CountsView | None
+    used: UsedView | None
     limits: list[LimitView]
 
 
@@ -72,10 +72,7 @@ class QuotaHandlers:
         return _view(await self._quotas.show(self._access.path(caller.who, path, caller.origin)))
 
     async def list_quotas(self, caller: Asking, paging: Paged) -> Page[QuotaView]:
-        """Paths with a quota of their own, as far as you may know what they use.
-
-        A page may be shorter than asked for and still have a next one.
-        """
+        """Paths with a quota of their own, as far as you may know what they use."""
         permit = self._access.path(caller.who, "", caller.origin)
         found = await self._quotas.paths(permit, paging.after_text(), paging.limit)
         return paging.part(found.quotas, _view, found.next)
@@ -120,9 +117,9 @@ def _limit(found: Standing) -> LimitView:
     )
 
 
-def counts_view(counts: Counts | None) -> CountsView | None:
+def counts_view(counts: Counts | None) -> UsedView | None:
     """What is used, as the API shows it."""
-    return None if counts is None else CountsView.model_validate(counts._asdict())
+    return None if counts is None else UsedView.model_validate(counts._asdict())
 
 
 def quota_routes(access: Access, quotas: Quotas) -> Routes:

@@ -13,7 +13,7 @@ from holdfast.api.page import Page, Paged
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import Moment, Output
 from holdfast.management.jobs import JobView, job_view
-from holdfast.management.quotas import CountsView, counts_view
+from holdfast.management.quotas import UsedView, counts_view
 from holdfast.registry.ledger.figures_store import FigureRow
 from holdfast.registry.ledger.service import Part, Storage, Whole
 from holdfast.registry.scrub.seeing import Damaged, Damages
@@ -22,7 +22,7 @@ from holdfast.registry.scrub.store import RoundRow
 _Path = Annotated[str, Query(max_length=255, description="A namespace or repository; '': everything.")]
 
 
-class PhysicalView(Output):
+class PhysicalStorageView(Output):
     """Bytes as they lie there, this moment. `objects`: of content, in the blob store; `inline`: of content, in the
     database; `doomed`: objects that are to be deleted; `uploads`: of uploads that have not ended; `total`: all."""
 
@@ -45,7 +45,7 @@ class ScrubView(Output):
     damaged: int
 
 
-class WholeView(Output):
+class StorageView(Output):
     """Everything, as it lies there. live + history + pending + uploads + unaccounted = physical.total.
 
     `live`: what tags reach; `history`: what can still be undone; `pending`: what waits for deletion, as of `as_of`
@@ -58,12 +58,12 @@ class WholeView(Output):
     pending: int
     uploads: int
     unaccounted: int
-    physical: PhysicalView
+    physical: PhysicalStorageView
     repositories: int
     scrub: ScrubView
 
 
-class FigureView(Output):
+class StorageFigureView(Output):
     """What one path uses, in bytes of content, as if nobody else existed. `logical`: what is live, each content once
     for each repository; `shared`: how much of that several of its repositories have; logical - shared = live. live +
     history + pending = total. For operators: `exclusive`, what lies there for this repository alone (it is freed when
@@ -81,23 +81,23 @@ class FigureView(Output):
     share: int | None
 
 
-class PartView(Output):
+class PathStorageView(Output):
     """One path, as of `as_of` (null: it was not counted yet). `used`: what quotas count, this moment; null of a
     repository below which there is more than you may know."""
 
     path: str
     as_of: Moment | None
-    used: CountsView | None
-    figure: FigureView | None
+    used: UsedView | None
+    figure: StorageFigureView | None
 
 
-class FigurePage(Page[FigureView]):
+class StorageFigurePage(Page[StorageFigureView]):
     """A piece of the list, as of `as_of`."""
 
     as_of: Moment | None
 
 
-class DamageView(Output):
+class DamagedContentView(Output):
     """Content whose bytes are not what its digest says, or not there: it is served to nobody, and the next push of it
     heals it. `repositories`: some that show it, 20 at most."""
 
@@ -115,27 +115,24 @@ class StorageHandlers:
         self._damages = damages
         self._jobs = jobs
 
-    async def show_storage(self, caller: Asking) -> WholeView:
+    async def show_storage(self, caller: Asking) -> StorageView:
         """Show where all bytes are: for who operates the registry."""
         permit = self._access.path(caller.who, "", caller.origin)
         return _whole(await self._storage.whole(permit), await self._damages.round(permit))
 
-    async def show_path_storage(self, caller: Asking, path: _Path) -> PartView:
+    async def show_path_storage(self, caller: Asking, path: _Path) -> PathStorageView:
         """Show what a path uses: to who may be told of all that is there."""
         permit = self._access.path(caller.who, path, caller.origin)
         return _part(await self._storage.part(permit), operator=self._storage.operates(permit))
 
-    async def list_storage(self, caller: Asking, paging: Paged, path: _Path = "") -> FigurePage:
-        """What each repository at and below a path uses, of those that you may be told of.
-
-        A page may be shorter than asked for and still have a next one.
-        """
+    async def list_storage(self, caller: Asking, paging: Paged, path: _Path = "") -> StorageFigurePage:
+        """What each repository at and below a path uses, of those that you may be told of."""
         permit = self._access.path(caller.who, path, caller.origin)
         found = await self._storage.repositories(permit, paging.after_text(), paging.limit)
         operator = self._storage.operates(permit)
         page = paging.part(found.figures, lambda row: _figure(row, operator=operator), found.next)
         as_of = found.walk.began_at if found.walk is not None else None
-        return FigurePage(items=page.items, next=page.next, as_of=as_of)
+        return StorageFigurePage(items=page.items, next=page.next, as_of=as_of)
 
     async def count_storage(self, caller: Asking) -> JobView:
         """Count again what every path uses: for who operates the registry. Look at the job until it is done."""
@@ -151,23 +148,23 @@ class DamageHandlers:
         self._access = access
         self._damages = damages
 
-    async def list_damage(self, caller: Asking, paging: Paged) -> Page[DamageView]:
+    async def list_damage(self, caller: Asking, paging: Paged) -> Page[DamagedContentView]:
         """What is stored and not what it should be: for who operates the registry."""
         permit = self._access.path(caller.who, "", caller.origin)
         found = await self._damages.page(permit, paging.after_number(), paging.fetch)
         return paging.page(found, _damage, lambda each: each.id)
 
 
-def _whole(found: Whole, scrub: RoundRow) -> WholeView:
+def _whole(found: Whole, scrub: RoundRow) -> StorageView:
     totals, figure = found.totals, found.figure
-    return WholeView(
+    return StorageView(
         as_of=found.walk.began_at if found.walk is not None else None,
         live=figure.live_stored if figure is not None else 0,
         history=figure.history_stored if figure is not None else 0,
         pending=found.pending,
         uploads=totals.uploads,
         unaccounted=found.unaccounted,
-        physical=PhysicalView(
+        physical=PhysicalStorageView(
             objects=totals.objects,
             inline=totals.inline,
             doomed=totals.doomed,
@@ -186,8 +183,8 @@ def _whole(found: Whole, scrub: RoundRow) -> WholeView:
     )
 
 
-def _part(found: Part, *, operator: bool) -> PartView:
-    return PartView(
+def _part(found: Part, *, operator: bool) -> PathStorageView:
+    return PathStorageView(
         path=found.path,
         as_of=found.walk.began_at if found.walk is not None else None,
         used=counts_view(found.used) if found.total else None,
@@ -195,9 +192,9 @@ def _part(found: Part, *, operator: bool) -> PartView:
     )
 
 
-def _figure(row: FigureRow, *, operator: bool) -> FigureView:
+def _figure(row: FigureRow, *, operator: bool) -> StorageFigureView:
     first = row.path.endswith("/") and row.path.count("/") == 1 and row.path != "/"
-    return FigureView(
+    return StorageFigureView(
         path=row.path.removesuffix("/"),
         repositories=row.repositories,
         logical=row.logical,
@@ -211,8 +208,8 @@ def _figure(row: FigureRow, *, operator: bool) -> FigureView:
     )
 
 
-def _damage(found: Damaged) -> DamageView:
-    return DamageView(digest=found.digest, size=found.size, repositories=found.repositories)
+def _damage(found: Damaged) -> DamagedContentView:
+    return DamagedContentView(digest=found.digest, size=found.size, repositories=found.repositories)
 
 
 def storage_routes(access: Access, storage: Storage, damages: Damages, jobs: SeenJobs) -> Routes:

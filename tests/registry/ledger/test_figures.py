@@ -6,12 +6,20 @@ import pytest
 from tests.registry.house import LEASE, REPO, WINDOW, House, Place, image
 from tests.registry.ledger.counts import check
 
+from holdfast.access.errors import Denied, Unknown
+from holdfast.access.model import UNCHECKED, PathPermit
+from holdfast.access.policy.decide import Rights
+from holdfast.access.policy.model import Action, Circumstances, Effect, Grant, Grantee, GranteeKind
+from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
-from holdfast.registry.ledger import figures, figures_store
+from holdfast.registry.ledger import figures, figures_store, service
 from holdfast.registry.ledger.figures import Figures
 from holdfast.registry.ledger.figures_store import FigureRow
+from holdfast.registry.ledger.service import Storage
 from holdfast.registry.ledger.totals import totals
+
+READ = frozenset({Action.LIST, Action.PULL})
 
 BASE, ONE, TWO, THREE = (bytes([number]) * 20_000 for number in range(4))
 
@@ -106,5 +114,44 @@ def test_the_whole_is_what_lies_there(place: Place, page: int, monkeypatch: pyte
         assert rows["a/b/"].repositories == 2
         assert len(rows) == 7 * 2 + 2
         await check(house, fold=True)
+
+    place.run(scenario)
+
+
+@pytest.mark.parametrize("page", [1, 2, 500])
+def test_repositories_are_listed_to_who_may_know_them(place: Place, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing tells of the others, not even where a page ends."""
+    monkeypatch.setattr(service, "_PAGE", page)
+
+    async def scenario(house: House) -> None:
+        for repo in ("a/hidden", "a/shown", "b/hidden", "b/shown", "c"):
+            await push(house, repo, "v1", BASE)
+        await Figures(house.db).walk()
+        grants = tuple(
+            Grant(number, Effect.ALLOW, Grantee(GranteeKind.ACCOUNT, 1, "user:o"), "reader", READ, scope)
+            for number, scope in enumerate(("a/shown", "b/sh*", "c/**"))
+        )
+        rights = Rights("user:o", grants, {})
+
+        def asking(path: str) -> PathPermit:
+            return PathPermit(house.who, path, UNCHECKED, Origin("test"), rights, Circumstances("", house.clock.now))
+
+        storage, seen, after = Storage(house.db), [], ""
+        while True:
+            found = await storage.repositories(asking(""), after, 1)
+            seen += [row.path for row in found.figures]
+            if found.next is None:
+                break
+            assert found.next in seen
+            after = found.next
+        assert seen == ["a/shown", "b/shown", "c"]
+        assert [row.path for row in (await storage.repositories(asking("b"), "", 9)).figures] == ["b/shown"]
+        assert (await storage.repositories(asking("b/hidden"), "", 9)).figures == []
+        assert (await storage.part(asking("a/shown"))).figure is not None
+        for path in ("", "a", "a/hidden", "nowhere"):
+            with pytest.raises(Unknown):
+                await storage.part(asking(path))
+        with pytest.raises(Denied):
+            await storage.whole(asking(""))
 
     place.run(scenario)

@@ -23,7 +23,10 @@ from holdfast.registry.ledger.totals import Totals, totals
 from holdfast.registry.quotas.managing import checked, knows_all
 from holdfast.registry.quotas.model import Counts, span
 from holdfast.registry.quotas.service import used
+from holdfast.registry.reach.spans import EVERYWHERE, Span, below, shown
 from holdfast.registry.store import REPOSITORY
+
+_PAGE = 500
 
 
 class Whole(NamedTuple):
@@ -116,25 +119,31 @@ class Storage:
         return permit.system(Action.OPERATE)
 
     async def repositories(self, permit: PathPermit, after: str, limit: int) -> Parts:
-        """Repositories at and below the permit's path that the caller may be told of. A page may be shorter than asked
-        for and still have a next one. Raises `StalePermit`."""
+        """Repositories at and below the permit's path that the caller may be told of. Raises `StalePermit`."""
         checked(permit.path)
-        place = span(permit.path)
+        wanted = shown(permit.rights.shown(permit.here))
+        places = below(permit.path) if permit.path else (EVERYWHERE,)
+        spans = sorted(
+            Span(max(one.low, other.low), min(one.high, other.high))
+            for one in wanted.spans
+            for other in places
+            if max(one.low, other.low) < min(one.high, other.high)
+        )
 
         async def read(reader: Reader) -> Parts:
             await check_permit(reader, permit)
             walk = await reader.one(store.LAST)
-            if walk is None:
-                return Parts(None, [], None)
             found: list[FigureRow] = []
-            if not after and permit.path:
-                own = await reader.one(store.FIGURE, walk=walk.walk, path=permit.path)
-                found += [own] if own is not None else []
-            within = {"low": place.low, "high": place.high}
-            rows = await reader.all(store.FIGURES, walk=walk.walk, after=after, limit=limit, **within)
-            found += rows
-            shown = [row for row in found if permit.shows(row.path.partition("@")[0])]
-            return Parts(walk, shown, rows[-1].path if len(rows) == limit else None)
+            for each in spans if walk is not None else ():
+                assert walk is not None
+                at: str | None = after
+                while at is not None and len(found) <= limit:
+                    within = {"low": each.low, "high": each.high}
+                    rows = await reader.all(store.FIGURES, walk=walk.walk, after=at, limit=_PAGE, **within)
+                    found += [row for row in rows if wanted.matches(row.path.partition("@")[0])]
+                    at = rows[-1].path if len(rows) == _PAGE else None
+            # Where to go on is said by what is shown: the others are nobody's to know.
+            return Parts(walk, found[:limit], found[limit - 1].path if len(found) > limit else None)
 
         return await self._db.snapshot(read)
 

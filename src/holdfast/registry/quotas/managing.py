@@ -25,6 +25,7 @@ from holdfast.registry.quotas.model import KINDS, WARN, Counts, Limit, What, lim
 from holdfast.registry.quotas.service import used
 from holdfast.registry.store import REPOSITORY
 
+_PAGE = 500
 _NAMES = frozenset(kind.name for kind in KINDS)
 
 
@@ -47,7 +48,7 @@ class Quota(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """A page of paths that have a quota of their own. `next`: where the next page begins."""
+    """A page of paths that have a quota of their own. `next`: where the next one begins, None: there is none."""
 
     quotas: list[Quota]
     next: str | None
@@ -70,18 +71,19 @@ class Quotas:
         return await self._db.snapshot(read)
 
     async def paths(self, permit: PathPermit, after: str, limit: int) -> Paths:
-        """Paths with a quota of their own whose use the caller may know. A page may be shorter than asked for and still
-        have a next one. Raises `StalePermit`."""
+        """Paths with a quota of their own whose use the caller may know. Raises `StalePermit`."""
 
         async def read(reader: Reader) -> Paths:
             await check_permit(reader, permit)
-            rows = await reader.all(store.PATHS, names=sorted(_NAMES), after=after, limit=limit)
-            found = [
-                await _quota(reader, permit, row.path.removesuffix("/"))
-                for row in rows
-                if knows_all(permit, row.path.removesuffix("/"))
-            ]
-            return Paths(found, rows[-1].path if len(rows) == limit else None)
+            known: list[str] = []
+            at: str | None = after
+            while at is not None and len(known) <= limit:
+                rows = await reader.all(store.PATHS, names=sorted(_NAMES), after=at, limit=_PAGE)
+                known += [row.path for row in rows if knows_all(permit, row.path.removesuffix("/"))]
+                at = rows[-1].path if len(rows) == _PAGE else None
+            found = [await _quota(reader, permit, path.removesuffix("/")) for path in known[:limit]]
+            # Where to go on is said by what is shown: the others are nobody's to know.
+            return Paths(found, known[limit - 1] if len(known) > limit else None)
 
         return await self._db.snapshot(read)
 
