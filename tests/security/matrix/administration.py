@@ -131,6 +131,10 @@ class Administration:
             found = theirs.ask("GET", "/api/v1/sessions")
         return str(found.json["items"][-1]["id"])
 
+    def _job(self, _name: str) -> str:
+        """The id of a job that the administrator started."""
+        return str(self.world.api(202, "POST", "collections", {"dry_run": True}).json["id"])
+
     def _issuer(self, name: str) -> str:
         given = {"name": name, "iss": f"https://{name}.example", "audience": "registry.example", "jwks": self.jwks}
         self.world.api(201, "POST", "issuers", given)

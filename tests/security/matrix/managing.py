@@ -181,6 +181,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("explain_kept", "GET", f"why-kept?digest=sha256:{'0' * 64}", "signed in", done=404),
     Operation("start_collection", "POST", "collections", "operator", {"dry_run": True}, 202),
     Operation("list_jobs", "GET", "jobs", "signed in"),
+    Operation("show_job", "GET", "jobs/{job}", "operator", refused=404),
     Operation("show_job", "GET", "jobs/999999999", "signed in", done=404),
     Operation("cancel_job", "POST", "jobs/999999999/cancel", "signed in", done=404),
     # audit, usage, policy
