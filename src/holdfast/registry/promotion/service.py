@@ -204,8 +204,7 @@ class Promotion:
             await unit.run(store.TAKE_OVER, ids=sorted(gone | plain), at=ends.target.at, **both)
         if found.awaited:
             await unit.run(store.AWAIT_LINKS, repo_id=ends.target.repo_id, ids=sorted(found.awaited), at=ends.target.at)
-        kept = sorted({*ids, *found.awaited})
-        await unit.run(store.COPY_EDGES, keepers=manifests, ids=kept, **both)
+        await unit.run(store.COPY_EDGES, keepers=manifests, **both)
         await unit.run(store.JOIN_SUBJECTS, repo_id=ends.target.repo_id, ids=manifests)
         await unit.run(store.KEEP_WAITING_REFERRERS, repo_id=ends.target.repo_id, ids=manifests)
         return sum(found.nodes[each].size for each in fresh | gone)

@@ -138,12 +138,14 @@ AWAIT_LINKS = Command(
     on conflict (repo_id, content_id) do nothing
     """
 )
+# By the keepers alone: asked for both ends, SQLite would look for every pair of them.
 COPY_EDGES = Command(
     """
     insert into edge (repo_id, kept_id, keeper_id)
-    select :repo_id, kept_id, keeper_id from edge
-    where repo_id = :source_id and keeper_id = any(:keepers) and kept_id = any(:ids)
-    order by kept_id, keeper_id
+    select :repo_id, e.kept_id, e.keeper_id from edge e
+    where e.repo_id = :source_id and e.keeper_id = any(:keepers) and exists (
+      select 1 from link l where l.repo_id = :repo_id and l.content_id = e.kept_id
+    )
     on conflict (repo_id, kept_id, keeper_id) do nothing
     """
 )
