@@ -36,6 +36,8 @@ insert into upload (id, opener, received, expires) select 'up' || i, i, 1, 1000 
 VALUES: dict[str, str] = {
     "after": "0",
     "artifact_type": "'x'",
+    "at": "1",
+    "before": "2",
     "cap": "100",
     "content_id": "50",
     "digest": "'sha256:50'",
@@ -53,7 +55,10 @@ VALUES: dict[str, str] = {
     "path": "'repo/5'",
     "prefixes": "array['', 'repo', 'repo/5']",
     "repo_id": "5",
+    "seq": "50",
+    "since": "0",
     "subject": "'sha256:7'",
+    "until": "2",
 }
 REQUESTS = set(HOT) - {"holdfast.registry.sweep.store"}
 """Modules whose statements serve requests. The sweeper takes what is due in large batches, and may read all of it."""

@@ -131,6 +131,7 @@ PLACE_AT = Query(
     SeqRow,
 )
 # From name to name by the index, however many events a name has; every name that is passed is a row, in no order.
+# Scalars and no join: else PostgreSQL reads all events of the repository for a page.
 STOOD = Query(
     """
     with recursive walk (name) as (
@@ -139,15 +140,26 @@ STOOD = Query(
       select (select min(e.name) from tag_event e where e.repo_id = :repo_id and e.name > w.name)
       from walk w where w.name is not null
     )
-    select w.name, e.at, e.now_id, (select c.digest from content c where c.id = e.now_id) as digest,
+    select w.name,
+      (select e.at from tag_event e where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name) as at,
+      (select e.now_id from tag_event e where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name) as now_id,
+      (
+        select c.digest from tag_event e join content c on c.id = e.now_id
+        where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name
+      ) as digest,
       case when exists (
-        select 1 from link l join content k on k.id = l.content_id
-        where l.repo_id = :repo_id and l.content_id = e.now_id and l.gone_at is null and l.kind > 0 and k.state = 0
+        select 1 from tag_event e
+        join link l on l.repo_id = e.repo_id and l.content_id = e.now_id
+        join content c on c.id = e.now_id
+        where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name
+          and l.gone_at is null and l.kind > 0 and c.state = 0
       ) then 1 else 0 end as live
-    from (select name from walk where name is not null limit :limit) as w
-    left join tag_event e on e.repo_id = :repo_id and e.name = w.name and e.seq = (
-      select max(s.seq) from tag_event s where s.repo_id = :repo_id and s.name = w.name and s.seq <= :seq
-    )
+    from (
+      select name, (
+        select max(s.seq) from tag_event s where s.repo_id = :repo_id and s.name = walk.name and s.seq <= :seq
+      ) as seq
+      from walk where name is not null limit :limit
+    ) as w
     """,
     StoodRow,
 )

@@ -104,7 +104,7 @@ class Undelete:
             store.BURIED,
             repo_id=repo_id,
             before=at.at,
-            last=_MOST if at.is_tag else at.id,
+            id=_MOST if at.is_tag else at.id,
             since=since,
             limit=_PIECE + 1,
         )

@@ -79,7 +79,7 @@ BURIED = Query(
     """
     select l.gone_at as at, l.content_id, l.kind, c.digest, l.media_type, l.artifact_type, c.size
     from link l join content c on c.id = l.content_id
-    where l.repo_id = :repo_id and l.gone_at is not null and (l.gone_at, l.content_id) < (:before, :last)
+    where l.repo_id = :repo_id and l.gone_at is not null and (l.gone_at, l.content_id) < (:before, :id)
       and l.gone_at > :since and l.put_at < l.gone_at and c.state = 0
     order by l.gone_at desc, l.content_id desc limit :limit
     """,
