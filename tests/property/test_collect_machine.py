@@ -23,6 +23,7 @@ from tests.property.registry_invariants import broken
 from tests.property.registry_model import BLOBS, MANIFESTS, UNIVERSE
 from tests.registry.house import GRACE, LEASE, SETTINGS, Clock, House
 from tests.registry.paths import may_manage
+from tests.retention.place import Keeper
 
 from holdfast.access.errors import Conflict
 from holdfast.blobs.memory import MemoryBlobs
@@ -242,6 +243,21 @@ class CollectMachine(RuleBasedStateMachine):
         for each, target in tags.items():
             shelf.point(each, target, self.clock.now)
         self.run(self.pull(repo, shelf))
+
+    @rule(repo=repositories)
+    def retain(self, repo: str) -> None:
+        """Of the tags the newest is kept, and those that a push may be about."""
+        shelf, keeper = self.model[repo], Keeper(self.house)
+        if not shelf.tags:
+            return
+        keeper.rules({"name": "old", "action": "drop", "tags": ["*"], "beyond": 1}, path=repo)
+        self.run(keeper.plan(repo, apply=True))
+        self.house.sql("delete from setting where name = 'retention'")
+        now = {tag: NAMES[digest] for path, tag, digest in self.house.sql(_TAGS) if path == repo}
+        assert now.items() <= shelf.tags.items()
+        assert now, f"nothing is left in {repo}"
+        for tag in set(shelf.tags) - set(now):
+            shelf.point(tag, None, self.clock.now)
 
     def sync_revived(self, repo: str, roots: set[str]) -> None:
         """Note what came back with `roots`: nothing but what these keep."""
