@@ -3,3 +3,4 @@ create table backup_hold (
   name text collate "C" primary key,
   until bigint not null
 );
+create index backup_hold_until on backup_hold (until);

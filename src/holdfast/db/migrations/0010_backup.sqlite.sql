@@ -3,3 +3,4 @@ create table backup_hold (
   name text primary key,
   until integer not null
 ) strict, without rowid;
+create index backup_hold_until on backup_hold (until);
