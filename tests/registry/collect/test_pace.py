@@ -9,7 +9,7 @@ from tests.registry.house import House, Place
 
 from holdfast.db.port import Unit
 from holdfast.db.query import Command
-from holdfast.registry.collect.pace import Pace
+from holdfast.registry.pace import Pace
 
 WRITE = Command("insert into setting (path, name, value) values ('', :name, '')")
 

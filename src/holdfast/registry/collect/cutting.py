@@ -13,7 +13,7 @@ from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
 from holdfast.registry.collect import preview_store, store
 from holdfast.registry.collect.links import lease_of
-from holdfast.registry.collect.pace import Pace
+from holdfast.registry.pace import Pace
 from holdfast.registry.roots.facts import CUT
 from holdfast.registry.settings import RegistrySettings
 

@@ -8,6 +8,7 @@ the sweep.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -15,8 +16,8 @@ from holdfast.db.port import Database, Unit
 from holdfast.registry.collect import store
 from holdfast.registry.collect.contents import remove
 from holdfast.registry.collect.links import look
-from holdfast.registry.collect.pace import Pace
 from holdfast.registry.collect.repositories import empty, expired
+from holdfast.registry.pace import Pace
 from holdfast.registry.settings import RegistrySettings
 
 BATCH = 250
@@ -81,10 +82,14 @@ class Collect:
 
     async def shrink(self, report: Report = _silent) -> None:
         """Give what the deleted rows left in the database's file back to the file system, piece by piece."""
-        while left := await self._db.shrink(SHRUNK):
-            await report(Collected(), left)
-            await self._pause("shrink")
-            await self._pace.rest()
+        left = SHRUNK
+        while left:
+            began = time.monotonic()
+            left = await self._db.shrink(SHRUNK)
+            await self._pace.rest(time.monotonic() - began)
+            if left:
+                await report(Collected(), left)
+                await self._pause("shrink")
 
     async def _left(self) -> int:
         """How much there is to look at, about."""

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from contextlib import suppress
 from typing import NamedTuple
 
 from holdfast.blobs.errors import Busy
 from holdfast.blobs.port import BlobStore
 from holdfast.db.port import Database, Unit
+from holdfast.registry.pace import Pace
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import DOOM_PARTS
 from holdfast.registry.sweep import store
@@ -44,6 +46,7 @@ class Sweep:
         self._blobs = blobs
         self._settings = settings
         self._guard = Guard(db, blobs)
+        self._pace = Pace(db)
 
     async def run(self) -> Swept:
         """Sweep everything that is due now; returns what was done. Raises `Restored`, `DatabaseError`, `BlobError`."""
@@ -59,7 +62,9 @@ class Sweep:
         while keys := await self._due():
             await (self._guard.check() if done else self._guard.move())
             for first in range(0, len(keys), _TOGETHER):
+                began = time.monotonic()
                 await asyncio.gather(*map(self._blobs.delete, keys[first : first + _TOGETHER]))
+                await self._pace.rest(time.monotonic() - began)
             await self._forget(keys)
             done += len(keys)
         return done
@@ -72,7 +77,7 @@ class Sweep:
         return [row.name for row in await self._db.all(store.DUE_KEYS, limit=_BATCH)]
 
     async def _forget(self, keys: list[str]) -> None:
-        await self._db.write(lambda unit: unit.run(store.FORGET_KEYS, keys=keys))
+        await self._pace.write(lambda unit: unit.run(store.FORGET_KEYS, keys=keys))
 
     async def _uploads(self) -> int:
         done = 0

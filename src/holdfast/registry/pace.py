@@ -1,4 +1,5 @@
-"""The pace of the collector: as fast as it can while nobody else writes, and in a tenth of the time while others do.
+"""The pace of the collector and the sweep: as fast as they can while nobody else writes, and in a small share of the
+time while others do.
 
 Where one writes at a time the database says whether others did. Where units run beside each other it is the time that a
 unit waits before its work and for its commit: several times the usual is a sign of load.
@@ -15,8 +16,8 @@ from holdfast.db.port import Database, Unit
 
 T = TypeVar("T")
 _SHARE = 9
-_LONGEST = 1.0
-_PIECE = 0.005
+_SHARE_OUTSIDE = 4
+_LONGEST = 2.0
 _MUCH = 4
 _USUAL = 0.02
 
@@ -32,7 +33,7 @@ class Pace:
         self._busy = False
 
     async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
-        """Run a unit, and rest after it as long as others need."""
+        """Run a unit, and rest after it as long as others need: it held them up while it ran and was committed."""
         inside = 0.0
 
         async def timed(unit: Unit) -> T:
@@ -44,13 +45,17 @@ class Pace:
 
         began = time.monotonic()
         result = await self._db.write(timed)
-        self._look(time.monotonic() - began - inside)
-        await self._sleep(min(_LONGEST, _SHARE * inside) if self._busy else 0)
+        waited = time.monotonic() - began - inside
+        self._look(waited)
+        await self._rest(_SHARE * inside + _SHARE_OUTSIDE * waited)
         return result
 
-    async def rest(self) -> None:
-        """Rest after what was not run here."""
-        await self._sleep(_PIECE * _SHARE if self._busy else 0)
+    async def rest(self, seconds: float) -> None:
+        """Rest after work beside the database that took so long."""
+        await self._rest(_SHARE_OUTSIDE * seconds)
+
+    async def _rest(self, seconds: float) -> None:
+        await self._sleep(min(_LONGEST, seconds) if self._busy else 0)
 
     def _look(self, waited: float) -> None:
         others = self._db.others()
