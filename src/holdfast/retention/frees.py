@@ -13,7 +13,7 @@ from functools import partial
 from holdfast.db.port import Database, Unit
 from holdfast.retention import frees_store as store
 
-_PAGE = 500
+_PAGE = 2000
 _REFUSED = 20_000
 
 
@@ -34,6 +34,7 @@ class Frees:
         level = 0
         while await self._step(level):
             level += 1
+        await self._parts()
         await self._share()
         total = await self._db.one(store.BYTES_OF, **self._of)
         await self.clear()
@@ -50,10 +51,26 @@ class Frees:
         after, any_ = 0, False
         while rows := await self._db.all(store.FREED, level=level, after=after, limit=_PAGE, **self._of):
             any_ = True
-            kept = await self._db.all(store.KEPT_BY, repo_id=self._of["repo_id"], ids=[row.content_id for row in rows])
-            await self._free({each.kept_id for each in kept}, level)
+            ids = [row.content_id for row in rows]
+            kept = await self._db.all(store.KEPT_BY, repo_id=self._of["repo_id"], ids=ids)
+            await self._free({each.content_id for each in kept}, level)
             after = rows[-1].content_id
         return any_
+
+    async def _parts(self) -> None:
+        """Parts that several manifests keep, all of which go; what is a part of one alone needs no note."""
+        self._staying.clear()
+        after = 0
+        while rows := await self._db.all(store.MANIFESTS, after=after, limit=_PAGE, **self._of):
+            shared = await self._db.all(store.SHARED, ids=[row.content_id for row in rows], **self._of)
+            ids = sorted({each.content_id for each in shared} - self._staying)
+            if ids:
+                staying = {row.content_id for row in await self._db.all(store.STAYING, ids=ids, **self._of)}
+                if len(self._staying) < _REFUSED:
+                    self._staying |= staying
+                going = [each for each in ids if each not in staying]
+                await self._db.write(partial(_free_parts, ids=going, of=self._of))
+            after = rows[-1].content_id
 
     async def _free(self, candidates: set[int], level: int | None) -> None:
         """Note those of `candidates` that nothing reaches which stays. `level`: whose going frees them, None: their
@@ -89,13 +106,22 @@ class Frees:
         while rows := await self._db.all(store.DROPPED_CONTENT, after=after, limit=_PAGE, **self._of):
             ids = [row.content_id for row in rows]
             first = await self._db.all(store.FIRST_ITEMS, ids=ids, **self._of)
-            await self._db.write(partial(_share, names=sorted({row.name for row in first}), ids=ids, of=self._of))
+            names = sorted(row.name for row in first if row.name)
+            bare = sorted(row.content_id for row in first if not row.name)
+            await self._db.write(partial(_share, names=names, ids=bare, of=self._of))
             after = rows[-1].content_id
 
 
 async def _share(unit: Unit, names: list[str], ids: list[int], of: dict[str, int]) -> None:
-    await unit.run(store.SHARE_BYTES, names=names, ids=ids, **of)
+    if names:
+        await unit.run(store.SHARE_TO_TAGS, names=names, **of)
+    if ids:
+        await unit.run(store.SHARE_TO_MANIFESTS, ids=ids, **of)
 
 
 async def _drop(unit: Unit, last: int, of: dict[str, int]) -> None:
     await unit.run(store.DROP_FREED, last=last, **of)
+
+
+async def _free_parts(unit: Unit, ids: list[int], of: dict[str, int]) -> None:
+    await unit.run(store.FREE_PARTS, ids=ids, **of)

@@ -13,13 +13,6 @@ class ContentId(NamedTuple):
     content_id: int
 
 
-class Pair(NamedTuple):
-    """What is kept, and what keeps it."""
-
-    kept_id: int
-    keeper_id: int
-
-
 class Total(NamedTuple):
     """A number."""
 
@@ -108,13 +101,46 @@ FREED = Query(
     """,
     FreedRow,
 )
+# Not distinct: SQLite would walk all edges of the repository for the order.
 KEPT_BY = Query(
     """
-    select e.kept_id, e.keeper_id from edge e
+    select e.kept_id as content_id from edge e
     join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
-    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.gone_at is null
+    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.kind > 0 and l.gone_at is null
     """,
-    Pair,
+    ContentId,
+)
+# Parts that several manifests keep: those of one alone go with it.
+SHARED = Query(
+    """
+    select e.kept_id as content_id from edge e
+    join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
+    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.kind = 0 and l.gone_at is null and exists (
+      select 1 from edge o where o.repo_id = e.repo_id and o.kept_id = e.kept_id and o.keeper_id <> e.keeper_id
+    ) and not exists (
+      select 1 from retention_freed f
+      where f.plan_id = :plan_id and f.repo_id = e.repo_id and f.content_id = e.kept_id
+    )
+    """,
+    ContentId,
+)
+MANIFESTS = Query(
+    """
+    select content_id, owner_id from retention_freed
+    where plan_id = :plan_id and repo_id = :repo_id and level <> -1 and content_id > :after
+    order by content_id limit :limit
+    """,
+    FreedRow,
+)
+FREE_PARTS = Command(
+    """
+    insert into retention_freed (plan_id, repo_id, content_id, owner_id, level)
+    select f.plan_id, f.repo_id, e.kept_id, min(f.owner_id), -1 from edge e
+    join retention_freed f on f.plan_id = :plan_id and f.repo_id = :repo_id and f.content_id = e.keeper_id
+    where e.repo_id = :repo_id and e.kept_id = any(:ids)
+    group by f.plan_id, f.repo_id, e.kept_id
+    on conflict (plan_id, repo_id, content_id) do nothing
+    """
 )
 # The first of the tags on what goes stands for what goes with it.
 FIRST_ITEMS = Query(
@@ -124,21 +150,30 @@ FIRST_ITEMS = Query(
     """,
     FirstItem,
 )
-SHARE_BYTES = Command(
-    """
+# In this order of tables, which SQLite keeps for a cross join: from what goes to its parts.
+_SHARE = """
     update retention_item set bytes = (
       select coalesce(sum(c.size), 0) from retention_freed f join content c on c.id = f.content_id
       where f.plan_id = retention_item.plan_id and f.repo_id = retention_item.repo_id
         and f.owner_id = retention_item.content_id
+    ) + (
+      select coalesce(sum(c.size), 0) from retention_freed f cross join edge e cross join link l cross join content c
+      where e.repo_id = f.repo_id and e.keeper_id = f.content_id
+        and l.repo_id = e.repo_id and l.content_id = e.kept_id and c.id = e.kept_id
+        and f.plan_id = retention_item.plan_id and f.repo_id = retention_item.repo_id
+        and f.owner_id = retention_item.content_id and f.level <> -1 and l.kind = 0 and l.gone_at is null
+        and not exists (
+          select 1 from edge o where o.repo_id = e.repo_id and o.kept_id = e.kept_id and o.keeper_id <> e.keeper_id
+        )
     )
-    where plan_id = :plan_id and repo_id = :repo_id and name = any(:names) and content_id = any(:ids) and verdict = 0
-    """
-)
+    where plan_id = :plan_id and repo_id = :repo_id
+"""
+SHARE_TO_TAGS = Command(_SHARE + " and name = any(:names) and verdict = 0")
+SHARE_TO_MANIFESTS = Command(_SHARE + " and name = '' and content_id = any(:ids) and verdict = 0")
 BYTES_OF = Query(
     """
-    select cast(coalesce(sum(c.size), 0) as bigint) as total
-    from retention_freed f join content c on c.id = f.content_id
-    where f.plan_id = :plan_id and f.repo_id = :repo_id
+    select cast(coalesce(sum(bytes), 0) as bigint) as total from retention_item
+    where plan_id = :plan_id and repo_id = :repo_id and verdict = 0
     """,
     Total,
 )

@@ -7,7 +7,7 @@ the look itself are ever dropped.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from holdfast.db.port import Database, Reader
@@ -22,18 +22,19 @@ from holdfast.retention.running import running
 from holdfast.retention.texts import Writings
 from holdfast.retention.verdict import (
     Circumstances,
+    Judge,
     Ranked,
     Texts,
     Thing,
     Verdict,
     carries,
     is_version,
-    judge,
     place_of,
     selects,
 )
 
-PAGE = 1000
+PAGE = 2000
+_LINKS = 5000
 IMMUTABLE = "(immutable)"
 _HIGHEST = "\x7f"
 
@@ -135,10 +136,10 @@ class Look:
 
     async def tags(self, here: Circumstances) -> AsyncIterator[list[Decided]]:
         """All tags, with their verdicts, page by page."""
-        after = ""
+        judge, after = Judge(self._rules, here), ""
         while True:
             rows = await self._db.all(store.TAGS, repo_id=self._it.id, after=after, limit=self._page)
-            yield await self._judged([_thing(row) for row in rows], here)
+            yield await self._judged(rows, judge)
             if len(rows) < self._page:
                 return
             after = rows[-1].name
@@ -146,20 +147,24 @@ class Look:
     async def one(self, name: str, here: Circumstances) -> Decided | None:
         """One tag; None: there is none."""
         row = await self._db.one(store.TAG, repo_id=self._it.id, name=name)
-        return (await self._judged([_thing(row)], here))[0] if row is not None else None
+        found = await self._judged([row], Judge(self._rules, here)) if row is not None else []
+        return found[0] if found else None
 
-    async def _judged(self, page: list[Thing], here: Circumstances) -> list[Decided]:
+    async def _judged(self, page: list[store.TagRow], judge: Judge) -> list[Decided]:
         """The verdicts of tags; what belongs to a digest lives and dies with it, and has none."""
-        things = [thing for thing in page if signed_digest(thing.name) is None]
+        rows = [row for row in page if signed_digest(row.name) is None]
+        used: dict[str, int] = {}
         if self._asks_use:
-            used, _ = await last_pulls(self._db, self._it.id, {thing.name: thing.content_id for thing in things})
-            things = [thing._replace(used=used.get(thing.name, 0)) for thing in things]
-        things = await self._with_texts(things)
-        return [Decided(thing, self._verdict(thing, here)) for thing in things]
+            used, _ = await last_pulls(self._db, self._it.id, {row.name: row.content_id for row in rows})
+        texts: dict[int, Texts | None] = {}
+        if self._writings.asked:
+            texts = await self._writings.of(self._db, [row.content_id for row in rows])
+        things = [Thing(*row, used.get(row.name, 0), texts.get(row.content_id)) for row in rows]
+        return [Decided(thing, self._verdict(thing, judge)) for thing in things]
 
-    def _verdict(self, thing: Thing, here: Circumstances) -> Verdict | None:
-        found = judge(self._rules, thing, here)
-        if found is not None and found.drop and thing.name:
+    def _verdict(self, thing: Thing, judge: Judge) -> Verdict | None:
+        found = judge.of(thing)
+        if found is not None and found.drop and thing.name and self._immutable.path is not None:
             held = blocked(self._immutable, Change.DELETE, thing.name)
             if held is not None:
                 return Verdict(False, IMMUTABLE, f"immutable by the rule '{held.rule}' of {held.path or 'everything'}")
@@ -177,34 +182,30 @@ class Look:
         """All manifests that nothing reaches, with their verdicts, page by page. Nothing: no rule asks."""
         if not any(rule.untagged for rule in self._rules):
             return
-        after = 0
+        judge, after = Judge(self._rules, here), 0
         while True:
-            rows = await self._db.all(store.LINKS, repo_id=self._it.id, after=after, limit=self._page)
-            things = await unreached(self._db, self._it.id, [row for row in rows if row.kind > 0])
+            found = await self._db.one(store.LAST_LINK, repo_id=self._it.id, after=after, limit=_LINKS)
+            if found is None or found.content_id is None:
+                return
+            things = await unreached(self._db, self._it.id, after, found.content_id)
             things = [thing for thing in things if thing.at + self._it.lease < here.now]
             if things and self._asks_use:
                 _, used = await last_pulls(self._db, self._it.id, {}, [thing.content_id for thing in things])
                 things = [thing._replace(used=used.get(thing.content_id, 0)) for thing in things]
             things = await self._with_texts(things)
-            yield [Decided(thing, self._verdict(thing, here)) for thing in things]
-            if len(rows) < self._page:
-                return
-            after = rows[-1].content_id
+            yield [Decided(thing, self._verdict(thing, judge)) for thing in things]
+            after = found.content_id
 
 
-async def unreached(reader: Reader, repo_id: int, rows: Sequence[store.LinkRow]) -> list[Thing]:
-    """Those of some manifests that nothing reaches: no tag, no index, no subject that is there, no push under way; each
-    as old as its push, or the last move of a tag away from it."""
-    ids = [row.content_id for row in rows]
-    if not ids:
+async def unreached(reader: Reader, repo_id: int, after: int, last: int) -> list[Thing]:
+    """Those of the manifests beyond `after`, up to `last`, that nothing reaches: no tag, no index, no subject that is
+    there, no push under way; each as old as its push, or the last move of a tag away from it."""
+    rows = await reader.all(store.UNREACHED, repo_id=repo_id, after=after, last=last)
+    if not rows:
         return []
-    reached: set[int] = set()
-    for query in (store.TAGGED, store.REACHED, store.LEASED):
-        reached.update(row.content_id for row in await reader.all(query, repo_id=repo_id, ids=ids))
-    left = [row for row in rows if row.content_id not in reached]
-    was = await reader.all(store.WAS_TAGGED, repo_id=repo_id, ids=[row.content_id for row in left])
+    was = await reader.all(store.WAS_TAGGED, repo_id=repo_id, ids=[row.content_id for row in rows])
     moved = {row.content_id: row.at for row in was}
-    return [Thing("", row.content_id, 0, "", max(row.put_at, moved.get(row.content_id, 0))) for row in left]
+    return [Thing("", row.content_id, 0, "", max(row.put_at, moved.get(row.content_id, 0))) for row in rows]
 
 
 def _thing(row: store.TagRow) -> Thing:

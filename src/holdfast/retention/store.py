@@ -35,11 +35,16 @@ class PushedRow(NamedTuple):
     version_key: str | None
 
 
+class LastId(NamedTuple):
+    """The last content of a page; None: there is none."""
+
+    content_id: int | None
+
+
 class LinkRow(NamedTuple):
-    """Something that a repository shows."""
+    """A manifest, and when it was pushed."""
 
     content_id: int
-    kind: int
     put_at: int
 
 
@@ -203,30 +208,32 @@ BY_VERSION = Query(
     TagRow,
 )
 TAG_COUNT = Query("select count(*) as total from tag where repo_id = :repo_id", Total)
-LINKS = Query(
+# The last of a page of what a repository shows: a page is a bounded number of rows, whatever is among them.
+LAST_LINK = Query(
     """
-    select content_id, kind, put_at from link
-    where repo_id = :repo_id and content_id > :after and gone_at is null order by content_id limit :limit
+    select max(page.content_id) as content_id from (
+      select content_id from link where repo_id = :repo_id and content_id > :after order by content_id limit :limit
+    ) as page
+    """,
+    LastId,
+)
+# No tag, no push under way, and nothing that lives keeps them: an index that lists them, or what they refer to.
+UNREACHED = Query(
+    """
+    select l.content_id, l.put_at from link l
+    where l.repo_id = :repo_id and l.content_id > :after and l.content_id <= :last and l.kind > 0 and l.gone_at is null
+      and not exists (select 1 from tag t where t.repo_id = l.repo_id and t.content_id = l.content_id)
+      and not exists (
+        select 1 from edge e join link k on k.repo_id = e.repo_id and k.content_id = e.keeper_id
+        where e.repo_id = l.repo_id and e.kept_id = l.content_id and k.gone_at is null
+      )
+      and not exists (
+        select 1 from lease s where s.repo_id = l.repo_id and s.content_id = l.content_id and s.due > :now
+      )
+    order by l.content_id
     """,
     LinkRow,
 )
-TAGGED = Query("select distinct content_id from tag where repo_id = :repo_id and content_id = any(:ids)", ContentId)
-# What lives and keeps them: an index that lists them, or what they refer to.
-REACHED = Query(
-    """
-    select distinct e.kept_id as content_id from edge e
-    join link l on l.repo_id = e.repo_id and l.content_id = e.keeper_id
-    where e.repo_id = :repo_id and e.kept_id = any(:ids) and l.gone_at is null
-    """,
-    ContentId,
-)
-LEASED = Query(
-    """
-    select distinct content_id from lease where repo_id = :repo_id and content_id = any(:ids) and due > :now
-    """,
-    ContentId,
-)
-# The tags of clients without `subject` belong to a digest: what they point to lives with it.
 WAS_TAGGED = Query(
     """
     select was_id as content_id, max(at) as at from tag_event

@@ -69,17 +69,6 @@ def place_of(rule: Rule, thing: Thing) -> tuple[int | str, str]:
     return (thing.version_key if rule.order == "version" else thing.seq, thing.name)
 
 
-def selects(rule: Rule, repository: str, name: str) -> bool:
-    """Whether a rule speaks of this tag of this repository ('' is an untagged manifest), whatever stands in it."""
-    if rule.repositories and not any(RepositoryGlob.parse(each).matches(repository) for each in rule.repositories):
-        return False
-    if rule.untagged or not name:
-        return rule.untagged and not name
-    return (not rule.tags or any(TagGlob.parse(each).matches(name) for each in rule.tags)) and not any(
-        TagGlob.parse(each).matches(name) for each in rule.exceptions
-    )
-
-
 def carries(rule: Rule, texts: Texts | None) -> bool | None:
     """Whether a manifest has the annotations and labels of a rule; None: that is not known."""
     for field, wanted in (("annotations", rule.annotations), ("labels", rule.labels)):
@@ -93,35 +82,85 @@ def carries(rule: Rule, texts: Texts | None) -> bool | None:
     return True
 
 
-def judge(rules: tuple[Rule, ...], thing: Thing, here: Circumstances) -> Verdict | None:
-    """What becomes of `thing`; None: no rule would drop it."""
-    dropping: Rule | None = None
-    for rule in rules:
-        if rule.verb is Verb.DROP and selects(rule, here.repository, thing.name) and matches(rule, thing, here) is True:
-            dropping = rule
-            break
-    if dropping is None:
-        return None
-    for rule in rules:
-        if rule.verb is Verb.KEEP and selects(rule, here.repository, thing.name):
-            found = matches(rule, thing, here)
-            if found is not False:
-                said = explain(rule) if found is True else f"{explain(rule)}: {found}"
-                return Verdict(False, rule.name, said)
-    return Verdict(True, dropping.name, explain(dropping), dropping.unused_for is not None)
+class _Compiled(NamedTuple):
+    """A rule made ready for very many things: `names`: whether it speaks of a tag; `words`: the rule as a sentence."""
+
+    rule: Rule
+    names: Callable[[str], bool]
+    words: str
+
+
+class Judge:
+    """Decides about the things of one repository."""
+
+    def __init__(self, rules: tuple[Rule, ...], here: Circumstances) -> None:
+        self._here = here
+        spoken = [
+            _Compiled(rule, names_of(rule), explain(rule))
+            for rule in rules
+            if not rule.repositories
+            or any(RepositoryGlob.parse(each).matches(here.repository) for each in rule.repositories)
+        ]
+        self._rules = {
+            (verb, untagged): [each for each in spoken if each.rule.verb is verb and each.rule.untagged is untagged]
+            for verb in Verb
+            for untagged in (False, True)
+        }
+
+    def of(self, thing: Thing) -> Verdict | None:
+        """What becomes of `thing`; None: no rule would drop it."""
+        untagged = not thing.name
+        for dropping in self._rules[Verb.DROP, untagged]:
+            if dropping.names(thing.name) and matches(dropping.rule, thing, self._here) is True:
+                break
+        else:
+            return None
+        for keeping in self._rules[Verb.KEEP, untagged]:
+            if keeping.names(thing.name):
+                found = matches(keeping.rule, thing, self._here)
+                if found is not False:
+                    said = keeping.words if found is True else f"{keeping.words}: {found}"
+                    return Verdict(False, keeping.rule.name, said)
+        return Verdict(True, dropping.rule.name, dropping.words, dropping.rule.unused_for is not None)
+
+
+def names_of(rule: Rule) -> Callable[[str], bool]:
+    """Whether a rule speaks of a tag, by its name."""
+    wanted = [TagGlob.parse(each).matches for each in rule.tags]
+    others = [TagGlob.parse(each).matches for each in rule.exceptions]
+    if not wanted and not others:
+        return lambda _name: True
+    if len(wanted) == 1 and not others:
+        return wanted[0]
+    return lambda name: (not wanted or any(each(name) for each in wanted)) and not any(each(name) for each in others)
+
+
+def selects(rule: Rule, repository: str, name: str) -> bool:
+    """Whether a rule speaks of this tag of this repository ('' is an untagged manifest), whatever stands in it."""
+    if rule.repositories and not any(RepositoryGlob.parse(each).matches(repository) for each in rule.repositories):
+        return False
+    if rule.untagged or not name:
+        return rule.untagged and not name
+    return names_of(rule)(name)
 
 
 def matches(rule: Rule, thing: Thing, here: Circumstances) -> bool | str:
     """Whether all conditions of a rule that speaks of `thing` hold; a text: that is not known, and why."""
+    age = here.now - thing.at
+    if (rule.older_than is not None and age <= rule.older_than) or (
+        rule.younger_than is not None and age > rule.younger_than
+    ):
+        return False
+    if (rule.newest is not None or rule.beyond is not None) and not _ranks(rule, thing, here):
+        return False
     unknown = ""
-    found = carries(rule, thing.texts)
-    if found is False:
-        return False
-    if found is None:
-        unknown = "what stands in it cannot be read"
-    if not _ranks(rule, thing, here) or not _is_of_age(rule, thing, here.now):
-        return False
-    if rule.asks_use:
+    if rule.annotations or rule.labels:
+        found = carries(rule, thing.texts)
+        if found is False:
+            return False
+        if found is None:
+            unknown = "what stands in it cannot be read"
+    if rule.used_within is not None or rule.unused_for is not None:
         used = _is_used(rule, thing, here)
         if used is False:
             return False
@@ -135,8 +174,6 @@ def matches(rule: Rule, thing: Thing, here: Circumstances) -> bool | str:
 
 
 def _ranks(rule: Rule, thing: Thing, here: Circumstances) -> bool:
-    if rule.ranks is None:
-        return True
     if rule.order == "version" and not is_version(thing):
         return False
     return here.ranked[rule.name].has(rule, thing) == (rule.newest is not None)
@@ -145,13 +182,6 @@ def _ranks(rule: Rule, thing: Thing, here: Circumstances) -> bool:
 def is_version(thing: Thing) -> bool:
     """Whether a tag is a version (oci/version.py)."""
     return thing.version_key >= "1"
-
-
-def _is_of_age(rule: Rule, thing: Thing, now: int) -> bool:
-    age = now - thing.at
-    return (rule.older_than is None or age > rule.older_than) and (
-        rule.younger_than is None or age <= rule.younger_than
-    )
 
 
 def _is_used(rule: Rule, thing: Thing, here: Circumstances) -> bool | str:

@@ -108,7 +108,7 @@ create table retention_freed (
   primary key (plan_id, repo_id, content_id)
 ) strict, without rowid;
 create index retention_freed_level on retention_freed (plan_id, repo_id, level, content_id);
-create index retention_freed_owner on retention_freed (plan_id, repo_id, owner_id);
+create index retention_freed_owner on retention_freed (plan_id, repo_id, owner_id, level);
 
 -- When the rules of a path are due next.
 create table retention_schedule (

@@ -105,12 +105,14 @@ TAG_USES = Query("select name, last_at from tag_use where repo_id = :repo_id and
 CONTENT_USES = Query(
     "select content_id, last_at from content_use where repo_id = :repo_id and content_id = any(:ids)", ContentUse
 )
-# What refers to a manifest is no part of it.
+# Of an index: what refers to it is no part of it.
 MANIFESTS_BELOW = Query(
     """
-    select e.keeper_id, e.kept_id from edge e
+    select e.keeper_id, e.kept_id from link k
+    join edge e on e.repo_id = k.repo_id and e.keeper_id = k.content_id
     join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
-    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.kind > 0 and coalesce(l.subject, 0) <> e.keeper_id
+    where k.repo_id = :repo_id and k.content_id = any(:ids) and k.kind = 2 and l.kind > 0
+      and coalesce(l.subject, 0) <> e.keeper_id
     """,
     Below,
 )
