@@ -16,7 +16,8 @@ from holdfast.db.port import Database, Unit
 
 T = TypeVar("T")
 _SHARE = 9
-_SHARE_OUTSIDE = 4
+_SHARE_COMMIT = 8
+_SHARE_FILES = 4
 _LONGEST = 2.0
 _MUCH = 4
 _USUAL = 0.02
@@ -47,12 +48,12 @@ class Pace:
         result = await self._db.write(timed)
         waited = time.monotonic() - began - inside
         self._look(waited)
-        await self._rest(_SHARE * inside + _SHARE_OUTSIDE * waited)
+        await self._rest(_SHARE * inside + _SHARE_COMMIT * waited)
         return result
 
     async def rest(self, seconds: float) -> None:
         """Rest after work beside the database that took so long."""
-        await self._rest(_SHARE_OUTSIDE * seconds)
+        await self._rest(_SHARE_FILES * seconds)
 
     async def _rest(self, seconds: float) -> None:
         await self._sleep(min(_LONGEST, seconds) if self._busy else 0)
