@@ -52,8 +52,10 @@ check: install
 test: check
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# Alone it measures everything; with ARGS only what is compared with other registries.
 bench: install
 	$(BIN)/python -m bench $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m bench.managing)
 
 soak: install
 	$(BIN)/python -m tests.soak $(ARGS)
