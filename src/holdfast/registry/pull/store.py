@@ -74,31 +74,32 @@ _MANIFEST = """
     select r.id as repo_id, c.id as content_id, c.digest, l.media_type, c.size, c.state, c.wrapped_key, b.bytes,
       (select version from policy where id = 1) as version
 """
+# Looked up for the one row that is found: as a join PostgreSQL may begin with all candidates of the repository.
+_DUE = "(select k.due from candidate k where k.repo_id = r.id and k.content_id = c.id) as due"
 _MANIFEST_HEAD = """
-    select r.id as repo_id, c.id as content_id, c.digest, l.media_type, c.size, c.state, k.due,
+    select r.id as repo_id, c.id as content_id, c.digest, l.media_type, c.size, c.state, <due>,
       (select version from policy where id = 1) as version
-"""
+""".replace("<due>", _DUE)
 _BLOB = """
     select r.id as repo_id, c.id as content_id, c.size, c.state, c.key, c.wrapped_key, b.bytes,
       (select version from policy where id = 1) as version
 """
 _BLOB_HEAD = """
-    select r.id as repo_id, c.id as content_id, c.size, c.state, k.due,
+    select r.id as repo_id, c.id as content_id, c.size, c.state, <due>,
       (select version from policy where id = 1) as version
-"""
+""".replace("<due>", _DUE)
 _ANY_BODY = " left join body b on b.content_id = c.id"
 _BODY = " join body b on b.content_id = c.id"
-_CANDIDATE = " left join candidate k on k.repo_id = r.id and k.content_id = c.id"
 
 MANIFEST_BY_TAG = Query(_MANIFEST + _BY_TAG + _BODY + _LIVE, ManifestRow)
 MANIFEST_BY_DIGEST = Query(_MANIFEST + _BY_DIGEST + _BODY + _LIVE + " and l.kind > 0", ManifestRow)
 # HEAD asks for the bytes too, and reads none of them: what it reports, GET gives.
-MANIFEST_HEAD_BY_TAG = Query(_MANIFEST_HEAD + _BY_TAG + _BODY + _CANDIDATE + _LIVE, ManifestHead)
+MANIFEST_HEAD_BY_TAG = Query(_MANIFEST_HEAD + _BY_TAG + _BODY + _LIVE, ManifestHead)
 MANIFEST_HEAD_BY_DIGEST = Query(
-    _MANIFEST_HEAD + _BY_DIGEST + _BODY + _CANDIDATE + _LIVE + " and l.kind > 0", ManifestHead
+    _MANIFEST_HEAD + _BY_DIGEST + _BODY + _LIVE + " and l.kind > 0", ManifestHead
 )
 BLOB = Query(_BLOB + _BY_DIGEST + _ANY_BODY + _LIVE, BlobRow)
-BLOB_HEAD = Query(_BLOB_HEAD + _BY_DIGEST + _CANDIDATE + _LIVE, BlobHead)
+BLOB_HEAD = Query(_BLOB_HEAD + _BY_DIGEST + _LIVE, BlobHead)
 RENEW = Command("update candidate set due = :due where repo_id = :repo_id and content_id = :content_id and due < :due")
 
 
