@@ -27,8 +27,11 @@ class Pages(NamedTuple):
 
 
 CREATED = Query("pragma page_count", Pages)
-DOOMED = Query("select due as pages from doomed", Pages)
-LARGE = Command("insert into doomed (key, due) values (printf('%.' || :bytes || 'c', 'x') || :name, 0)")
+STORED = Query("select moved_at as pages from sweep_guard", Pages)
+# Into a table without triggers: a statement with one that fails leaves the transaction open.
+LARGE = Command(
+    "insert into sweep_guard (nonce, moved_at, settled) values (printf('%.' || :bytes || 'c', 'x') || :name, 0, 0)"
+)
 
 
 @pytest.fixture
@@ -177,7 +180,7 @@ def test_what_has_no_room_fails_its_group_and_later_units_go_on(engine: Sqlite) 
         results = await together(engine, db, [put("a"), large("big", 4 * MIB), put("b")])
         assert all(isinstance(result, Full) for result in results), "the engine ended the transaction for all"
         assert await names(db) == ["before"]
-        assert await db.one(DOOMED) is None
+        assert await db.one(STORED) is None
         await db.write(lambda unit: leave_pages(unit, 4000))
         await db.write(large("big", 4 * MIB))
         await db.write(put("later"))
@@ -232,7 +235,7 @@ def test_what_is_committed_is_acknowledged_though_the_log_cannot_be_copied(engin
     disk.unregister()
 
     async def count(reader: Reader) -> int:
-        return len(await reader.all(DOOMED))
+        return len(await reader.all(STORED))
 
     assert run(engine, count) == 20
     assert run(engine, names) == ["b", "c"]
