@@ -43,10 +43,7 @@ async def _nothing(_seen: int) -> None:
 
 def _left(house: House) -> list[int]:
     tables = ("link", "edge", "tag", "tag_event", "candidate", "lease")
-    return [
-        house.sql(f"select count(*) from {table} where repo_id = 1")[0]
-        for table in tables
-    ]
+    return [house.sql(f"select count(*) from {table} where repo_id = 1")[0] for table in tables]
 
 
 def test_a_deleted_repository_stays_whole_for_the_window(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
