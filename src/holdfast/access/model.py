@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from holdfast.access.policy.decide import Bound, Rights, Shown, TagRights
-from holdfast.access.policy.delegation import missing
+from holdfast.access.policy.delegation import may_all
 from holdfast.access.policy.languages import below
 from holdfast.access.policy.model import Action, Circumstances
 from holdfast.db.port import Reader
@@ -255,7 +255,7 @@ class PathPermit(msgspec.Struct, frozen=True, gc=False):
 
     def lacks(self, action: Action, path: str) -> bool:
         """Whether the action is not allowed on the whole of `path`: it, and all that is or will be below it."""
-        return bool(missing(self.rights, [action], below(path), 0, self.here))
+        return not may_all(self.rights, action, below(path), self.here)
 
     def require_all(self, action: Action, path: str) -> None:
         """Raise `Denied` unless the action is allowed on the whole of `path`: it, and all that is or will be below."""

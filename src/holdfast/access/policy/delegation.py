@@ -126,6 +126,14 @@ def _held(rights: Rights, action: Action, scope: Scope, bearing: _Bearing) -> bo
     return _over(rights, action, scope, bearing.allows, bearing.denies)
 
 
+def may_all(rights: Rights, action: Action, scope: Scope, circumstances: Circumstances) -> bool:
+    """Whether the holder may do `action`, under these circumstances, on every repository that `scope` can match; for
+    who does it, not who passes it on. A deny anywhere in it wins, over administrators too."""
+    if action in SYSTEM_ACTIONS:
+        return rights.system(action, circumstances)
+    return _now(rights, action, scope, circumstances)
+
+
 def _now(rights: Rights, action: Action, scope: Scope, circumstances: Circumstances) -> bool:
     """Whether the holder has a repository action on the whole of `scope`, under these circumstances."""
     allows, denies = ([each for each in found if hold(each, circumstances)] for found in rights.near(scope.home))
