@@ -8,12 +8,14 @@ the window ends.
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tests.soak import wares
@@ -41,6 +43,15 @@ class Lost(NamedTuple):
     repository: str
     ware: Ware
     since: float
+
+
+class Moved(NamedTuple):
+    """A tag that was moved or ended, what it was on, and a moment right before (seconds since the epoch)."""
+
+    repository: str
+    tag: str
+    ware: Ware
+    at: float
 
 
 @dataclass
@@ -81,6 +92,7 @@ class Pusher(threading.Thread):
         self.shelves = {repository: Shelf() for repository in REPOSITORIES}
         self._gone: deque[tuple[str, Ware]] = deque(maxlen=_REMEMBERED)
         self._lost: deque[Lost] = deque(maxlen=2 * _REMEMBERED)
+        self._moved: deque[Moved] = deque(maxlen=2 * _REMEMBERED)
 
     def run(self) -> None:
         steps: list[tuple[Callable[[str], None], int]] = [
@@ -93,6 +105,8 @@ class Pusher(threading.Thread):
             (self._delete_manifest, 4),
             (self._look, 3),
             (self._look_back, 2),
+            (self._roll_back, 2),
+            (self._undelete, 2),
         ]
         choices, weights = zip(*steps, strict=True)
         try:
@@ -176,6 +190,37 @@ class Pusher(threading.Thread):
             if self._chance.random() < 0.2 and self.client.ask((200, 404), "GET", path).status != 404:
                 self.tally.broken.append(f"{path} is served after it was deleted")
 
+    # -- the time machine ------------------------------------------------------------------------------------------
+
+    def _roll_back(self, _repository: str) -> None:
+        """A tag goes back to where it was; inside the window it can."""
+        if self._terms.window and self._moved:
+            moved = self._chance.choice(self._moved)
+            instant = datetime.fromtimestamp(moved.at, UTC).isoformat()
+            asked = {"target": f"{moved.repository}:{moved.tag}", "to": instant}
+            self._bring_back(moved, "/api/v1/rollbacks", asked, "tags rolled back")
+
+    def _undelete(self, _repository: str) -> None:
+        """A tag that ended comes back; inside the window it does."""
+        last = {(each.repository, each.tag): each for each in self._moved}
+        gone = [each for each in last.values() if each.tag not in self.shelves[each.repository].tags]
+        if self._terms.window and gone:
+            moved = self._chance.choice(gone)
+            asked = {"reference": f"{moved.repository}:{moved.tag}"}
+            self._bring_back(moved, "/api/v1/deleted/restore", asked, "tags undeleted")
+
+    def _bring_back(self, moved: Moved, path: str, asked: dict[str, str], counted: str) -> None:
+        with self._losing(moved.repository):
+            body = json.dumps(asked).encode()
+            answer = self.client.ask((200, 404, 409), "POST", path, body, Content_Type="application/json")
+            if answer.status == 200:
+                self.shelves[moved.repository].tags[moved.tag] = moved.ware
+                self.tally.counts[counted] += 1
+            elif time.time() < moved.at + self._terms.window:
+                self._note(f"{path} inside the window: {answer.status} {answer.body[:300]!r}")
+        if answer.status == 200:
+            self.check(moved.repository, moved.tag)
+
     # -- looks -----------------------------------------------------------------------------------------------------
 
     def _look(self, repository: str) -> None:
@@ -228,11 +273,14 @@ class Pusher(threading.Thread):
     def _losing(self, repository: str) -> _Losing:
         return _Losing(self, repository)
 
-    def let_go(self, repository: str, before: dict[str, Ware], since: float) -> None:
-        """Remember what was live `before` and is not now."""
+    def let_go(self, repository: str, before: Shelf, since: float, at: float) -> None:
+        """Remember what was live `before` and is not now, and the tags that moved."""
         shelf = self.shelves[repository]
         live = shelf.live()
-        for digest, ware in before.items():
+        for tag, ware in before.tags.items():
+            if tag not in shelf.tags or shelf.tags[tag].digest != ware.digest:
+                self._moved.append(Moved(repository, tag, ware, at))
+        for digest, ware in before.live().items():
             if digest not in live:
                 self._gone.append((repository, ware))
                 self._lost.append(Lost(repository, ware, since))
@@ -247,9 +295,9 @@ class _Losing:
         self._repository = repository
 
     def __enter__(self) -> None:
-        self._since = time.monotonic()
-        self._before = self._pusher.shelves[self._repository].live()
+        self._since, self._at = time.monotonic(), time.time()
+        self._before = Shelf(dict(self._pusher.shelves[self._repository].tags))
 
     def __exit__(self, *error: object) -> None:
         if error[0] is None:
-            self._pusher.let_go(self._repository, self._before, self._since)
+            self._pusher.let_go(self._repository, self._before, self._since, self._at)

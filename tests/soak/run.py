@@ -102,6 +102,7 @@ class Report:
             "blobs uploaded / mounted / skipped after HEAD": (
                 f"{counts['blobs uploaded']} / {counts['blobs mounted']} / {counts['blobs skipped']}"
             ),
+            "tags rolled back / undeleted": f"{counts['tags rolled back']} / {counts['tags undeleted']}",
             "tags / manifests deleted": f"{counts['tags deleted']} / {counts['manifests deleted']}",
             "pulls while it ran / inside the window": f"{counts['pulls']} / {counts['pulls inside the window']}",
             "live images pulled at the end": self.images,
