@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Pushes and deletes under collection.")
     parser.add_argument("--seconds", type=float, default=300, help="length of each of the runs (300)")
-    parser.add_argument("--pushers", type=int, default=6, help="clients at once (6)")
+    parser.add_argument("--pushers", type=int, default=10, help="clients at once (10)")
     parser.add_argument("--seed", type=int, help="the seed of the first run; chosen and printed by default")
     parser.add_argument("--pair", choices=[str(pair) for pair, _, _ in _SUITE], help="only runs on this pair")
     parser.add_argument("--window", type=int, choices=[0, 5], help="only runs with this window, seconds")

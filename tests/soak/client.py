@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tests.faults.client import Answer, Caller, Interrupted, digest_of
+from tests.serving import pause
 from tests.soak.wares import Blob, Ware
 
 _ATTEMPTS = 4
+_SLOW = 0.2
+"""The share of pushes that take a good part of their lease."""
 _UNKNOWN = {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}
 
 
@@ -128,6 +131,8 @@ class Client:
                 return refused
         for blob in ware.blobs:
             self._bring(blob, aim)
+        if aim.tag is not None and self._chance.random() < _SLOW:
+            pause(self._chance.uniform(0.05, 0.5) * self._lease)  # a large layer is on its way
         path = f"/v2/{aim.repository}/manifests/{aim.tag or ware.digest}"
         answer = self.ask((201, 400, 404), "PUT", path, ware.document, Content_Type=ware.media_type)
         if answer.status == 201:

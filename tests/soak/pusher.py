@@ -23,7 +23,7 @@ from tests.soak.client import Aim, Client, Habit, Odd
 from tests.soak.wares import Ware
 
 REPOSITORIES = ("soak/a", "soak/b", "soak/c")
-_TAGS = 12
+_TAGS = 8
 _REMEMBERED = 12
 
 

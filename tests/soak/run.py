@@ -49,7 +49,7 @@ class Plan:
     window: int = 0
     seconds: float = 20
     pushes: int = 1300
-    pushers: int = 6
+    pushers: int = 10
     seed: int = 1
     deleted: int = 1000
     kills: bool = False
