@@ -13,7 +13,7 @@ from functools import partial
 from holdfast.db.port import Database, Unit
 from holdfast.retention import frees_store as store
 
-_PAGE = 2000
+_PAGE = 5000
 _REFUSED = 20_000
 
 

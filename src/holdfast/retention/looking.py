@@ -33,7 +33,7 @@ from holdfast.retention.verdict import (
     selects,
 )
 
-PAGE = 2000
+PAGE = 5000
 _LINKS = 5000
 IMMUTABLE = "(immutable)"
 _HIGHEST = "\x7f"
