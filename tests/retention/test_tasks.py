@@ -6,7 +6,7 @@ from tests.feature.test_telling import SEAL
 from tests.registry.house import START, House, Place
 from tests.retention.place import DAY, Keeper
 
-from holdfast.feature.telling import _catch_up
+from holdfast.feature.telling import catch_up
 from holdfast.retention.feature import RETENTION
 from holdfast.retention.model import PlanState
 from holdfast.retention.tasks import begin_due, forget_plans
@@ -79,7 +79,7 @@ async def told_then_run(house: House, keeper: Keeper) -> None:
     """Hand on the journal, and let what that caused run."""
     await house.db.write(lambda unit: unit.run(SEAL))
     for handler in RETENTION.handlers:
-        await _catch_up(house.db, handler)
+        await catch_up(house.db, handler)
     await keeper.run()
 
 

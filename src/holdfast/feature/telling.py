@@ -28,7 +28,7 @@ async def tell(run: Run, handlers: Sequence[Handler]) -> None:
     failed: list[Exception] = []
     for handler in handlers:
         try:
-            await _catch_up(run.db, handler)
+            await catch_up(run.db, handler)
         except (DatabaseError, Superseded, Cancelled):
             raise
         except Exception as error:
@@ -37,7 +37,8 @@ async def tell(run: Run, handlers: Sequence[Handler]) -> None:
         raise ExceptionGroup("handlers failed", failed)
 
 
-async def _catch_up(db: Database, handler: Handler) -> None:
+async def catch_up(db: Database, handler: Handler) -> None:
+    """Tell one handler what is new; the first time only remember where that begins."""
     at = await db.one(store.CURSOR, name=handler.name)
     if at is None:
         last = await newest(db, Wanted(), _any, limit=1)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
+import apsw
 import pytest
+from tests.clients import images
+from tests.clients.wire import Wire
 from tests.registry.house import START, House, Place, index
+from tests.serving import running_server
 
 from holdfast.db.errors import Full, StatementFailed
 from holdfast.db.nodes import Pulse
@@ -197,3 +203,38 @@ def test_what_cannot_be_stored_now_is_kept(place: Place) -> None:
         assert uses(house) == {"v1": START}
 
     place.run(scenario)
+
+
+def test_who_stops_in_order_stores_what_is_left_and_leaves_no_gap(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        data = await house.image("v1")
+        last = LastUse(house.db)
+        await last.begin()
+        serving = asyncio.create_task(last.run())
+        await asyncio.sleep(0)
+        last.pulled(REPO, "v1", Digest.of(data))
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        assert uses(house) == {"v1": START}
+        assert await house.db.all(store.PROCESSES) == []
+        house.clock.move(SILENT * 2)
+        assert await settle(house.db, 0.0) == START
+
+    place.run(scenario)
+
+
+@pytest.mark.parametrize("flags", [(), ("--open",)])
+def test_a_server_notes_gets_and_heads_of_manifests(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    with running_server(tmp_path, *flags) as server:
+        wire = Wire(server)
+        pushed = wire.push(REPO, images.image("used"), "got", "headed", "unused")
+        wire.manifest(REPO, "got")
+        assert wire.has(REPO, "headed")
+        assert not wire.has(REPO, "nowhere")
+        server.stop()
+        connection = apsw.Connection(str(server.data / "holdfast.db"))
+        assert [name for (name,) in connection.execute("select name from tag_use order by name")] == ["got", "headed"]
+        digests = connection.execute("select c.digest from content_use u join content c on c.id = u.content_id")
+        assert digests.fetchall() == [(pushed.digest,)]
+        assert connection.execute("select count(*) from use_process").fetchall() == [(0,)]
+        connection.close()
