@@ -70,14 +70,19 @@ HOT = (
     "holdfast.registry.promotion.store",
     "holdfast.registry.details.store",
     "holdfast.registry.search.store",
+    "holdfast.registry.lastuse.store",
 )
 """Modules whose statements serve requests, or run every minute."""
-WHOLE = {"access.accounts.store.ANY_ACCOUNT", "access.accounts.store.MOVE_VERIFIER", "access.store.SECRETS"}
+WHOLE = {
+    "access.accounts.store.ANY_ACCOUNT",
+    "access.accounts.store.MOVE_VERIFIER",
+    "access.store.SECRETS",
+    "registry.lastuse.store.PROCESSES",
+}
 """Statements that read a whole table, and may: they run at a first start only, or the table holds a
 handful of keys or nodes."""
-FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.WERE_ON", "registry.history.rollback.store.HELD"}
-"""Statements that sort, but only as many rows as a name has prefixes, as tags ceased at the very same time, or as a
-rollback writes."""
+FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.WERE_ON"}
+"""Statements that sort, but only as many rows as a name has prefixes, or as tags ceased at the very same time."""
 
 
 @pytest.fixture(scope="module")
