@@ -23,7 +23,7 @@ Examples:
 _REFERENCE = """\b
 Examples:
   holdfast purge shop/web:v1.4 --reason "a key got into it" --dry-run
-  holdfast purge shop/web:v1.4 --reason "a key got into it" --yes
+  holdfast purge content shop/web:v1.4 --reason "a key got into it" --yes
 """
 _LIST = """\b
 Examples:
