@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def ask(services: Services, method: str, path: str, body: bytes = b"", content: bytes = b"") -> tuple[int, bytes]:
     """A request to the whole program, without a server."""
-    sent: list[dict[str, Any]] = []
+    sent: list[MutableMapping[str, Any]] = []
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
@@ -62,7 +62,7 @@ async def ask(services: Services, method: str, path: str, body: bytes = b"", con
         await asyncio.Event().wait()
         raise AssertionError("nobody sets this event")
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     headers = [(b"host", b"registry.example"), (b"content-length", b"%d" % len(body))]
@@ -80,7 +80,10 @@ async def ask(services: Services, method: str, path: str, body: bytes = b"", con
         "client": ("127.0.0.1", 1),
     }
     room = services.rooms.get(path.split("/")[1])
-    await (services.surface if room is None else room)(scope, receive, send)
+    if room is None:
+        await services.surface(scope, receive, send)
+    else:
+        await room(scope, receive, send)
     return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
 
 

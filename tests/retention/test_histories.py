@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ steps = st.lists(
     min_size=3,
     max_size=16,
 )
-conditions = st.fixed_dictionaries(
+conditions: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "tags": st.sampled_from([["1.*"], ["dev-*", "main"], ["*"]]),
@@ -56,7 +57,9 @@ conditions = st.fixed_dictionaries(
         "older_than": st.sampled_from(["0s", "5d", "20d"]),
     },
 )
-ranks = st.sampled_from([{}, {"n": 1}, {"n": 2, "by": "version"}, {"n": 1, "count": "images"}])
+ranks: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{}, {"n": 1}, {"n": 2, "by": "version"}, {"n": 1, "count": "images"}]
+)
 
 
 def rule(number: int, action: str, fields: dict[str, Any], rank: dict[str, Any]) -> dict[str, Any]:
@@ -218,6 +221,6 @@ def test_many_pages_and_one_decide_alike() -> None:
     found = []
     for page in (1, 2, 3, 100):
         with tempfile.TemporaryDirectory() as place:
-            found.append(Place(Path(place)).run(lambda house, page=page: decided(house, page)))
+            found.append(Place(Path(place)).run(partial(decided, page=page)))
     assert found[0]
     assert all(each == found[0] for each in found)

@@ -386,8 +386,8 @@ class Settings:
     lease: Annotated[
         timedelta, About(_DURATION, "What a client was told is here stays so long; longer than the longest push.")
     ] = timedelta(days=1)
-    window: Annotated[timedelta, About(_DURATION, "How long what lost its tag or was deleted stays.")] = (
-        timedelta(days=30)
+    window: Annotated[timedelta, About(_DURATION, "How long what lost its tag or was deleted stays.")] = timedelta(
+        days=30
     )
     collect: Collect = field(default_factory=Collect)
     database: Database = field(default_factory=Database)

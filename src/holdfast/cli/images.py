@@ -27,4 +27,3 @@ def split_image(client: Client, text: str, *, default: str | None = "latest") ->
 def path_of(name: str, reference: str) -> str:
     """The path of an artifact in the API."""
     return f"/repositories/{segment(name)}/artifacts/{segment(reference)}"
-

@@ -14,7 +14,7 @@ from holdfast.access.errors import Conflict, Denied, StalePermit, Unknown
 from holdfast.access.model import PullPermit
 from holdfast.jobs.claims import claim
 from holdfast.jobs.model import JobState
-from holdfast.jobs.run import Run
+from holdfast.jobs.run import Run, Task
 from holdfast.jobs.service import Jobs
 from holdfast.oci.digest import Digest
 from holdfast.registry.collect.repositories import empty
@@ -43,7 +43,7 @@ def usage(house: House) -> list[tuple[str, int, int, int]]:
 
 async def work(house: House) -> None:
     """Run every job that waits."""
-    tasks = {
+    tasks: dict[str, Task] = {
         DELETE: removing.delete_all,
         RESTORE: lambda run: removing.restore_all(run, house.settings.window),
     }

@@ -23,6 +23,7 @@ from holdfast.registry.errors import (
 from holdfast.registry.promotion import closure
 from holdfast.registry.promotion.model import Effect, Promoted, TagChange, Wanted
 from holdfast.registry.promotion.service import Promotion
+from holdfast.registry.settings import RegistrySettings
 
 PROD = "prod/app"
 
@@ -334,7 +335,7 @@ def test_a_child_that_is_awaited_needs_a_target_that_awaits(place: Place) -> Non
         await house.manifest(later, repo=PROD)
         assert (house.id_of(later), house.id_of(index(here, later))) in rows_of(house, PROD)["edge"]  # type: ignore[operator]
 
-    def place_settings(*, sparse: bool) -> object:
+    def place_settings(*, sparse: bool) -> RegistrySettings:
         from dataclasses import replace
 
         from tests.registry.house import SETTINGS

@@ -57,7 +57,7 @@ DUE_AFTER = Query(
 REPOSITORIES_OF = Query("select id, path, was_path, gone_at from repository where id = any(:ids)", RepositoryRow)
 ORPHANED = Query(
     """
-    select count(*) as total, coalesce(sum(size), 0) as bytes from (
+    select count(*) as total, cast(coalesce(sum(size), 0) as bigint) as bytes from (
       select c.size from orphan o join content c on c.id = o.content_id
       where o.due <= :now and not exists (select 1 from link l where l.content_id = c.id) limit :most
     ) as o

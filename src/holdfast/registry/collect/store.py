@@ -172,7 +172,7 @@ DROP_LEASES = Command("delete from lease where repo_id = :repo_id and content_id
 DROP_LINKS = Command("delete from link where repo_id = :repo_id and content_id = any(:ids)")
 LIVE_BYTES = Query(
     """
-    select coalesce(sum(c.size), 0) as bytes from link l join content c on c.id = l.content_id
+    select cast(coalesce(sum(c.size), 0) as bigint) as bytes from link l join content c on c.id = l.content_id
     where l.repo_id = :repo_id and l.content_id = any(:ids) and l.gone_at is null
     """,
     Bytes,

@@ -121,9 +121,7 @@ ADVANCE_BY_ID = Query(
     """,
     AdvancedRow,
 )
-TAGS_NAMED = Query(
-    "select name, content_id, seq from tag where repo_id = :repo_id and name = any(:names)", NamedTagRow
-)
+TAGS_NAMED = Query("select name, content_id, seq from tag where repo_id = :repo_id and name = any(:names)", NamedTagRow)
 END_TAGS_NAMED = Command(
     """
     insert into tag_event (repo_id, seq, name, was_id, now_id, at)

@@ -95,9 +95,7 @@ MANIFEST_BY_TAG = Query(_MANIFEST + _BY_TAG + _BODY + _LIVE, ManifestRow)
 MANIFEST_BY_DIGEST = Query(_MANIFEST + _BY_DIGEST + _BODY + _LIVE + " and l.kind > 0", ManifestRow)
 # HEAD asks for the bytes too, and reads none of them: what it reports, GET gives.
 MANIFEST_HEAD_BY_TAG = Query(_MANIFEST_HEAD + _BY_TAG + _BODY + _LIVE, ManifestHead)
-MANIFEST_HEAD_BY_DIGEST = Query(
-    _MANIFEST_HEAD + _BY_DIGEST + _BODY + _LIVE + " and l.kind > 0", ManifestHead
-)
+MANIFEST_HEAD_BY_DIGEST = Query(_MANIFEST_HEAD + _BY_DIGEST + _BODY + _LIVE + " and l.kind > 0", ManifestHead)
 BLOB = Query(_BLOB + _BY_DIGEST + _ANY_BODY + _LIVE, BlobRow)
 BLOB_HEAD = Query(_BLOB_HEAD + _BY_DIGEST + _LIVE, BlobHead)
 RENEW = Command("update candidate set due = :due where repo_id = :repo_id and content_id = :content_id and due < :due")

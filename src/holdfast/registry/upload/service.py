@@ -48,7 +48,6 @@ from holdfast.registry.upload.sessions import Sessions, Step
 from holdfast.registry.upload.streams import Streams
 from holdfast.registry.upload.whole import after, gather, receive_whole
 
-
 _LARGE = 1 << 20
 """Bytes of a body above which quotas are asked before it comes, too."""
 
