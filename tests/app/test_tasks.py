@@ -159,6 +159,6 @@ def test_a_sweep_of_much_of_the_store_fails_and_says_why(tmp_path: Path) -> None
             (job,) = await ended(settings, opened, NewJob(SWEEP_LITTER, attempts=1))
             assert job.state is JobState.FAILED
             assert "101 of 101 objects have no row" in str(job.error)
-            assert "verify --repair --force" in str(job.error)
+            assert "holdfast collect --force" in str(job.error)
 
     asyncio.run(main())
