@@ -17,6 +17,7 @@ from holdfast.access.standing import check_permit
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
+from holdfast.oci.name import signed_digest
 from holdfast.oci.version import version_key
 from holdfast.registry.errors import ChangedSince, RollbackBlocked
 from holdfast.registry.history.closure_store import REVIVE
@@ -115,12 +116,14 @@ class Rollback:
 
     async def _keep(self, unit: Unit, part: Part, place: Place) -> None:
         """Hold what loses a tag for the history window, and a lease beyond it; what gets one is kept by it, and comes
-        back if it was deleted. Ends the tags that end."""
-        lost = sorted({step.now_id for step in _done(part) if step.now_id is not None})
+        back if it was deleted. A tag that belongs to a digest keeps nothing. Ends the tags that end."""
+        signed = {step.then_id for step in _done(part) if signed_digest(step.tag) is not None}
+        lost = sorted(id for id in signed | {step.now_id for step in _done(part)} if id is not None)
         due = place.at + part.held.window(self._settings.window) + self._settings.lease
         for piece in _pieces(lost):
             await unit.run(store.HELD, repo_id=place.repo_id, ids=piece, due=due)
-        for piece in _pieces(sorted({step.then_id for step in _done(part) if step.then_id is not None})):
+        tagged = {step.then_id for step in _done(part) if signed_digest(step.tag) is None}
+        for piece in _pieces(sorted(id for id in tagged if id is not None)):
             await unit.run(store.SETTLED, repo_id=place.repo_id, ids=piece)
         for piece in _pieces(sorted(part.revived)):
             await unit.run(REVIVE, repo_id=place.repo_id, ids=piece, at=place.at)

@@ -192,7 +192,7 @@ class Undelete:
         scene = await _advanced(scene)
         revived = await self._manifest(scene, row)
         await _write_tags(scene, row.content_id, names)
-        if not names:
+        if all(signed_digest(name) is not None for name in names):
             await self._hold(scene, row.content_id)
         await _grow(scene, Counts(bytes=sum(revived.values()), tags=len(names)))
         await _record(scene, ChangeKind.MANIFEST_UNDELETED, {"digest": digest, "tags": names})
@@ -270,7 +270,7 @@ async def _write_tags(scene: _Scene, content_id: int, names: Sequence[str]) -> N
         tag = {"repo_id": place.repo_id, "name": name, "seq": place.seq}
         await unit.run(store.NEW_TAG, content_id=content_id, version_key=version_key(name), **tag)
         await unit.run(TAG_EVENT, was_id=None, now_id=content_id, at=place.at, **tag)
-    if names:
+    if any(signed_digest(name) is None for name in names):  # a tag that belongs to a digest keeps nothing
         await unit.run(store.SETTLE, repo_id=place.repo_id, content_id=content_id)
 
 
