@@ -25,10 +25,10 @@ class Flagged(NamedTuple):
 
 
 class Cells(NamedTuple):
-    digest: str
-    size: int
-    key: str | None
-    wrapped_key: bytes | None
+    id: str
+    opener: int
+    digest_so_far: str | None
+    hash_state: bytes | None
 
 
 class Moment(NamedTuple):
@@ -47,11 +47,11 @@ FLAGGED = Query(
     """,
     Flagged,
 )
-ADD_CONTENT = Command(
-    "insert into content (digest, size, key, wrapped_key) values (:digest, :size, :key, :wrapped_key) "
-    "on conflict (digest) do nothing"
+ADD_UPLOAD = Command(
+    "insert into upload (id, opener, received, digest_so_far, hash_state, expires) "
+    "values (:id, :opener, 0, :digest_so_far, :hash_state, 1) on conflict (id) do nothing"
 )
-CONTENT = Query("select digest, size, key, wrapped_key from content order by size", Cells)
+UPLOADS = Query("select id, opener, digest_so_far, hash_state from upload order by opener", Cells)
 LOCKED = Query("select value as name from setting where name = :name for update", Name)
 SKIPPING = Query("select name from setting order by name limit 1 for update skip locked", Name)
 CLOCK = Query("select :now as now", Moment)
@@ -120,12 +120,12 @@ def test_values_come_back_as_they_went(engine: Engine) -> None:
     ]
 
     async def fill(unit: Unit) -> list[int]:
-        return [await unit.run(ADD_CONTENT, **row._asdict()) for row in rows]
+        return [await unit.run(ADD_UPLOAD, **row._asdict()) for row in rows]
 
     async def scenario(db: Database) -> None:
         assert await db.write(fill) == [1, 1, 1]
         assert await db.write(fill) == [0, 0, 0]
-        assert await db.all(CONTENT) == rows
+        assert await db.all(UPLOADS) == rows
 
     run(engine, scenario)
 

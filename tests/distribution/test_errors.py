@@ -24,6 +24,8 @@ CODES = {
 NOT_FOR_CLIENTS = {
     *(access.WrongMasterKey, access.MasterKeyAway, db.StatementFailed, db.TooNew, registry.RegistryError),
     *(access.Unknown, access.Conflict, access.Changed, access.ProviderAway),
+    *(registry.ChangedSince, registry.NotRestorable, registry.RollbackBlocked, registry.TooManyChanges),
+    registry.TooManyParts,
 }
 """Raised at start only, a mistake in the program (500 and a stack in the log), a base that nobody raises, or by the
 services of the management API alone."""

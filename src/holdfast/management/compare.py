@@ -35,7 +35,7 @@ class ComparedLayerView(Output):
     layer: LayerView
 
 
-class DifferenceView(Output):
+class ConfigDifferenceView(Output):
     """A field of configuration or annotations that differs; null: it is not there."""
 
     field: str
@@ -50,7 +50,7 @@ class ComparisonView(Output):
     b: ComparedView
     size_delta: int
     layers: list[ComparedLayerView]
-    differences: list[DifferenceView]
+    differences: list[ConfigDifferenceView]
 
 
 class CompareHandlers:
@@ -78,7 +78,7 @@ class CompareHandlers:
             b=_compared(found.b),
             size_delta=found.b.size - found.a.size,
             layers=[ComparedLayerView(side=each.side.value, layer=layer_view(each.layer)) for each in found.layers],
-            differences=[DifferenceView(field=each.field, a=each.a, b=each.b) for each in found.differences],
+            differences=[ConfigDifferenceView(field=each.field, a=each.a, b=each.b) for each in found.differences],
         )
 
 

@@ -17,7 +17,7 @@ ReasonWord = Literal["tag", "history", "deleted", "pushed", "lease", "pending", 
 StateWord = Literal["stored", "damaged", "awaited", "purged"]
 
 
-class ReasonView(Output):
+class KeptReasonView(Output):
     """One thing that keeps it. `tag`: a tag is on it; `history`: a tag was; `deleted`: it can be restored; `pushed`: a
     manifest since its push; `lease`: somebody was told that it is here; `pending`: the collector looks at it then;
     `repository-deleted`: the repository can be restored. `via`: on what lies above it, from the content upwards; `tag`
@@ -37,7 +37,7 @@ class PlaceView(Output):
     repository: str
     kind: Literal["manifest", "blob"]
     deleted: bool
-    reasons: list[ReasonView]
+    reasons: list[KeptReasonView]
     more: bool
     pending_at: Moment | None
     may_go_at: Moment | None
@@ -80,7 +80,7 @@ def _view(kept: Kept) -> KeptView:
             kind="manifest" if place.manifest else "blob",
             deleted=place.deleted,
             reasons=[
-                ReasonView(
+                KeptReasonView(
                     reason=each.kind,  # type: ignore[arg-type]
                     via=list(each.via),
                     tag=each.tag,

@@ -25,7 +25,7 @@ _Path = Annotated[str, Query(max_length=255, description="A namespace or reposit
 _Source = Annotated[str, Path(max_length=64, description="What tells it, as the name of a cluster.")]
 
 
-class RuleView(Output):
+class RetentionRuleView(Output):
     """A rule in words."""
 
     name: str
@@ -38,7 +38,7 @@ class RetentionView(Output):
 
     path: str
     set_at: str | None
-    rules: list[RuleView]
+    rules: list[RetentionRuleView]
     document: dict[str, Any]
     schedule: str | None
     on_push: bool
@@ -138,7 +138,7 @@ class ImportedView(Output):
 
     format: Literal["ecr", "artifact-registry"]
     document: dict[str, Any]
-    rules: list[RuleView]
+    rules: list[RetentionRuleView]
     refused: list[RefusedView]
     notes: list[str]
 
@@ -175,7 +175,10 @@ class RetentionHandlers:
         return RetentionView(
             path=path,
             set_at=found.set_at,
-            rules=[RuleView(name=each.name, action=each.verb.value, meaning=explain(each)) for each in policy.rules],
+            rules=[
+                RetentionRuleView(name=each.name, action=each.verb.value, meaning=explain(each))
+                for each in policy.rules
+            ],
             document=plain_of(policy),
             schedule=policy.schedule or None,
             on_push=policy.on_push,
@@ -230,7 +233,8 @@ class RetentionHandlers:
             format="ecr" if found.format == "ecr" else "artifact-registry",
             document=plain_of(found.policy),
             rules=[
-                RuleView(name=each.name, action=each.verb.value, meaning=explain(each)) for each in found.policy.rules
+                RetentionRuleView(name=each.name, action=each.verb.value, meaning=explain(each))
+                for each in found.policy.rules
             ],
             refused=[RefusedView(rule=each.rule, reason=each.reason) for each in found.refused],
             notes=list(found.notes),
