@@ -47,6 +47,7 @@ FLAGGED = Query(
     """,
     Flagged,
 )
+ADD_CONTENT = Command("insert into content (digest, size) values (:digest, :size)")
 ADD_UPLOAD = Command(
     "insert into upload (id, opener, received, digest_so_far, hash_state, expires) "
     "values (:id, :opener, 0, :digest_so_far, :hash_state, 1) on conflict (id) do nothing"
@@ -86,7 +87,7 @@ def test_lists(engine: Engine) -> None:
 def test_lists_in_commands_and_of_numbers(engine: Engine) -> None:
     async def fill(unit: Unit) -> None:
         for size in (1, 2, 1 << 60):
-            await unit.run(ADD_CONTENT, digest=f"d{size}", size=size, key=None, wrapped_key=None)
+            await unit.run(ADD_CONTENT, digest=f"d{size}", size=size)
         for name in "abc":
             await unit.run(PUT, path="", name=name, value="x")
 
