@@ -87,6 +87,8 @@ def test_damaged_content_that_nobody_shows_is_no_damage(site: Site) -> None:
     path = site.object_of(large)
     site.sql("insert into content (digest, size, key, state) values (?, 5, null, 1)", "sha256:" + "0" * 64)
     assert path.exists()
+    assert site.classes(deep=True) == ["orphan-missing"], "the collector would never come to it"
+    assert site.verify(repair=True).left == 0
     assert site.classes(deep=True) == []
 
 

@@ -60,7 +60,7 @@ def test_many_at_once_are_deleted_by_force_only(site: Site) -> None:
     paths = [stray(site, 26) for _ in range(101)]
     outcome = site.verify(repair=True)
     assert (outcome.total, outcome.left) == (101, 101)
-    assert "only with `holdfast verify --repair --force`" in outcome.notes[0]
+    assert "only with `holdfast collect --force`" in outcome.notes[0]
     assert all(path.exists() for path in paths)
     assert site.verify(repair=True, force=True).left == 0
     assert not any(path.exists() for path in paths)

@@ -23,7 +23,7 @@ def test_a_tag_on_a_deleted_link_brings_its_manifest_back(site: Site) -> None:
 
 def test_a_tag_without_a_link_brings_its_manifest_back(site: Site) -> None:
     site.sql(f"delete from link where {LINK}", site.repository(), site.id_of(old))
-    assert site.classes() == ["tag-dangling"]
+    assert site.classes() == ["tag-dangling", "orphan-missing"]
     assert site.verify(repair=True).left == 0
     assert site.whole(APP, "1.0")
     assert site.pull(APP, "1.0").media_type == old.media_type
