@@ -212,7 +212,8 @@ class CollectMachine(RuleBasedStateMachine):
         shelf = self.model[repo]
         if not shelf.past:
             return
-        moment, _ = shelf.past[pick % len(shelf.past)]
+        # Changes of one step follow each other by a microsecond.
+        moment = shelf.past[pick % len(shelf.past)][0] + _STEP // 2
         then, safe, before = shelf.at(moment), shelf.protected(self.clock.now), dict(shelf.tags)
         self.run(self.rollbacks.apply(may_manage(repo), Wish(Target(repo), moment, skip_blocked=True)))
         now = {tag: NAMES[digest] for path, tag, digest in self.house.sql(_TAGS) if path == repo}
