@@ -10,6 +10,7 @@ from tests.management.api import Asker, segment
 from tests.pairs import BOTH, Pair, pairs, run_on
 from tests.serving import Credentials, Server, running_server
 from tests.wire.client import basic
+from tests.wire.content import OCI_MANIFEST, digest, encoded, image
 
 PASSWORD = "Planted-Password-4711"
 _ON_BOTH = frozenset(
@@ -79,7 +80,8 @@ def asking(server: Server) -> Iterator[Asking]:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A team with a namespace: an owner, a member, a group, a robot with a key, a role, grants."""
+    """A team with a namespace: an owner, a member, a group, a robot with a key, a role, grants; an image NAME/app:1, a
+    deleted tag and a deleted repository, a plan with its job, an inventory. `time`: when all of it was there."""
 
     name: str
     owner: Asker
@@ -88,6 +90,11 @@ class Tenant:
     grant: int
     key: str
     session: int
+    digest: str
+    deleted: int
+    plan: int
+    job: int
+    time: str
 
     @property
     def user(self) -> str:
@@ -119,6 +126,7 @@ def _tenant(server: Server, admin: Asker, name: str) -> Tenant:
     robot = owner.do(201, "POST", "/robots", {"namespace": f"{name}/app", "name": "ci"})["subject"]
     owner.do(201, "POST", "/grants", {"subject": robot, "role": "reader", "scope": f"{name}/app/**"})
     key = owner.do(201, "POST", "/keys", {"name": "pipeline", "owner": robot})["secret"]
+    owner.do(201, "POST", "/keys", {"name": "laptop", "owner": f"user:{name}-owner"})
     owner.do(200, "PUT", "/visibility", {"path": f"{name}/open", "visibility": "public"})
     token = owner.connection.ask(
         "POST",
@@ -129,6 +137,9 @@ def _tenant(server: Server, admin: Asker, name: str) -> Tenant:
     )
     assert token.status == 200, token
     session = owner.do(200, "GET", "/sessions")["items"][0]["id"]
+    pushed = _content(owner, name)
+    started = owner.do(202, "POST", "/retention/plans", {"path": name})
+    owner.do(200, "PUT", f"/inventories/cluster?path={name}", {"images": [f"{name}/app:1"]})
     return Tenant(
         name,
         owner,
@@ -137,4 +148,29 @@ def _tenant(server: Server, admin: Asker, name: str) -> Tenant:
         granted["id"],
         f"/keys/{segment(robot)}/pipeline",
         session,
+        *pushed,
+        started["plan"],
+        started["job"],
+        owner.items(f"/history?target={name}/app:1")[0]["at"],
     )
+
+
+def _content(owner: Asker, name: str) -> tuple[str, int]:
+    """Make the namespace NAME/lib, push NAME/app:1, and what is deleted again: NAME/app:old and NAME/gone. Gives the
+    digest of the first image and the id of the last repository."""
+    owner.do(201, "POST", "/namespaces", {"path": f"{name}/lib"})
+    pushed = _push(owner, f"{name}/app", "1")
+    owner.do(200, "PATCH", f"/repositories/{segment(f'{name}/app')}", {"labels": {"team": name}})
+    _push(owner, f"{name}/app", "old")
+    owner.connection.ask("DELETE", f"/v2/{name}/app/manifests/old")
+    _push(owner, f"{name}/gone", "1")
+    return pushed, owner.do(200, "DELETE", f"/repositories/{segment(f'{name}/gone')}")["id"]
+
+
+def _push(owner: Asker, repository: str, tag: str) -> str:
+    config = encoded({"architecture": "amd64", "os": "linux", "author": f"{repository}:{tag}"})
+    data = image(config)
+    owner.connection.ask("POST", f"/v2/{repository}/blobs/uploads/?digest={digest(config)}", config)
+    put = owner.connection.ask("PUT", f"/v2/{repository}/manifests/{tag}", data, {"Content-Type": OCI_MANIFEST})
+    assert put.status == 201, put
+    return digest(data)

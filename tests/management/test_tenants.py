@@ -13,139 +13,50 @@ from typing import Any, NamedTuple
 import pytest
 from tests.management.api import Asker
 from tests.management.conftest import Tenant
+from tests.management.tenant_rows import INSTALLATION, OWN, ROLES, ROWS, UNSEEN, Row
+from tests.wire.content import digest
 
-_RED, _VOID = "red", "void"
 _NOWHERE = 987_654_321
+_SEEN = [row for row in ROWS if row.method == "GET" and row.operation not in UNSEEN and "blue" not in row.path]
 
 
-class Row(NamedTuple):
-    """One attempt. `N` stands for the tenant's name, `G` for the id of its grant, `S` for that of its session."""
+class Things(NamedTuple):
+    """What stands in a row: the name of a tenant, and the ids of what it has."""
 
-    operation: str
-    method: str
-    path: str
-    body: Any = None
-    problem: str = "unknown"
-
-
-_POLICY = {"path": "N/app", "grants": [{"subject": "user:blue-member", "role": "reader", "scope": "N/app/**"}]}
-_GRANT = {"subject": "user:blue-member", "role": "reader", "scope": "N/**"}
-ROWS = [
-    Row("show_user", "GET", "/users/N-owner"),
-    Row("change_user", "PATCH", "/users/N-owner", {"display": "x"}),
-    Row("delete_user", "DELETE", "/users/N-owner"),
-    Row("disable_user", "POST", "/users/N-owner/disable"),
-    Row("enable_user", "POST", "/users/N-owner/enable"),
-    Row("set_password", "PUT", "/users/N-owner/password", {"password": "another long pass phrase"}, "denied"),
-    Row("show_group", "GET", "/groups/N-team"),
-    Row("delete_group", "DELETE", "/groups/N-team"),
-    Row("list_members", "GET", "/groups/N-team/members"),
-    Row("add_member", "PUT", "/groups/N-team/members/user:blue-member"),
-    Row("remove_member", "DELETE", "/groups/N-team/members/user:N-member"),
-    Row("list_robots", "GET", "/robots?namespace=N/app", None, ""),
-    Row("create_robot", "POST", "/robots", {"namespace": "N/app", "name": "ci"}, "denied"),
-    Row("create_robot", "POST", "/robots", {"namespace": "N", "name": "fresh"}, "denied"),
-    Row("show_robot", "GET", "/robots/N~1app+ci"),
-    Row("change_robot", "PATCH", "/robots/N~1app+ci", {"description": "x"}),
-    Row("delete_robot", "DELETE", "/robots/N~1app+ci"),
-    Row("disable_robot", "POST", "/robots/N~1app+ci/disable"),
-    Row("enable_robot", "POST", "/robots/N~1app+ci/enable"),
-    Row("list_keys", "GET", "/keys?owner=robot:N/app%2Bci"),
-    Row("list_keys", "GET", "/keys?owner=user:N-owner"),
-    Row("create_key", "POST", "/keys", {"name": "x", "owner": "robot:N/app+ci"}),
-    Row("create_key", "POST", "/keys", {"name": "x", "owner": "user:N-owner"}),
-    Row("show_key", "GET", "/keys/robot:N~1app+ci/pipeline"),
-    Row("revoke_key", "DELETE", "/keys/robot:N~1app+ci/pipeline"),
-    Row("rotate_key", "POST", "/keys/robot:N~1app+ci/pipeline/rotate", {"overlap": 0}),
-    Row("finish_key", "POST", "/keys/robot:N~1app+ci/pipeline/finish"),
-    Row("list_sessions", "GET", "/sessions?account=N-owner"),
-    Row("end_sessions", "DELETE", "/sessions?account=N-owner"),
-    Row("end_session", "DELETE", "/sessions/S"),
-    Row("list_grants", "GET", "/grants?path=N/app", None, ""),
-    Row("add_grant", "POST", "/grants", _GRANT, "denied"),
-    Row("add_grant", "POST", "/grants", {**_GRANT, "subject": "user:N-member"}, "denied"),
-    Row("add_grant", "POST", "/grants", {**_GRANT, "role": None, "deny": ["pull"]}, "denied"),
-    Row("show_grant", "GET", "/grants/G"),
-    Row("remove_grant", "DELETE", "/grants/G"),
-    Row("show_visibility", "GET", "/visibility?path=N/app"),
-    Row("set_visibility", "PUT", "/visibility", {"path": "N/app", "visibility": "public"}, "denied"),
-    Row("reset_visibility", "DELETE", "/visibility?path=N/app", None, "denied"),
-    Row("explain", "GET", "/why?subject=user:N-owner&action=pull&repository=N/app"),
-    Row("explain", "GET", "/why?subject=user:blue-owner&action=pull&repository=N/app", None, ""),
-    Row("list_holders", "GET", "/why/holders?action=pull&repository=N/app"),
-    Row("show_federation_rule", "GET", "/federation/rules/N~1app/main"),
-    Row("remove_federation_rule", "DELETE", "/federation/rules/N~1app/main"),
-    Row("list_usage", "GET", "/usage?repository=N/app", None, ""),
-    Row("export_policy", "GET", "/policy?path=N/app", None, "denied"),
-    Row("apply_policy", "PUT", "/policy", _POLICY, "denied"),
-    Row("compare_policy", "POST", "/policy/difference", _POLICY, "denied"),
-    Row("test_policy", "POST", "/policy/test", {"policy": _POLICY, "days": 1}, "denied"),
-    Row("list_federation_rules", "GET", "/federation/rules?namespace=N/app", None, ""),
-    Row("show_quota", "GET", "/quotas?path=N/app"),
-    Row("set_quota", "PUT", "/quotas", {"path": "N/app", "tags": 1}, "denied"),
-    Row("unset_quota", "DELETE", "/quotas?path=N/app", None, "denied"),
-    Row("show_path_storage", "GET", "/storage/path?path=N"),
-    Row("show_path_storage", "GET", "/storage/path?path=N/app"),
-    Row("list_storage", "GET", "/storage/repositories?path=N/app", None, ""),
-]
-OWN = {
-    "show_me",
-    "list_users",
-    "list_groups",
-    "list_roles",
-    "create_group",
-    "create_role",
-    "end_current_session",
-    "list_quotas",
-}
-"""Operations that name nothing of anybody's (what their lists hold: test_lists.py)."""
-ROLES = {"show_role", "change_role", "delete_role"}
-"""Roles are lists of actions that every owner may use; who may change which is tried below."""
-INSTALLATION = {
-    "create_user",
-    "list_providers",
-    "add_provider",
-    "show_provider",
-    "change_provider",
-    "remove_provider",
-    "test_provider",
-    "list_issuers",
-    "add_issuer",
-    "show_issuer",
-    "change_issuer",
-    "remove_issuer",
-    "add_federation_rule",
-    "test_federation",
-    "list_audit",
-    "show_audit_tail",
-    "check_audit",
-    "check_audit_checkpoint",
-    "list_audit_keys",
-    "list_audit_segments",
-    "list_audit_hashes",
-    "drop_audit_segments",
-    "show_storage",
-    "count_storage",
-    "list_damage",
-}
-"""Operations of the installation as a whole: tried beside their rooms (tests/security holds the whole matrix)."""
+    name: str
+    grant: int
+    session: int
+    plan: int
+    job: int
+    deleted: int
+    digest: str
 
 
-def _filled(row: Row, name: str, grant: int, session: int) -> tuple[str, Any]:
-    def fill(text: str) -> str:
-        return text.replace("N", name).replace("/G", f"/{grant}").replace("/S", f"/{session}")
-
-    body = json.loads(json.dumps(row.body).replace("N", name)) if row.body is not None else None
-    return fill(row.path), body
+_VOID = Things("void", _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, digest(b"void"))
 
 
-def _plain(answer: Any, name: str, *numbers: int) -> Any:
+def _things(of: Tenant) -> Things:
+    return Things(of.name, of.grant, of.session, of.plan, of.job, of.deleted, of.digest)
+
+
+def _filled(row: Row, things: Things, time: str) -> tuple[str, Any]:
+    def named(text: str) -> str:
+        return text.replace("N", things.name).replace("DIGEST", things.digest).replace("TIME", time)
+
+    body = json.dumps(row.body).replace('"DELETED"', str(things.deleted))
+    path = row.path.replace("/G", f"/{things.grant}").replace("/S", f"/{things.session}")
+    path = path.replace("/P", f"/{things.plan}").replace("/J", f"/{things.job}")
+    return named(path), json.loads(named(body)) if row.body is not None else None
+
+
+def _plain(answer: Any, things: Things) -> Any:
     """An answer without what was asked for and its id."""
     document = answer.json
     document.pop("request_id", None)
-    text = json.dumps(document).replace(name, "NAME")
-    for number in numbers:
-        text = re.sub(rf"(grant|session) {number}\b", r"\1 ID", text)
+    text = json.dumps(document).replace(things.digest, "DIGEST")
+    text = re.sub(rf"(?<![a-z]){things.name}(?![a-z])", "NAME", text)
+    for word, number in things._asdict().items():
+        text = re.sub(rf"\b{word} {number}\b", f"{word} ID", text)
     return text
 
 
@@ -154,12 +65,13 @@ def _plain(answer: Any, name: str, *numbers: int) -> Any:
 def test_another_tenants_things_are_as_if_they_were_not(tenants: tuple[Tenant, Tenant], row: Row, who: str) -> None:
     red, blue = tenants
     asker: Asker = getattr(blue, who)
-    path, body = _filled(row, _RED, red.grant, red.session)
+    things = _things(red)
+    path, body = _filled(row, things, red.time)
     hidden = asker.ask(row.method, path, body)
-    path, body = _filled(row, _VOID, _NOWHERE, _NOWHERE)
+    path, body = _filled(row, _VOID, red.time)
     absent = asker.ask(row.method, path, body)
     assert hidden.status == absent.status, f"{hidden} is not {absent}"
-    assert _plain(hidden, _RED, red.grant, red.session) == _plain(absent, _VOID, _NOWHERE)
+    assert _plain(hidden, things) == _plain(absent, _VOID)
     if row.problem and who == "owner":
         assert hidden.json["type"] == f"/problems/{row.problem}", hidden
     elif row.problem:
@@ -169,6 +81,15 @@ def test_another_tenants_things_are_as_if_they_were_not(tenants: tuple[Tenant, T
         assert not hidden.json.get("allowed"), hidden
     else:
         assert hidden.status in (403, 404), hidden
+
+
+@pytest.mark.parametrize("row", _SEEN, ids=lambda row: f"{row.operation}-{row.path}")
+def test_their_owner_is_shown_them(tenants: tuple[Tenant, Tenant], row: Row) -> None:
+    """The rows speak of what is there."""
+    red, _ = tenants
+    path, _ = _filled(row, _things(red), red.time)
+    shown = red.owner.do(200, "GET", path)
+    assert shown.get("items") != [], shown
 
 
 def test_every_operation_has_a_row(admin: Asker) -> None:
@@ -189,14 +110,43 @@ def test_nothing_of_the_other_was_changed(tenants: tuple[Tenant, Tenant]) -> Non
     red.owner.do(200, "GET", f"/grants/{red.grant}")
     assert red.owner.do(200, "GET", "/visibility?path=red/app")["visibility"] == "private"
     assert len(red.owner.items("/sessions")) == 1
+    assert red.owner.do(200, "GET", "/repositories/red~1app/artifacts/1")["digest"] == red.digest
+    assert [tag["name"] for tag in red.owner.items("/repositories/red~1app/tags")] == ["1"]
+    assert [each["name"] for each in red.owner.items("/repositories")] == ["red/app"]
+    assert [each["id"] for each in red.owner.items("/deleted-repositories")] == [red.deleted]
+    assert "old" in [each["tag"] for each in red.owner.items("/deleted?repository=red/app")]
+    assert [each["id"] for each in red.owner.items("/retention/plans")] == [red.plan]
+    assert red.owner.do(200, "GET", f"/retention/plans/{red.plan}")["applied_at"] is None
+    assert red.owner.do(200, "GET", f"/jobs/{red.job}")["cancelled_at"] is None
+    assert [each["told_by"] for each in red.owner.items("/inventories")] == ["user:red-owner"]
+
+
+_LISTS = (
+    "/users",
+    "/groups",
+    "/robots",
+    "/keys",
+    "/sessions",
+    "/grants",
+    "/namespaces",
+    "/repositories",
+    "/deleted-repositories",
+    "/retention/plans",
+    "/inventories",
+    "/jobs",
+    "/history?target=**",
+    "/search?q=app",
+)
 
 
 def test_lists_hold_ones_own(tenants: tuple[Tenant, Tenant]) -> None:
     red, blue = tenants
     for tenant, other in ((red, blue), (blue, red)):
         for asker in (tenant.owner, tenant.member, tenant.robot):
-            for path in ("/users", "/groups", "/robots", "/keys", "/sessions", "/grants"):
-                assert other.name not in json.dumps(asker.items(path)), path
+            for path in _LISTS:
+                assert not re.search(rf"\b{other.name}\b", json.dumps(asker.items(path))), path
+        used = tenant.owner.items("/usage?since=2026-01-01T00:00:00Z")
+        assert {each["repository"].partition("/")[0] for each in used} <= {tenant.name}
         assert [each["name"] for each in tenant.owner.items("/users")] == [f"{tenant.name}-owner"]
         assert [each["name"] for each in tenant.owner.items("/groups")] == [f"{tenant.name}-team"]
 
