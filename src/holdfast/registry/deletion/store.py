@@ -129,13 +129,15 @@ END_TAGS_NAMED = Command(
     """
 )
 DROP_TAGS_NAMED = Command("delete from tag where repo_id = :repo_id and name = any(:names)")
+# Each keeper is looked up by itself: as a join PostgreSQL may begin with all links of the repository.
 UNREACHED = Query(
     """
     select l.content_id, c.digest, c.size,
       case when exists (select 1 from tag t where t.repo_id = l.repo_id and t.content_id = l.content_id)
         or exists (
-          select 1 from edge e join link k on k.repo_id = e.repo_id and k.content_id = e.keeper_id
-          where e.repo_id = l.repo_id and e.kept_id = l.content_id and k.gone_at is null
+          select 1 from edge e where e.repo_id = l.repo_id and e.kept_id = l.content_id and (
+            select coalesce(k.gone_at, -1) from link k where k.repo_id = e.repo_id and k.content_id = e.keeper_id
+          ) = -1
         )
         or exists (
           select 1 from lease s where s.repo_id = l.repo_id and s.content_id = l.content_id and s.due > :now
