@@ -138,5 +138,5 @@ async def _advance(unit: Unit, where: Locked) -> Place:
 
 async def _hold(unit: Unit, core: RegistrySettings, where: Locked, place: Place, content_id: int) -> None:
     """What lost its root may be looked at when the history window and a lease have passed."""
-    due = max(place.at, unit.now) + where.settings.window(core.window) + core.lease
+    due = where.settings.collectable(core, max(place.at, unit.now))
     await unit.run(CANDIDATE, repo_id=where.id, content_id=content_id, due=due)

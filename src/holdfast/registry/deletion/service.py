@@ -151,7 +151,7 @@ class Deletion:
 
     async def _hold(self, unit: Unit, place: Place, held: Effective, content_id: int) -> None:
         """What lost its root may be looked at when the history window and a lease have passed."""
-        due = max(place.at, unit.now) + held.window(self._settings.window) + self._settings.lease
+        due = held.collectable(self._settings, max(place.at, unit.now))
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
 
     async def _refuse_in_use(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from holdfast.db.port import Reader
 from holdfast.registry.effective.store import SETTINGS, SettingRow
+from holdfast.registry.settings import RegistrySettings
 
 WINDOW = "window"
 """How long history reaches back, microseconds; 0: not at all."""
@@ -52,6 +53,10 @@ class Effective:
     def since(self, default: int, now: int) -> int:
         """What happened after this moment (microseconds) counts as history here, and nothing before."""
         return max(now - self.window(default), *(int(row.value) for row in self.every(HISTORY_CUT)), 0)
+
+    def collectable(self, settings: RegistrySettings, at: int) -> int:
+        """When the collector may look at what lost its root at `at`: history and a lease later (data model, rule 3)."""
+        return at + self.window(settings.window) + settings.lease
 
 
 async def effective(reader: Reader, prefixes: Sequence[str]) -> Effective:

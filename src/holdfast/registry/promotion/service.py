@@ -236,8 +236,7 @@ class Promotion:
 
     async def _hold(self, unit: Unit, ends: _Ends, ids: Iterable[int]) -> None:
         """Keep what has no tag (any more) for the history window, and a lease beyond it."""
-        window = ends.held.window(self._settings.window)
-        due = max(ends.target.at, unit.now) + window + self._settings.lease
+        due = ends.held.collectable(self._settings, max(ends.target.at, unit.now))
         await unit.run(store.HOLD, repo_id=ends.target.repo_id, ids=sorted(ids), due=due)
 
     async def _require_signing(self, unit: Unit, ends: _Ends, found: Closure, root: Node) -> None:

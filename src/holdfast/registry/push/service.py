@@ -249,7 +249,7 @@ class Push:
 
     async def _hold(self, unit: Unit, place: Place, held: Effective, content_id: int) -> None:
         """Keep what has no tag (any more) for the history window, and a lease beyond it."""
-        due = max(place.at, unit.now) + held.window(self._settings.window) + self._settings.lease
+        due = held.collectable(self._settings, max(place.at, unit.now))
         await unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
 
 

@@ -119,7 +119,7 @@ class Rollback:
         back if it was deleted. A tag that belongs to a digest keeps nothing. Ends the tags that end."""
         signed = {step.then_id for step in _done(part) if signed_digest(step.tag) is not None}
         lost = sorted(id for id in signed | {step.now_id for step in _done(part)} if id is not None)
-        due = place.at + part.held.window(self._settings.window) + self._settings.lease
+        due = part.held.collectable(self._settings, place.at)
         for piece in _pieces(lost):
             await unit.run(store.HELD, repo_id=place.repo_id, ids=piece, due=due)
         tagged = {step.then_id for step in _done(part) if signed_digest(step.tag) is None}

@@ -233,7 +233,7 @@ class Undelete:
     async def _hold(self, scene: _Scene, content_id: int) -> None:
         """Keep what came back without a tag for the history window, as what was just pushed."""
         place = scene.place
-        due = place.at + scene.held.window(self._settings.window) + self._settings.lease
+        due = scene.held.collectable(self._settings, place.at)
         await scene.unit.run(CANDIDATE, repo_id=place.repo_id, content_id=content_id, due=due)
 
     async def _sees(self, reader: Database | Unit, permit: PathPermit, path: str, target: Target, since: int) -> bool:
