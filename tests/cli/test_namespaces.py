@@ -10,7 +10,8 @@ import pytest
 from tests.cli.shell import Shell
 from tests.serving import Credentials, running_server
 
-from holdfast.cli.confirming import counted, description_of, label_changes, size_text
+from holdfast.cli.confirming import counted, description_of, label_changes
+from holdfast.cli.sizes import size_text
 
 PASSWORD = "Planted-Password-4711"
 

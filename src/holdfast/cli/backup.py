@@ -12,7 +12,8 @@ import click
 
 from holdfast.app.config import Loaded
 from holdfast.cli.settings_flags import DATABASE_FLAGS, settings_flags
-from holdfast.cli.stages import show_stages, size_text
+from holdfast.cli.sizes import size_text
+from holdfast.cli.stages import show_stages
 
 if TYPE_CHECKING:
     from holdfast.app.backing_up import BackedUp

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import click
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-
 
 def confirm(going: Iterable[str], question: str, *, yes: bool) -> None:
     """Show the lines of `going` on standard error and ask, unless `yes`. Where nobody can answer: a usage error."""
@@ -20,16 +18,6 @@ def confirm(going: Iterable[str], question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("nobody can be asked here: look at it with --dry-run, then say --yes")
     click.confirm(question, abort=True, err=True)
-
-
-def size_text(count: int) -> str:
-    """Bytes as people read them: `12.3 GiB`."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < 1024 or unit == _UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    raise AssertionError
 
 
 def counted(count: int, one: str, many: str = "") -> str:

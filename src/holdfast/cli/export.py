@@ -17,7 +17,7 @@ from holdfast.cli.exchange.places import DELETED, SINCE, UNTIL, LayoutTarget, Re
 from holdfast.cli.exchange.wanted import Instants, Wanted, base_of, resolve
 from holdfast.cli.exchange.wire import RegistryError, Remote
 from holdfast.cli.output import Api, client_verb
-from holdfast.cli.stages import size_text
+from holdfast.cli.sizes import size_text
 from holdfast.oci.errors import Invalid
 
 _EXAMPLES = """\b

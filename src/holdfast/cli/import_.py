@@ -17,7 +17,7 @@ from holdfast.cli.exchange.places import DELETED, NAME, REPOSITORY, TAG, LayoutS
 from holdfast.cli.exchange.reference import Reference, parse_reference
 from holdfast.cli.exchange.wire import RegistryError, Remote
 from holdfast.cli.output import Api, client_verb
-from holdfast.cli.stages import size_text
+from holdfast.cli.sizes import size_text
 from holdfast.oci.errors import Invalid
 
 _EXAMPLES = """\b

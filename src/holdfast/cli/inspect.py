@@ -9,7 +9,7 @@ import click
 
 from holdfast.cli.images import image_name, path_of, split_image
 from holdfast.cli.output import Api, client_verb, plain, when
-from holdfast.cli.stages import size_text
+from holdfast.cli.sizes import size_text
 
 _INSPECT = """\b
 Examples:

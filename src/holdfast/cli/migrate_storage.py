@@ -11,7 +11,8 @@ import click
 
 from holdfast.app.config import Loaded
 from holdfast.cli.settings_flags import settings_flags
-from holdfast.cli.stages import show_stages, size_text
+from holdfast.cli.sizes import size_text
+from holdfast.cli.stages import show_stages
 
 if TYPE_CHECKING:
     from holdfast.app.moving import Outcome, Plan

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from holdfast.cli.client import segment
-from holdfast.cli.confirming import confirm, counted, label_changes, size_text
+from holdfast.cli.confirming import confirm, counted, label_changes
 from holdfast.cli.output import Api, client_verb, plain
 from holdfast.cli.progress import follow
 from holdfast.cli.repository import given_description, going_text, labels_text, show_thing
+from holdfast.cli.sizes import size_text
 
 _NAMESPACE = """\b
 Examples:

@@ -8,7 +8,7 @@ import click
 
 from holdfast.cli.images import image_name
 from holdfast.cli.output import Api, client_verb, plain
-from holdfast.cli.stages import size_text
+from holdfast.cli.sizes import size_text
 
 _PROMOTE = """\b
 Examples:

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from holdfast.cli.client import segment
-from holdfast.cli.confirming import confirm, counted, size_text
+from holdfast.cli.confirming import confirm, counted
 from holdfast.cli.images import split_image
 from holdfast.cli.output import Api, client_verb, plain, when
 from holdfast.cli.progress import follow
+from holdfast.cli.sizes import size_text
 
 _PURGE = """\b
 Examples:

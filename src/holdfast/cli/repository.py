@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from holdfast.cli.client import segment
-from holdfast.cli.confirming import confirm, counted, description_of, label_changes, size_text
+from holdfast.cli.confirming import confirm, counted, description_of, label_changes
 from holdfast.cli.images import image_name
 from holdfast.cli.output import Api, client_verb, plain, show_facts, when
+from holdfast.cli.sizes import size_text
 
 _REPOSITORY = """\b
 Examples:

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from holdfast.cli.confirming import confirm, counted, size_text
+from holdfast.cli.confirming import confirm, counted
 from holdfast.cli.images import image_name
 from holdfast.cli.output import Api, client_verb, plain, show_table, when
 from holdfast.cli.progress import follow
+from holdfast.cli.sizes import size_text
 
 _RETENTION = """\b
 Examples:

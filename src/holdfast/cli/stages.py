@@ -18,15 +18,6 @@ def show_stages(word: str) -> Lines | Bar:
     return Bar(word) if sys.stderr.isatty() else Lines(word)
 
 
-def size_text(count: int) -> str:
-    """A number of bytes, for people: 1.4 GiB."""
-    size, names = float(count), ("B", "KiB", "MiB", "GiB", "TiB")
-    step = 0
-    while size >= 1024 and step < len(names) - 1:
-        size, step = size / 1024, step + 1
-    return f"{size:.0f} {names[step]}" if step == 0 else f"{size:.1f} {names[step]}"
-
-
 class Lines:
     """Progress for logs: a line when a stage begins and every few seconds. `clock` counts seconds."""
 

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from holdfast.cli.client import segment
-from holdfast.cli.confirming import size_text
 from holdfast.cli.output import Api, client_verb, show_table, when
+from holdfast.cli.sizes import size_text
 
 _TAG = """\b
 Examples:

@@ -12,6 +12,7 @@ import click
 
 from holdfast.app.config import Loaded
 from holdfast.cli.settings_flags import DATABASE_FLAGS, settings_flags
+from holdfast.cli.sizes import size_text
 
 if TYPE_CHECKING:
     from holdfast.registry.verify.model import Outcome, Progress
@@ -209,13 +210,7 @@ def describe(progress: Measured, seconds: float) -> str:
 
 
 def _amount(count: int, unit: str) -> str:
-    if unit != "B":
-        return str(count)
-    size, names = float(count), ("B", "KiB", "MiB", "GiB", "TiB")
-    step = 0
-    while size >= 1024 and step < len(names) - 1:
-        size, step = size / 1024, step + 1
-    return f"{size:.0f} {names[step]}" if step == 0 else f"{size:.1f} {names[step]}"
+    return size_text(count) if unit == "B" else str(count)
 
 
 def _duration(seconds: float) -> str:
