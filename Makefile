@@ -15,23 +15,31 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test check bench soak tools lock clean
+.PHONY: help run install test test-slow test-walk test-all check bench soak screenshots tools lock clean
 
 help:
 	@echo 'make run [PORT=5000] [DATA=./data] [ARGS=...]  install what is missing and start a registry on 127.0.0.1'
 	@echo 'make install                                   make .venv with everything, for running and developing'
-	@echo 'make test [ARGS=...] [JOBS=4]                  make check, then all tests'
+	@echo 'make test [ARGS=...] [JOBS=4]                  make check, then every quick test'
+	@echo 'make test-all [ARGS=...] [JOBS=4]              make check, then every test; test-slow: the slow ones alone'
+	@echo 'make test-walk                                 every page of the console in every look, to everybody'
 	@echo 'make check                                     lint, formatting, types, import contracts, budgets'
 	@echo 'make bench [ARGS=...]                          measure against other registries found on PATH'
 	@echo 'make soak [ARGS=...]                           push for 20 minutes while everything deleted is collected'
+	@echo 'make screenshots                               make the pictures of the README from a real server'
 	@echo 'make tools                                     bring the real clients that the tests use (into .tools)'
 	@echo 'make lock [UPGRADE=1]                          write the lock files anew'
 	@echo 'make clean                                     remove .venv, caches and builds; never data, never .tools'
 
+# What npm brings for the console; where there is no npm it is said, and the console works without.
+SCRIPT := $(BIN)/python tools/vendor.py --or-say
+
 run: .venv/.ready-to-run
+	@$(SCRIPT)
 	@exec $(BIN)/holdfast serve --data '$(DATA)' --listen '127.0.0.1:$(PORT)' $(ARGS)
 
 install: .venv/.ready-to-develop
+	@$(SCRIPT)
 
 .venv/.ready-to-run: constraints-run.txt pyproject.toml tools/install
 	@tools/install constraints-run.txt
@@ -49,8 +57,20 @@ check: install
 	$(BIN)/python tools/budgets.py
 
 # Several processes: much of the suite waits for servers. A file's tests stay together, for they share their servers.
+PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
 test: check
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m 'not slow and not walk' $(ARGS)
+
+test-slow: install
+	$(PYTEST) -m slow $(ARGS)
+
+# Some ten minutes of a browser: before a release, and after a change of the frame.
+test-walk: install
+	$(PYTEST) -m walk $(ARGS)
+
+test-all: check
+	$(PYTEST) $(ARGS)
 
 # Alone it measures everything; with ARGS only what is compared with other registries.
 bench: install
@@ -59,6 +79,9 @@ bench: install
 
 soak: install
 	$(BIN)/python -m tests.soak $(ARGS)
+
+screenshots: install
+	$(BIN)/python -m tests.browser.screenshots
 
 tools:
 	@python=$$(tools/find-python) && "$$python" tools/clients.py install

@@ -1,7 +1,7 @@
 """What managing images costs, and how it grows: `python -m bench.managing`, which is a part of `make bench`.
 
-One after the other: collection, history and rollback, retention, finding; their tables go on one page, and how each
-cost grows into one picture.
+One after the other: collection, history and rollback, retention, finding, pages; their tables go on one page, and how
+each cost grows into one picture.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import collect, history, retention, search
+from bench import collect, history, pages, retention, search
 from bench.curves import draw
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +36,7 @@ PARTS = (
     Part("History and rollback", history.main, ("--most", "10000")),
     Part("Retention", retention.main, ("--tags", "1000", "--tags", "10000")),
     Part("Tags, details and search", search.main, ("--tags", "10000")),
+    Part("Pages of the console", pages.main, ("--tags", "10000", "--rounds", "5")),
 )
 Points = dict[str, list[tuple[float, float]]]
 

@@ -45,7 +45,7 @@ _ROUNDS = 31
 _PAGE = 100
 _WHO = Subject(1, "bench")
 _CROWDED = "bench/crowded"
-_IMAGE = 2_000_000_000
+IMAGE = 2_000_000_000
 """Where the ids of the one real image begin."""
 Act = Callable[[], Awaitable[object]]
 
@@ -66,7 +66,7 @@ class Size(NamedTuple):
         return max(5, self.tags // 10)
 
 
-def _rows(statement: str) -> Command:
+def rows(statement: str) -> Command:
     """A statement over the numbers from `first` to before `until`, called `i`."""
     into, _, select = statement.partition(" select ")
     numbers = (
@@ -77,38 +77,38 @@ def _rows(statement: str) -> Command:
 
 _DIGITS = "substr('0000000' || cast(i as text), length(cast(i as text)) + 1)"
 _PLACE = "2 + i % cast(:repositories as bigint)"
-_REPOSITORIES = _rows(
+_REPOSITORIES = rows(
     "insert into repository (id, path, born, seq, last_at)"
     f" select i, case when i = 1 then '{_CROWDED}' else 'bench/r' || {_DIGITS} end, 1, 1, 1 from n"
 )
-_NAMES = _rows(
+_NAMES = rows(
     "insert into search_name (suffix, repo_id)"
     f" select case when i = 1 then 'crowded' else 'r' || {_DIGITS} end, i from n"
 )
-_CONTENT = _rows(
+_CONTENT = rows(
     f"insert into content (id, digest, size, state) select i, 'sha512:' || {_DIGITS} || 'abcdef', 1, 0 from n"
 )
-_LINKS = _rows(
+_LINKS = rows(
     "insert into link (repo_id, content_id, kind, media_type, put_at)"
     f" select {_PLACE}, i, 1, 'application/vnd.example', 1 from n"
 )
-_TERMS = _rows(
+_TERMS = rows(
     "insert into search_term (field, term, repo_id, content_id, said)"
     f" select 'annotation', 'number=' || {_DIGITS}, {_PLACE}, i, 'number=' || {_DIGITS} from n"
 )
-_TAGS = _rows(
+_TAGS = rows(
     "insert into tag (repo_id, name, content_id, seq, version_key)"
     f" select 2 + i % cast(:repositories as bigint), 'v' || {_DIGITS},"
     " 1 + (i % cast(:repositories as bigint)) + cast(:repositories as bigint), 1, '' from n"
 )
-_SHOWN = _rows(
+_SHOWN = rows(
     "insert into link (repo_id, content_id, kind, media_type, put_at)"
     " select 2 + i % cast(:repositories as bigint),"
     " 1 + (i % cast(:repositories as bigint)) + cast(:repositories as bigint), 1, 'application/vnd.example', 1 from n"
     " where true on conflict do nothing"
 )
-_CROWD = _rows(
-    f"insert into tag (repo_id, name, content_id, seq, version_key) select 1, 'c' || {_DIGITS}, {_IMAGE}, 1, '' from n"
+_CROWD = rows(
+    f"insert into tag (repo_id, name, content_id, seq, version_key) select 1, 'c' || {_DIGITS}, {IMAGE}, 1, '' from n"
 )
 _PUT = Command("insert into content (id, digest, size, state) values (:id, :digest, :size, 0)")
 _BODY = Command("insert into body (content_id, bytes) values (:id, :bytes)")
@@ -187,7 +187,8 @@ async def _lay(db: Database, size: Size) -> None:
     """Write the rows, some thousand in a unit."""
     repositories, half = size.repositories, max(1, size.tags // 2)
     contents = max(size.manifests, 2 * repositories + 1)
-    await _image(db, repositories)
+    await db.write(lambda unit: unit.run(_REPOSITORIES, first=1, until=repositories + 2))
+    await db.write(lay_image)
     for statement, until in (
         (_NAMES, repositories + 2),
         (_CONTENT, contents + 1),
@@ -203,8 +204,8 @@ async def _lay(db: Database, size: Size) -> None:
             await db.write(lambda unit, s=statement, values={**own, **more}: unit.run(s, **values))  # type: ignore[misc]
 
 
-async def _image(db: Database, repositories: int) -> None:
-    """The repositories, and one real image in the crowded one."""
+async def lay_image(unit: Unit) -> None:
+    """One real image in the first repository: content `IMAGE`, with what it keeps behind it."""
     config = json.dumps(
         {"os": "linux", "architecture": "amd64", "history": [{"created_by": f"RUN step {n}"} for n in range(20)]}
     ).encode()
@@ -216,18 +217,13 @@ async def _image(db: Database, repositories: int) -> None:
     manifest = json.dumps(
         {"schemaVersion": 2, "mediaType": media_type, "config": named[0], "layers": named[1:]}
     ).encode()
-
-    async def write(unit: Unit) -> None:
-        await unit.run(_REPOSITORIES, first=1, until=repositories + 2)
-        for number, (data, kind) in enumerate([(manifest, media_type), *parts]):
-            own = _IMAGE + number
-            await unit.run(_PUT, id=own, digest=Digest.of(data), size=len(data))
-            await unit.run(_BODY, id=own, bytes=data)
-            await unit.run(_LINK, id=own, kind=0 if number else 1, media_type=None if number else kind)
-            if number:
-                await unit.run(_EDGE, id=own, keeper=_IMAGE)
-
-    await db.write(write)
+    for number, (data, kind) in enumerate([(manifest, media_type), *parts]):
+        own = IMAGE + number
+        await unit.run(_PUT, id=own, digest=Digest.of(data), size=len(data))
+        await unit.run(_BODY, id=own, bytes=data)
+        await unit.run(_LINK, id=own, kind=0 if number else 1, media_type=None if number else kind)
+        if number:
+            await unit.run(_EDGE, id=own, keeper=IMAGE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -243,8 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             target = given.database[number] if given.database else os.fspath(Path(place) / f"{number}.db")
             found.append(asyncio.run(measure(target, Size(tags))))
     few, many = found
-    rows = [(title, f"{few[title]:.2f}", f"{many[title]:.2f}", f"{many[title] / few[title]:.1f} x") for title in few]
-    print(table(("what", f"ms, {FEW} tags", f"ms, {given.tags:,} tags", "growth"), rows))
+    lines = [(title, f"{few[title]:.2f}", f"{many[title]:.2f}", f"{many[title] / few[title]:.1f} x") for title in few]
+    print(table(("what", f"ms, {FEW} tags", f"ms, {given.tags:,} tags", "growth"), lines))
     return 0
 
 

@@ -1,11 +1,13 @@
 """What the whole suite has in common: which files start first, and what its summary shows: clients and figures.
 
-Each `record_property("fault", "name: N")` is a line of the summary, in whichever process the test ran.
+Each `record_property("fault", "name: N")` is a line of the summary, in whichever process the test ran; so is what a
+page costs, as "page".
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -16,16 +18,58 @@ if os.environ.get("HOLDFAST_TEST_SAME"):
     # A run that judges one change tries what it tried before it; everywhere else each run tries something new.
     hypothesis.settings.load_profile("same")
 
-_PROPERTY = "fault"
-_LONGEST_FIRST = ("faults", "deploy", "cluster", "moving", "docs", "clients", "blobs", "jobs", "security", "wire")
-"""Directories whose files take long: begun first, so that no process is still at one when the others are done."""
+_SECTIONS = {"fault": "faults", "page": "pages"}
+_ROOT = Path(__file__).parent
+_LONGEST_FIRST = (
+    *(
+        "soak",
+        "faults/test_workers.py",
+        "cluster/test_agreement.py",
+        "deploy/test_scale_page.py",
+        "docs/test_sessions.py",
+    ),
+    *(
+        "browser",
+        "deploy/test_doctor_url.py",
+        "moving/test_refusals.py",
+        "deploy/test_container.py",
+        "cli/test_client_verbs.py",
+    ),
+    *(
+        "faults/test_cluster",
+        "access/tokens/test_ends.py",
+        "security/test_throttling.py",
+        "security/test_encryption.py",
+    ),
+    *(
+        "registry/collect/test_pauses.py",
+        "registry/verify/test_stores.py",
+        "registry/verify/test_cluster.py",
+        "property",
+    ),
+    *(
+        "faults",
+        "deploy",
+        "cluster",
+        "moving",
+        "clients",
+        "blobs",
+        "jobs",
+        "security",
+        "wire",
+        "cli",
+        "registry/verify",
+    ),
+)
+"""Files whose tests take long, as measured: begun first, so that no process is at one when the others are done."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files that take long before the others; the order within is kept."""
 
     def rank(item: pytest.Item) -> int:
-        return next((at for at, name in enumerate(_LONGEST_FIRST) if name in item.path.parts), len(_LONGEST_FIRST))
+        path = item.path.relative_to(_ROOT).as_posix()
+        return next((at for at, name in enumerate(_LONGEST_FIRST) if path.startswith(name)), len(_LONGEST_FIRST))
 
     items.sort(key=rank)
 
@@ -33,19 +77,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the matrix of clients, and one line a figure, however the tests were run and captured."""
     reports = [report for group in terminalreporter.stats.values() for report in group]
-    lines = [
-        str(value)
-        for report in reports
-        if isinstance(report, pytest.TestReport) and report.when in ("call", "setup")
-        for name, value in report.user_properties
-        if name == _PROPERTY
-    ]
     tested = cells(report for report in reports if isinstance(report, pytest.TestReport))
     if tested:
         terminalreporter.section("clients against a real server")
         for line in table(tested):
             terminalreporter.write_line(line)
-    if lines:
-        terminalreporter.section("faults")
-        for line in dict.fromkeys(lines):
-            terminalreporter.write_line(line)
+    for property_, title in _SECTIONS.items():
+        lines = [
+            str(value)
+            for report in reports
+            if isinstance(report, pytest.TestReport) and report.when in ("call", "setup")
+            for name, value in report.user_properties
+            if name == property_
+        ]
+        if lines:
+            terminalreporter.section(title)
+            for line in dict.fromkeys(lines):
+                terminalreporter.write_line(line)

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -35,8 +38,29 @@ def lay_database(path: str) -> str:
     """Lay the database that belongs to `path`; returns where it is: `path`, or a URL, the same for the same path."""
     if chosen().distant:
         return _laid(path)
-    migrate(path)
+    return lay_file(path)
+
+
+def lay_file(path: str) -> str:
+    """Lay a SQLite database at `path`, which is returned: what migrating makes of no file, copied; else migrated."""
+    if os.path.exists(path):
+        migrate(path)
+        return path
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(_migrated())
     return path
+
+
+@cache
+def _migrated() -> bytes:
+    """A database file as the program's migrations leave it, made once in a process: they cost more than most tests."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "holdfast.db"
+        migrate(str(file))
+        connection = apsw.Connection(str(file))
+        connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+        connection.close()
+        return file.read_bytes()
 
 
 def database_at(target: str, clock: Callable[[], int] | None = None) -> Database:

@@ -53,10 +53,11 @@ def pairs(*wanted: Pair) -> list[Pair]:
     return [chosen()] if VARIABLE in os.environ else list(wanted)
 
 
-def run_on(metafunc: pytest.Metafunc, wanted: Sequence[Pair]) -> None:
-    """Run a test whose servers are made from the fixture `pair` once on each of `wanted`."""
+def run_on(metafunc: pytest.Metafunc, wanted: Sequence[Pair], slow: Sequence[Pair] = ()) -> None:
+    """Run a test whose servers are made from the fixture `pair` once on each of `wanted`, on `slow` as a slow test."""
     if "pair" in metafunc.fixturenames:
-        metafunc.parametrize("pair", wanted, ids=str, scope="session")
+        marked = [pytest.param(pair, marks=pytest.mark.slow if pair in slow else ()) for pair in wanted]
+        metafunc.parametrize("pair", marked, ids=str, scope="session")
 
 
 @cache

@@ -17,17 +17,18 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import warm
 from tests.pairs import Pair, chosen, place_of
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+program = warm.program
 
 
 class ServerFailed(AssertionError):
@@ -50,11 +51,6 @@ class Credentials:
     def basic(self) -> str:
         """Give the value of an `Authorization` header for Basic (RFC 7617)."""
         return "Basic " + b64encode(self.pair.encode()).decode("ascii")
-
-
-def program() -> Path:
-    """Give the `holdfast` program of the environment that runs the tests."""
-    return Path(sys.executable).with_name("holdfast")
 
 
 def free_port(address: str = "127.0.0.1") -> int:
@@ -80,7 +76,8 @@ class Server:
     flags: tuple[str, ...]
     env: Mapping[str, str]
     logs: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: warm.Running | None = None
+    cold: bool = False
     group: int = 0
     known_admin: Credentials | None = field(default=None, repr=False)
 
@@ -123,17 +120,10 @@ class Server:
     def start(self, seconds: float = READY_SECONDS) -> None:
         """Start the process and return when `/readyz` answers 200; raise ServerFailed otherwise."""
         assert self.process is None, "the server is running already"
-        command = [str(program()), "serve", "--data", str(self.data), "--listen", self.host, *self.flags]
-        with (self.logs / "serve.out").open("ab") as out, (self.logs / "serve.err").open("ab") as err:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env={**os.environ, **self.env},
-                cwd=self.logs,
-                start_new_session=True,
-            )
+        words = ["serve", "--data", str(self.data), "--listen", self.host, *self.flags]
+        begin = warm.begin_cold if self.cold else warm.begin
+        files = self.logs / "serve.out", self.logs / "serve.err"
+        self.process = begin(words, {**os.environ, **self.env}, self.logs, *files)
         self.group = self.process.pid
         deadline = time.monotonic() + seconds
         while not answers_ready(self.port, tls=self.tls):
@@ -180,18 +170,19 @@ class Server:
 
 @contextlib.contextmanager
 def running_server(
-    tmp_path: Path, *flags: str, env: Mapping[str, str] | None = None, pair: Pair | None = None
+    tmp_path: Path, *flags: str, env: Mapping[str, str] | None = None, pair: Pair | None = None, cold: bool = False
 ) -> Iterator[Server]:
     """Run `holdfast serve --data tmp_path/data --listen 127.0.0.1:PORT FLAGS` until the block is left.
 
     `flags` are passed as they are (`"--open"`, `"--workers", "2"`); `env` is added to this process's environment.
     `pair`: on what it keeps what it keeps, by default as `HOLDFAST_TEST_PAIR` says; `Server.env` has the settings of
-    it, for other verbs of the program.
+    it, for other verbs of the program. It begins loaded (tests/warm.py), or `cold`, as a shell begins it, where that is
+    the subject.
     """
     data = tmp_path / "data"
     tmp_path.mkdir(parents=True, exist_ok=True)
     kept = place_of(pair or chosen(), tmp_path)
-    server = Server(data=data, port=free_port(), flags=flags, env={**kept, **(env or {})}, logs=tmp_path)
+    server = Server(data=data, port=free_port(), flags=flags, env={**kept, **(env or {})}, logs=tmp_path, cold=cold)
     try:
         server.start()
         yield server

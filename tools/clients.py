@@ -3,13 +3,15 @@
 
 Promises: needs the standard library only; writes to `.tools/` and nowhere else, save for the Debian packages that root
 lets apt install (no service of theirs is started); a second run is a matter of seconds; a client that cannot be had is
-one line that says why and how to get it, never a failure (its tests skip with a reason). Four kinds:
+one line that says why and how to get it, never a failure (its tests skip with a reason). Six kinds:
 
 - `debian`: packages of this machine's own release, by apt, when root.
 - `sid`: packages of Debian's unstable suite that run on Debian 12 as they are, by a private apt state whose source is
   derived from this machine's own; unpacked under `.tools/sid`, nothing of the system touched.
 - `go`: `go install` at a pinned version into `.tools/bin`; without a Go on the machine, unstable's Go is unpacked too.
+- `own`: a Go program of this project's own that is made of others' packages, from its folder under `tools`.
 - `npm`: `npm install` at a pinned version under `.tools/npm`, where the machine has an npm.
+- `script`: what `package-lock.json` pins, for the tests in a browser, by the same npm.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.clients_debian import install_debian, refresh_package_lists
-from tools.clients_go import find_go, install_go
+from tools.clients_go import build_own, find_go, install_go
 from tools.clients_machine import Client, Unavailable, advice, place, present, stamp
-from tools.clients_npm import install_npm
+from tools.clients_npm import install_npm, install_script, locked
 from tools.clients_unstable import Unstable
 
 DEBIAN = tuple(
@@ -49,6 +51,11 @@ DEBIAN = tuple(
         ("ceph-mon", "ceph-mon"),
         ("ceph-osd", "ceph-osd"),
         ("radosgw", "radosgw"),
+        ("prometheus", "promtool"),
+        ("chromium", "chromium"),
+        ("chromium-headless-shell", "chromium-headless-shell"),
+        ("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+        ("fonts-noto-core", "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
     )
 )
 UNSTABLE = tuple(
@@ -76,7 +83,11 @@ GO = tuple(
         ("github.com/versity/versitygw/cmd/versitygw", "v1.7.0"),
     )
 )
-NPM = (Client("azurite", "npm", "azurite", "azurite-blob", "3.35.0"),)
+OWN = (Client("receivers", "own", "tools/receivers", "receivers", "1"),)
+NPM = (
+    Client("azurite", "npm", "azurite", "azurite-blob", "3.35.0"),
+    Client("axe-core", "script", "axe-core", "axe.min.js", locked("axe-core")),
+)
 
 
 def say(client: Client, version: str, where: str) -> None:
@@ -110,11 +121,13 @@ def install_all() -> None:
         if client.kind == "debian":
             lists()
             return install_debian(client)
-        if client.kind == "npm":
-            return install_npm(client)
+        if client.kind in ("npm", "script"):
+            return install_npm(client) if client.kind == "npm" else install_script(client)
+        if client.kind == "own":
+            return build_own(client, go())
         return unstable.unpack(client.source) if client.kind == "sid" else install_go(client, go())
 
-    for client in (*DEBIAN, *UNSTABLE, *GO, *NPM):
+    for client in (*DEBIAN, *UNSTABLE, *GO, *OWN, *NPM):
         version, started = present(client), time.monotonic()
         if version is not None:
             say(client, version, f"{place(client)} (already here)")
@@ -131,7 +144,7 @@ def install_all() -> None:
 
 def list_all() -> None:
     """Print what is here and how to get the rest."""
-    for client in (*DEBIAN, *UNSTABLE, *GO, *NPM):
+    for client in (*DEBIAN, *UNSTABLE, *GO, *OWN, *NPM):
         version = present(client)
         say(client, version or "-", place(client) if version else f"not here; {advice(client)}")
 

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 
-from tools.clients_machine import BIN, SID, Client, Unavailable, polite, run
+from tools.clients_machine import BIN, ROOT, SID, Client, Unavailable, polite, run
 from tools.clients_unstable import Unstable
 
 OLDEST_GO = (1, 21)  # the first that fetches the toolchain a module asks for
@@ -47,4 +47,12 @@ def install_go(client: Client, go: str) -> str:
     BIN.mkdir(parents=True, exist_ok=True)
     env = {"GOBIN": str(BIN)}
     run(polite(go, "install", "-ldflags=-s -w", f"{client.source}@{client.version}"), seconds=BUILD_SECONDS, env=env)
+    return client.version
+
+
+def build_own(client: Client, go: str) -> str:
+    """Build the Go program of this project in the folder `client.source` into `.tools/bin`; raise Unavailable."""
+    BIN.mkdir(parents=True, exist_ok=True)
+    command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(BIN / client.program), "."]
+    run(polite(*command), seconds=BUILD_SECONDS, cwd=ROOT / client.source)
     return client.version

@@ -87,6 +87,8 @@ def stamp(client: Client, version: str) -> None:
 def located(client: Client) -> Path | None:
     """Give where the client's program is, or None."""
     if client.kind == "debian":
+        if client.program.startswith("/"):
+            return Path(client.program) if Path(client.program).exists() else None
         found = shutil.which(client.program, path="/usr/sbin:/usr/bin:/sbin:/bin")
         return Path(found) if found else None
     path = (SID if client.kind == "sid" else BIN) / client.program
@@ -115,6 +117,10 @@ def advice(client: Client) -> str:
         return f"run `make tools` on Debian 12 or newer, or put {Path(client.program).name} on PATH"
     if client.kind == "npm":
         return f"with npm installed: npm install -g {client.source}@{client.version}"
+    if client.kind == "script":
+        return "with npm installed: `make tools`"
+    if client.kind == "own":
+        return f"with Go installed: go build -C {client.source} -o ../../.tools/bin/{client.program}"
     return f"with Go installed: go install {client.source}@{client.version}"
 
 

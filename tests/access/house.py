@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from tests.backends import laid_database_url
-from tests.databases import open_at
+from tests.databases import lay_file, open_at
 
 from holdfast.access.accounts.administrator import ensure_administrator
 from holdfast.access.accounts.login import PasswordLogin
@@ -22,7 +22,6 @@ from holdfast.access.keys.service import Keys
 from holdfast.access.model import Credential, CredentialKind, Identity, Recognised
 from holdfast.access.password import PasswordChecker
 from holdfast.access.throttle import Hold, Throttle, ThrottleSettings
-from holdfast.db.migrate import migrate
 from holdfast.db.port import Database, Unit
 from holdfast.db.query import Command, Query
 from holdfast.journal.model import Origin
@@ -193,7 +192,7 @@ def lived_in(
             target = laid_database_url()
         else:
             target = str(tmp_path / "holdfast.db")
-            migrate(target)
+            lay_file(target)
         db = await open_at(target, clock)
         house = House(db, clock, settings)
         try:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.access.house import ENGINES, HERE, Engine, House, lived_in
 
-from holdfast.access.errors import Conflict, StalePermit, Unknown
-from holdfast.access.jobs import SeenJobs
+from holdfast.access.errors import Conflict, Denied, StalePermit, Unknown
+from holdfast.access.jobs import Looked, SeenJobs, Whose
 from holdfast.access.model import Identity
 from holdfast.db.port import Unit
 from holdfast.jobs import claims
@@ -79,6 +79,54 @@ def test_a_job_is_ended_by_who_started_it_and_by_operators(engine: Engine, tmp_p
         another = await _put(house, ada)
         with pytest.raises(StalePermit):
             await jobs.cancel(ada, another, origin=HERE)
+
+    lived_in(tmp_path, scenario, engine)
+
+
+def test_pages_of_jobs_go_both_ways_and_say_who(engine: Engine, tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        jobs = SeenJobs(house.db)
+        ada, olga = await house.person("ada"), await house.person("olga")
+        await house.grant("olga", "operator", "**")
+        olga = await house.again(olga)
+        own = [await _put(house, ada) for _ in range(3)]
+        nobodys = await _put(house)
+
+        async def ids(who: Identity, looked: Looked, **more: int) -> tuple[list[int], int | None, int | None]:
+            page = await jobs.look(who, looked, limit=2, origin=HERE, **more)
+            return [job.id for job in page.jobs], page.next, page.previous
+
+        assert await ids(olga, Looked()) == ([nobodys, own[2]], own[2], None)
+        assert await ids(olga, Looked(), older=own[2]) == ([own[1], own[0]], None, own[1])
+        assert await ids(olga, Looked(), newer=own[0]) == ([own[2], own[1]], own[1], own[2])
+        assert await ids(olga, Looked(Whose.PEOPLE)) == ([own[2], own[1]], own[1], None)
+        assert await ids(olga, Looked(Whose.MINE)) == ([], None, None)
+        assert await ids(ada, Looked(Whose.ALL)) == ([own[2], own[1]], own[1], None)
+        assert await ids(olga, Looked(kind="none")) == ([], None, None)
+        assert (await ids(olga, Looked(kind="work")))[0] == [nobodys, own[2]]
+        assert (await ids(olga, Looked(states=(JobState.FAILED,))))[0] == []
+        page = await jobs.look(olga, Looked(), limit=10, origin=HERE)
+        assert page.starters == {ada.subject.id: "user:ada"}
+        assert await jobs.kinds(olga, origin=HERE) == ["work"]
+        assert await jobs.kinds(ada, origin=HERE) == []
+
+    lived_in(tmp_path, scenario, engine)
+
+
+def test_operators_let_jobs_run_again(engine: Engine, tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        jobs = SeenJobs(house.db)
+        ada = await house.person("ada")
+        id = await _put(house, ada)
+        await jobs.cancel(ada, id, origin=HERE)
+        with pytest.raises(Denied):
+            await jobs.retry(ada, id, origin=HERE)
+        assert (await jobs.retry(await house.admin(), id, origin=HERE)).state is JobState.WAITING
+        await _claimed(house)
+        with pytest.raises(Conflict):
+            await jobs.retry(await house.admin(), id, origin=HERE)
+        with pytest.raises(Unknown):
+            await jobs.retry(await house.admin(), 4711, origin=HERE)
 
     lived_in(tmp_path, scenario, engine)
 

@@ -19,6 +19,7 @@ from holdfast.api.framing import Message
 from holdfast.api.routing import Routes
 from holdfast.journal.model import Origin
 from holdfast.telemetry.access_log import AccessLog
+from holdfast.telemetry.meters import Meters
 from holdfast.telemetry.surface import Telemetry
 
 HOST = (b"host", b"registry.example.com")
@@ -75,6 +76,7 @@ class House:
     frame: Frame
     told: Told
     telemetry: Telemetry
+    meters: Meters
 
     async def ask(
         self,
@@ -126,7 +128,8 @@ class House:
 async def house(tmp_path: Path, *rooms: Routes, idle: float = 30.0) -> House:
     """Make a frame around `rooms`."""
     told = Told()
-    telemetry = Telemetry(told, AccessLog(told.write), lambda scope: str(scope["client"][0]))
+    meters = Meters()
+    telemetry = Telemetry(told, AccessLog(told.write), lambda scope: str(scope["client"][0]), meters)
     access = Access(await open_at(lay_database(str(tmp_path / "api.db"))), open_to_all=True)
     gate = Gate(access, lambda scope, error: b'Bearer realm="here"', told.refused)
-    return House(Frame(gate, telemetry, list(rooms), idle=idle), told, telemetry)
+    return House(Frame(gate, telemetry, list(rooms), idle=idle), told, telemetry, meters)

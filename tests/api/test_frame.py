@@ -17,6 +17,9 @@ from holdfast.api.framing import BODY_BYTES
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import GivenMoment, Input, Moment, Output, Segment
 from holdfast.db import errors as db
+from holdfast.telemetry.counters import REQUESTS
+from holdfast.telemetry.family import OTHER
+from holdfast.telemetry.pages import Names, Series
 
 PREFIX = "/api/v1/room"
 
@@ -237,9 +240,9 @@ def test_every_request_is_one_line_and_counted(tmp_path: Path) -> None:
         await made.ask("GET", "/api/v1/openapi.json")
         assert [line["status"] for line in made.told.lines] == [200, 404, 200]
         assert {line["remote"] for line in made.told.lines} == {"192.0.2.7"}
-        counted = made.telemetry.counters.requests
-        assert counted["api:show_thing", 200] == 1
-        assert counted["api:unrouted", 404] == 1
+        counted = made.meters.page.reading(Names(), owner=1).series
+        assert counted[Series(REQUESTS.name, ("api:show_thing", "GET", "200"))] == 1
+        assert counted[Series(REQUESTS.name, (OTHER, "GET", "404"))] == 1
         assert len({line["request"] for line in made.told.lines}) == 3
 
     run(tmp_path, work)

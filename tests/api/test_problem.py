@@ -11,8 +11,8 @@ from holdfast.api import framing
 from holdfast.api.problem import FAULT, METHOD, NO_ROUTE, TABLE, refusal_of
 from holdfast.db import errors as db
 
-_NEVER_HERE = {access.WrongMasterKey, access.MasterKeyAway}
-"""What a start is refused with, and no request."""
+_NEVER_HERE = {access.WrongMasterKey, access.MasterKeyAway, access.WrongCode}
+"""What a start is refused with, and what pages alone are: no request of the API."""
 
 
 def test_every_problem_is_documented_as_it_is() -> None:

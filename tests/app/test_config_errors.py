@@ -39,6 +39,19 @@ def problems(
             "'https://x/registry' has a path or a query: a registry always stands at /v2/ of its host",
         ),
         ("public_url", "https://user:pw@x", "'https://user:pw@x' holds a user name or password"),
+        ("traces.endpoint", "collector:4318", "'collector:4318' does not begin with http:// or https://"),
+        ("traces.endpoint", "https://user:pw@x", "'https://user:pw@x' holds a user name or password"),
+        (
+            "traces.endpoint",
+            "https://x/v1?a=b",
+            "'https://x/v1?a=b' has a query, or a path of other than letters, digits, '.', '_', '~', '-' and '/'",
+        ),
+        ("traces.endpoint", "https://x:port", "'https://x:port' is not a URL"),
+        ("traces.endpoint", "https://", "'https://' has no usable host name"),
+        ("traces.ratio", "half", "'half' is not a fraction"),
+        ("traces.ratio", "1.1", "'1.1' is not between 0 and 1"),
+        ("traces.ratio", "10%", "'10%' is not a fraction"),
+        ("traces.ratio", "-1", "'-1' is not a fraction"),
         (
             "trusted_proxies",
             "10.0.0.1/8",
@@ -267,3 +280,43 @@ def test_a_token_for_vault_does_not_cross_a_network_in_clear(url: str, allowed: 
         assert problem.subject == "encryption.vault_url"
         assert "in clear" in problem.reason
         load({**given, "allow_http": True}, environment, None)
+
+
+@pytest.mark.parametrize("at", ["0.0.0.0:9090", "[::]:9090", "192.0.43.8:9090"])
+@pytest.mark.parametrize("name", ["metrics.listen", "metrics.worker_listen"])
+def test_metrics_without_a_credential_stay_inside(name: str, at: str) -> None:
+    (problem,) = problems({name: at})
+    assert (problem.subject, problem.origin) == (name, f"{name} from flag --{name.replace('.', '-').replace('_', '-')}")
+    assert problem.reason == f"would tell everyone who reaches {at} how this registry is used, without a credential"
+    assert load({name: at, "allow_http": "true"}, {}).settings.metrics != load({}, {}).settings.metrics
+
+
+@pytest.mark.parametrize("at", ["127.0.0.1:9090", "10.0.0.7:9090", "[::1]:9090", "[fd00::7]:9090"])
+def test_metrics_may_listen_on_a_private_address(at: str) -> None:
+    assert str(load({"metrics.listen": at}, {}).settings.metrics.listen) == at
+
+
+def test_metrics_do_not_listen_where_the_registry_does() -> None:
+    (problem,) = problems({"metrics.listen": "127.0.0.1:5000"})
+    assert problem.reason == "is where the registry itself listens"
+
+
+def test_one_token_for_metrics(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("of the scraper\n")
+    (problem,) = problems({"metrics.token_file": str(file)}, {"HOLDFAST_METRICS_TOKEN": "another one of it"})
+    assert problem.subject == "metrics.token"
+    assert problem.reason == "is set in the environment, and a file with it as well"
+    loaded = load({"metrics.token_file": str(file)}, {})
+    assert loaded.settings.metrics.token is not None
+    assert loaded.settings.metrics.token.reveal() == "of the scraper"
+    assert "of the scraper" not in repr(loaded)
+
+
+@pytest.mark.parametrize("text", ["", "short\n", "one of two\nlines of it\n"])
+def test_a_token_is_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(text)
+    (problem,) = problems({"metrics.token_file": str(file)})
+    assert problem.subject == "metrics.token_file"
+    assert problem.allowed == "a file with the token on its only line"

@@ -84,6 +84,24 @@ def test_the_lock_ends_with_its_process(directory: DataDirectory) -> None:
     directory.lock(WATCH)
 
 
+def test_the_children_of_a_killed_server_are_waited_for(directory: DataDirectory) -> None:
+    """They have the lock as well, and end a moment after it."""
+    program = (
+        "import os, sys; from pathlib import Path; from holdfast.app.datadir import DataDirectory\n"
+        "DataDirectory(Path(sys.argv[1])).lock()\n"
+        "if os.fork():\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "sys.stdin.read(1)"
+    )
+    first = subprocess.Popen([sys.executable, "-c", program, directory.root], stdin=subprocess.PIPE)
+    assert first.wait(60) == -9
+    assert first.stdin is not None
+    ending = threading.Timer(0.3, first.stdin.close)
+    ending.start()
+    directory.lock(WATCH)
+    ending.join()
+
+
 def test_a_sign_of_life_says_which_host_and_when(directory: DataDirectory) -> None:
     directory.lock(WATCH)
     first = host(directory).read_text()

@@ -54,7 +54,7 @@ def status(server: Server, authorization: str | None = None) -> int:
 
 
 def test_the_first_start_prints_the_administrator_once(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
+    with running_server(tmp_path, cold=True) as server:
         text = server.stdout_text()
         lines = [line.strip() for line in text.splitlines()]
         assert lines[lines.index("user: admin") + 1].startswith("password: ")
@@ -97,7 +97,7 @@ def test_workers_stay_in_the_group_and_a_stop_ends_them_all(tmp_path: Path) -> N
 
 
 def test_workers_die_with_a_supervisor_that_is_killed_and_the_port_is_free(tmp_path: Path) -> None:
-    with running_server(tmp_path, "--open", "--workers", "2") as server:
+    with running_server(tmp_path, "--open", "--workers", "2", cold=True) as server:
         until(lambda: len(members(server.pid)) == 4, "the supervisor, two workers, and the job worker")
         server.kill9(children=False)
         until(lambda: members(server.group) == set(), "the workers outlive their supervisor")
@@ -130,7 +130,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_stop_finishes_what_is_in_flight(tmp_path: Path) -> None:
-    with running_server(tmp_path, "--open") as server:
+    with running_server(tmp_path, "--open", cold=True) as server:
         assert server.process is not None
         digest = "sha256:" + hashlib.sha256(BODY).hexdigest()
         with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:

@@ -152,7 +152,15 @@ def test_it_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         worker_of(server, set())
         server.kill9(children=False)
         until(lambda: members(server.group) == set(), "somebody outlives the supervisor")
-        socket.create_server(("127.0.0.1", server.port)).close()
+        until(lambda: is_free(server.port), "somebody has its port yet")
+
+
+def is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:  # the last of them has ended, and the system is about to close what it had
+        return False
+    return True
 
 
 def test_a_worker_without_a_registry_says_so(tmp_path: Path) -> None:

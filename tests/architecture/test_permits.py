@@ -27,10 +27,14 @@ USE_CASES = {
 }
 """The use-cases that clients reach, and the permit that each takes."""
 OF_PATHS = {
+    "attention.service.Attention",
+    "beginning.service.Beginning",
     "collect.asking.Collections",
     "collect.why.WhyKept",
+    "details.looking.Looking",
     "details.service.Artifacts",
     "editing.service.Editing",
+    "events.service.Events",
     "history.rollback.service.Rollback",
     "history.service.History",
     "history.undelete.service.Undelete",
@@ -44,6 +48,8 @@ OF_PATHS = {
     "quotas.managing.Quotas",
     "scrub.seeing.Damages",
     "search.service.Search",
+    "several.service.Several",
+    "exporting.service.Exports",
 }
 """The use-cases of those who manage: their permit is asked about each repository that they name."""
 OTHERWISE = {"listing.service.Listing.catalog": CatalogPermit}

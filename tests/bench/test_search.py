@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from bench.search import Size, _acts, _lay, measure
+from tests.databases import lay_file
 
-from holdfast.db.migrate import migrate
 from holdfast.db.sqlite import SqliteDatabase
 from holdfast.registry.search.service import Results
 
@@ -15,7 +15,7 @@ from holdfast.registry.search.service import Results
 def test_every_search_finds_something_but_the_one_that_must_not(tmp_path: Path) -> None:
     async def hits(size: Size) -> dict[str, int]:
         path = str(tmp_path / f"{size.tags}.db")
-        migrate(path)
+        lay_file(path)
         db = SqliteDatabase(path)
         try:
             await _lay(db, size)

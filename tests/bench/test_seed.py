@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench.seed import database_file, seed_tags
-
-from holdfast.db.migrate import migrate
+from tests.databases import lay_file
 
 _NAMES = [f"v1.{n}" for n in range(4999)]
 
@@ -16,7 +15,7 @@ _NAMES = [f"v1.{n}" for n in range(4999)]
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     file = tmp_path / "registry.db"
-    migrate(str(file))
+    lay_file(str(file))
     with closing(sqlite3.connect(file)) as database:
         database.executescript(
             """

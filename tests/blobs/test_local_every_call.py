@@ -42,10 +42,13 @@ def fast(tmp_path: Path) -> Iterator[Path]:
         yield Path(made)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "number", "late"),
-    [(Failing, errno.EIO, False), (Failing, errno.EIO, True), (NoDirectFailing, errno.ENOSPC, False)],
+    [
+        (Failing, errno.EIO, False),
+        pytest.param(Failing, errno.EIO, True, marks=pytest.mark.slow),
+        pytest.param(NoDirectFailing, errno.ENOSPC, False, marks=pytest.mark.slow),
+    ],
     ids=["EIO", "EIO after the work", "ENOSPC without O_DIRECT"],
 )
 def test_every_call_of_a_push_fails_once(fast: Path, empty: Path, kind: type[Failing], number: int, late: bool) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests import warm
 
 _OURS = ("HOLDFAST_", "MAKE", "XDG_", "SSL_", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY")
 
@@ -23,17 +24,8 @@ class Shell:
     def run(self, *words: str, stdin: str | None = None, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Type `holdfast WORDS`; any other exit status than `status` fails the test."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-        done = subprocess.run(
-            [sys.executable, "-m", "holdfast", *words],
-            cwd=self.home,
-            env={**kept, "HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / "config"), **self.environment},
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        his = {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / "config"), **self.environment}
+        done = warm.run(words, {**kept, **his}, self.home, given=stdin or "")
         assert done.returncode == status, f"{words}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done

@@ -13,7 +13,7 @@ from tests.cli.program import holdfast
 from tests.serving import Server, pause, running_server
 from tests.wire.client import Connection, basic
 
-from holdfast.cli.audit_proofs import csv_lines
+from holdfast.cli.audit_proofs import entry_lines
 
 PASSWORD = "Planted-Password-4711"
 
@@ -79,7 +79,7 @@ def test_cells_of_csv_are_no_formulas() -> None:
     evil = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "|calc", "%x"]
     for text in evil:
         row = dict.fromkeys(("at", "actor", "kind", "path", "credential", "address", "agent", "request"), text)
-        (cells,) = list(csv.reader("".join(csv_lines(iter([{**row, "pos": 1, "data": {text: text}}]))).splitlines()))[
+        (cells,) = list(csv.reader("".join(entry_lines(iter([{**row, "pos": 1, "data": {text: text}}]))).splitlines()))[
             1:
         ]
         assert all(cell[:1] not in {"=", "+", "-", "@", "\t", "\r", "|", "%"} for cell in cells), cells

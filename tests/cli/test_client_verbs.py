@@ -93,6 +93,7 @@ def test_the_fixed_forms_and_the_story(admin: Shell, server: Server) -> None:
     refused = other.refused("login", server.url, "-u", "dora", "--password-stdin", stdin=DORA)
     assert "log" in refused
     admin.run("user", "enable", "dora")
+    assert "user:dora has no second factor any more" in admin.says("user", "second-factor", "reset", "dora")
     other.run("login", server.url, "-u", "dora", "--password-stdin", stdin=DORA)
     assert "group:developers" in other.says("me")
     assert "manage-access" in other.refused("grant", "add", "user:dora", "owner", "shop/**")

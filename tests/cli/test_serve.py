@@ -58,7 +58,7 @@ def test_what_the_settings_forbid_is_refused(tmp_path: Path, words: tuple[str, .
 
 
 def test_doctor_is_content_with_a_server_that_runs(tmp_path: Path) -> None:
-    with running_server(tmp_path, "--open") as server:
+    with running_server(tmp_path, "--open", cold=True) as server:
         listen = ("--listen", server.host, "--data", str(server.data))
         assert f"{server.host} is served by process " in holdfast(tmp_path, "doctor", *listen).stdout
         text = holdfast(tmp_path, "serve", *listen, status=1).stderr

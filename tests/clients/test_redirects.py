@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.clients import images
-from tests.clients.engines import ENGINES, Engine
+from tests.clients.connecting import connect
+from tests.clients.engines import CONTAINERDS, ENGINES, Containerd, Engine
 from tests.clients.programs import Client, Workshop
 from tests.clients.wire import Wire
 from tests.serving import Server, pause
@@ -61,3 +62,15 @@ def test_an_engine_is_sent_to_the_bucket(
     docker("pull", "-q", f"{server.host}/{repository}:v1")
     assert sent_to_bucket(server, repository) >= 1
     assert docker("run", "--rm", "--network=none", f"{server.host}/{repository}:v1", "/true").status == 0
+
+
+@pytest.mark.parametrize("containerd", CONTAINERDS, indirect=True)
+def test_a_credential_in_hosts_toml_stays_with_the_registry(
+    containerd: Containerd, workshop: Workshop, server: Server, wire: Wire, repository: str, tmp_path: Path
+) -> None:
+    """The bucket refuses a request that brings a header of somebody else beside its own signature."""
+    wire.push(repository, images.image(f"redirects {repository}"), "v1")
+    connect(server, tmp_path, "containerd", repository, "--write", "c")
+    ctr = containerd.client(workshop)
+    ctr("images", "pull", "--hosts-dir", tmp_path / "c" / "certs.d", f"{server.host}/{repository}:v1")
+    assert sent_to_bucket(server, repository) >= 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.clients import images
+from tests.clients.connecting import connect
 from tests.clients.engines import CLASSIC, Engine
 from tests.clients.programs import Client, Workshop
 from tests.clients.wire import Wire
@@ -55,6 +58,41 @@ def test_service_with_registry_auth(swarm: Client, server: Server, wire: Wire, r
     wait_for(swarm, f"{name}:v1")
     swarm("service", "update", "-d", "--with-registry-auth", "--image", f"{name}:v2", "demo")
     wait_for(swarm, f"{name}:v2")
+
+
+@cell(NAME, "login")
+def test_service_with_a_key_of_its_own(
+    swarm: Client, server: Server, wire: Wire, repository: str, tmp_path: Path
+) -> None:
+    """What `holdfast connect swarm` prints logs the manager in; nodes have the key by the service alone."""
+    name = f"{server.host}/{repository}"
+    for tag in ("v1", "v2"):
+        wire.push(repository, images.index(f"swarm-key-{tag}", docker=True), tag)
+    wire.push(f"{repository}/other", images.index("swarm-key-other", docker=True), "v1")
+    swarm("logout", server.host)
+    script = connect(server, tmp_path, "swarm", repository).out
+    client = f'docker() {{ {shlex.join([str(swarm.path), *swarm.always])} "$@"; }}\n'
+    sh = Client(Path("/bin/sh"), swarm.home, env=swarm.env)
+    assert "Login Succeeded" in sh(stdin=(client + script).encode()).said
+    create = ("service", "create", "-d", "--network", "host", "--stop-grace-period", "1s")
+    swarm(*create, "--name", "demo", "--with-registry-auth", f"{name}:v1")
+    wait_for(swarm, f"{name}:v1")
+    swarm("service", "update", "-d", "--with-registry-auth", "--image", f"{name}:v2", "demo")
+    wait_for(swarm, f"{name}:v2")
+    swarm("pull", "-q", f"{name}/other:v1", fails=True)
+
+
+def test_service_without_registry_auth_does_not_start(
+    swarm: Client, server: Server, wire: Wire, repository: str
+) -> None:
+    wire.push(repository, images.index("swarm-bare", docker=True), "v1")
+    name = f"{server.host}/{repository}:v1"
+    swarm("service", "create", "-d", "--name", "bare", "--network", "host", "--restart-condition", "none", name)
+    deadline = time.monotonic() + SECONDS
+    question = ("service", "ps", "--no-trunc", "--format", "{{.CurrentState}} {{.Error}}", "bare")
+    while "No such image" not in (tasks := swarm(*question).out):
+        assert time.monotonic() < deadline, tasks
+        pause(0.2)
 
 
 @cell(NAME, "stack")

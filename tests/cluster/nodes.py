@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import warm
 from tests.deploy.proxies import haproxy
 from tests.pairs import Pair, place_of
-from tests.serving import Server, free_port, program
+from tests.serving import Server, free_port
 
 NODES = 3
 _END = 30.0
@@ -29,15 +29,12 @@ class Work:
 
     env: Mapping[str, str]
     logs: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: warm.Running | None = None
 
     def start(self) -> None:
         """Start it; nothing waits for it to be ready."""
-        command = [str(program()), "worker", "--data", str(self.logs / "data")]
-        with (self.logs / "worker.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.env}, cwd=self.logs
-            )
+        words, log = ["worker", "--data", str(self.logs / "data")], self.logs / "worker.log"
+        self.process = warm.begin(words, {**os.environ, **self.env}, self.logs, log, log)
 
     def stop(self) -> None:
         """End it in order."""
@@ -78,10 +75,7 @@ class Cluster:
 
     def holdfast(self, *words: str) -> str:
         """Run another verb of the program on the installation; give what it printed."""
-        command = [str(program()), *words]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **self.env}
-        )
+        done = warm.run(words, {**os.environ, **self.env})
         assert done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tests.cluster.nodes import Cluster, running_cluster
 from tests.faults.load import acknowledged, pushers, wait_for
 from tests.faults.oracle import check
@@ -66,6 +67,7 @@ def test_every_node_refuses_and_says_why(cluster: Cluster) -> None:
         repository.expect(201, "PUT", f"{location}?digest={digest(LAYER)}", LAYER[1000:])
 
 
+@pytest.mark.slow
 def test_nothing_is_written_once_the_switch_has_returned(tmp_path: Path) -> None:
     with running_cluster(tmp_path) as cluster:
         with pushers(cluster.ports, 4, seed=77) as threads:

@@ -24,6 +24,7 @@ class Place:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.url = server.url
+        self._admin: Browser | None = None
 
     def api(self, method: str, path: str, body: object = None, *, status: int | None = None) -> Any:
         """A call of the management API as the administrator; `status`: what it must answer, None: 2xx."""
@@ -43,6 +44,15 @@ class Place:
             return tables.sql(statement, *values)
         finally:
             tables.close()
+
+    def admin_browser(self) -> Browser:
+        """The browser of the administrator, signed in once."""
+        if self._admin is None:
+            self._admin = Browser()
+            page = self._admin.get(f"{self.url}/sign-in")
+            known = self.server.admin
+            assert self._admin.submit(page, "/sign-in", name=known.username, password=known.password).status == 303
+        return self._admin
 
     def groups(self, user: str) -> set[str]:
         """The groups that a user is in."""
@@ -88,7 +98,7 @@ class Place:
 
     def make_key(self, browser: Browser, name: str = "laptop", **values: str) -> str:
         """Make a key on the page; gives its secret."""
-        page = browser.submit(browser.get(f"{self.url}/me"), "/me/keys", name=name, **values)
+        page = browser.submit(browser.get(f"{self.url}/me/keys"), "/me/keys", name=name, **values)
         assert page.status == 200, page.text
         return page.text.partition('<pre class="secret" tabindex="0">')[2].partition("</pre>")[0]
 

@@ -28,7 +28,7 @@ def through(place: Place, real: RealProvider, browser: Browser, sub: str) -> str
 
 def test_the_page_names_the_provider(place: Place, corp: str, browser: Browser) -> None:
     page = browser.get(f"{place.url}/sign-in")
-    assert f'href="/sign-in/{corp}?next=/me"' in page.text
+    assert f'href="/sign-in/{corp}?next=/"' in page.text
     assert "The Company" in page.text
 
 

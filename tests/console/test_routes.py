@@ -1,76 +1,111 @@
-"""Every page x who asks for it. A page without a row fails."""
+"""Every page x who asks for it, from the table of rows; every change x forms that are not of a page of ours."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.browser.filled import ROLES, Filled, fill
 from tests.browsing import Browser
-from tests.console.conftest import Place
+from tests.console.rows import ROWS, SEEN_BY, Row
+from tests.serving import running_server
 
-from holdfast.console.me import MePages
-from holdfast.console.sign_in import SignInPages
+from holdfast.app.build import build, first_start
+from holdfast.app.config import Settings
+from holdfast.app.datadir import DataDirectory
+from holdfast.web.site import Site
 
-NOTHING = cast(Any, None)
-
-
-class Row(NamedTuple):
-    """Statuses for: nobody; nobody with a form of another site; alice; alice with a form of another site; alice with a
-    form that is not of her page."""
-
-    nobody: int
-    nobody_foreign: int
-    alice: int
-    alice_foreign: int
-    alice_unmarked: int
+LOOKED_AT = [row for row in ROWS if row.method == "GET" and row.example]
+CHANGES = [row for row in ROWS if row.method == "POST" and row.path != "/sign-in"]
+PRIVATE = {"HOLDFAST_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8"}
+EVERYBODY = ("", *ROLES)
 
 
-READ_SIGNED = Row(303, 303, 200, 200, 200)
-CHANGE = Row(403, 403, 303, 403, 403)
-ROWS = {
-    "GET /sign-in": Row(200, 200, 303, 303, 303),
-    "POST /sign-in": Row(403, 403, 403, 403, 403),
-    "GET /sign-in/{provider}": Row(404, 404, 404, 404, 404),
-    "GET /sign-in/{provider}/callback": Row(403, 403, 403, 403, 403),
-    "POST /sign-out": CHANGE,
-    "GET /me": READ_SIGNED,
-    "POST /me/keys": Row(403, 403, 400, 403, 403),
-    "POST /me/keys/{name}/revoke": Row(403, 403, 404, 403, 403),
-    "POST /me/sessions/{key}/end": Row(403, 403, 404, 403, 403),
-}
-ROUTES = [
-    *SignInPages(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).routes(),
-    *MePages(NOTHING, NOTHING, NOTHING).routes(),
-]
+def site_of(tmp_path: Path) -> Site:
+    """The site of a whole program that is not served."""
+    settings = Settings(data=tmp_path / "data")
+    directory = DataDirectory(settings.data)
+    directory.prepare()
+
+    async def main() -> Site:
+        await first_start(settings, directory)
+        services = await build(settings, directory)
+        await services.close()
+        site = services.rooms["me"]
+        assert isinstance(site, Site)
+        return site
+
+    return asyncio.run(main())
 
 
-def test_every_page_has_a_row() -> None:
-    assert {f"{route.method} {route.path}" for route in ROUTES} == set(ROWS)
+def test_every_page_has_a_row(tmp_path: Path) -> None:
+    routes = {(route.method, route.path) for route in site_of(tmp_path).routes}
+    assert routes == {(row.method, row.path) for row in ROWS}
+    assert len(ROWS) == len(routes)
 
 
-def signed_in(place: Place) -> Browser:
-    browser = Browser()
-    page = browser.get(f"{place.url}/sign-in")
-    admin = place.server.admin
-    assert browser.submit(page, "/sign-in", name=admin.username, password=admin.password).status == 303
-    return browser
+def test_rows_name_people() -> None:
+    assert all(row.people <= set(SEEN_BY["everyone"]) for row in ROWS)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_who_gets_what(place: Place, route: Any) -> None:
-    row = ROWS[f"{route.method} {route.path}"]
-    path = route.path.replace("{provider}", "nobody").replace("{name}", "none").replace("{key}", "00")
-    for column, status in row._asdict().items():
-        who, _, how = column.partition("_")
-        browser = signed_in(place) if who == "alice" else Browser()
-        fields = {}
-        if who == "alice" and how != "unmarked":
-            fields = {"form": browser.get(f"{place.url}/me").forms()["/sign-out"]["form"]}
-        headers: dict[str, str | None] = {"Origin": "https://evil.example"} if how == "foreign" else {}
-        url = f"{place.url}{path}"
-        page = browser.get(url) if route.method == "GET" else browser.post(url, fields, headers)
-        assert page.status == status, column
-        assert page.headers["Cache-Control"] == "no-store"
-    wrong = "POST" if route.method == "GET" else "PUT"
-    answer, _ = place.ask(wrong, path, b"", {"Content-Type": "application/x-www-form-urlencoded"})
-    assert answer.status in (403, 405)
+class Place:
+    """A filled registry, and a browser for each of the people."""
+
+    def __init__(self, filled: Filled) -> None:
+        self.filled = filled
+        self.url = filled.server.url
+        self.browsers = {name: self._signed_in(name) for name in EVERYBODY}
+
+    def path(self, row: Row) -> str:
+        return row.example.format(**self.filled.names)
+
+    def _signed_in(self, name: str) -> Browser:
+        browser = Browser()
+        if name:
+            person = self.filled.people[name]
+            page = browser.get(f"{self.url}/sign-in")
+            done = browser.submit(page, "/sign-in", name=person.username, password=person.password)
+            assert done.status == 303, done.text
+        return browser
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with running_server(tmp_path_factory.mktemp("routes"), env=PRIVATE) as server:
+        yield Place(fill(server))
+
+
+@pytest.mark.parametrize("row", LOOKED_AT, ids=lambda row: f"{row.path}")
+def test_who_sees_a_page(place: Place, row: Row) -> None:
+    """Whoever is not signed in is led to sign in; for everybody else what is hidden is not there."""
+    path = place.path(row)
+    seen = {}
+    for name in EVERYBODY:
+        page = place.browsers[name].get(f"{place.url}{path}")
+        led_away = (
+            page.status == 303 and "/sign-in" in str(page.headers["Location"]) and not path.startswith("/sign-in")
+        )
+        seen[name] = page.status < 400 and not led_away
+        assert page.status < 500, page.text
+        assert page.headers["Cache-Control"].startswith("no-store")
+        assert name or not seen[name] or page.status in (200, 303)
+    assert {name for name, shown in seen.items() if shown} == row.people
+
+
+@pytest.mark.parametrize("row", CHANGES, ids=lambda row: f"{row.path}")
+def test_a_change_needs_a_form_of_a_page_of_ours(place: Place, row: Row) -> None:
+    path = row.path
+    for name, value in place.filled.names.items():
+        path = path.replace(f"{{{name}:name}}", value).replace(f"{{{name}}}", value)
+    path = path.replace("{", "").replace("}", "")
+    admin, nobody = place.browsers["administrator"], place.browsers[""]
+    mark = admin.get(f"{place.url}/me").forms()["/sign-out"]["form"]
+    foreign: dict[str, str | None] = {"Origin": "https://evil.example"}
+    assert admin.post(f"{place.url}{path}", {"form": mark}, foreign).status == 403
+    assert admin.post(f"{place.url}{path}", {}).status == 403
+    assert admin.post(f"{place.url}{path}", {"form": "00" * 64}).status == 403
+    answer = nobody.post(f"{place.url}{path}", {"form": mark})
+    assert answer.status == 403 or "/sign-in" in str(answer.headers["Location"])
+    assert admin.get(f"{place.url}/me").status == 200, "the session stands"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,13 @@ NAMED = Query("select name from setting where name = any(:names) order by name",
 NAMED_BOTH = Query("select name from setting where name = any(:names) and value = any( :names ) order by name", Name)
 SIZED = Query("select digest as name from content where size = any(:sizes) order by size", Name)
 DROP = Command("delete from setting where name = any(:names)")
+ADD_EACH = Command(
+    """
+    insert into setting (path, name, value)
+    select value ->> 0, value ->> 1, cast(cast(value ->> 2 as bigint) + 1 as text) from each(:rows) where true
+    on conflict (path, name) do update set value = excluded.value
+    """
+)
 FLAGGED = Query(
     """
     select name, case when value = 'yes' then 1 else 0 end as plain, 1 as total,
@@ -97,6 +105,20 @@ def test_lists_in_commands_and_of_numbers(engine: Engine) -> None:
         assert [row.name for row in found] == ["d1", f"d{1 << 60}"]
         assert await db.write(lambda unit: unit.run(DROP, names=["a", "c", "d"])) == 2
         assert await db.all(ALL) == [("", "b", "x")]
+
+    run(engine, scenario)
+
+
+def test_rows_of_a_list_are_written_and_changed_by_one_statement(engine: Engine) -> None:
+    odd = ["", "'; drop table setting; --", '"', "ü€😀", "a,b", "[1]", "null", "\\"]
+
+    async def scenario(db: Database) -> None:
+        for start in (1, 1 << 60):
+            rows = json.dumps([["", name, start + n] for n, name in enumerate(odd)])
+            assert await db.write(lambda unit, rows=rows: unit.run(ADD_EACH, rows=rows)) == len(odd)  # type: ignore[misc]
+            found = {row.name: int(row.value) for row in await db.all(ALL)}
+            assert found == {name: start + n + 1 for n, name in enumerate(odd)}
+        assert await db.write(lambda unit: unit.run(ADD_EACH, rows="[]")) == 0
 
     run(engine, scenario)
 

@@ -122,7 +122,7 @@ def test_leases_are_renewed_as_long_as_the_worker_lives(engine: Engine) -> None:
     async def scenario(place: Place) -> None:
         task = Steered()
         id = await place.new()
-        async with place.worker({"work": task}, lease=0.3):
+        async with place.worker({"work": task}, lease=1.5):
             first = (await place.ended(id, JobState.RUNNING)).lease_until
             assert first is not None
             place.clock.forward(SECOND // 10)

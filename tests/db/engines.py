@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 from tests import backends
+from tests.databases import lay_file
 
-from holdfast.db.migrate import migrate
 from holdfast.db.port import Database, Unit
 from holdfast.db.postgres import PostgresDatabase
 from holdfast.db.postgres_link import PostgresOptions
@@ -112,7 +112,7 @@ class Sqlite:
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
-        migrate(self.path)
+        lay_file(self.path)
 
     def open(self, clock: Clock | None = None) -> SqliteDatabase:
         """Open the file once more, as another process would."""

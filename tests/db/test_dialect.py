@@ -25,6 +25,7 @@ TABLE = [
         ("x", "y"),
         False,
     ),
+    ("select value ->> 0 from each(:rows)", "select value ->> 0 from json_each(:rows)", (), False),
     ("select 1 for update", "select 1", (), False),
     ("select 1 for update of t", "select 1", (), False),
     ("select 1 for update skip locked", "select 1", (), False),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests import backends
-from tests.db.engines import names, put
+from tests.db.engines import ALL, names, put
 from tests.db.test_postgres import heals, opened
 
 from holdfast.db.errors import Unavailable
@@ -45,8 +45,11 @@ def test_nodes_follow_a_fail_over(pair: tuple[backends.PostgresServer, backends.
         backends.until(lambda: standby.execute(replayed, name) == [(1,)], "the database on the standby")
         facts = await describe(both)
         assert (facts.synchronous_standby_names, facts.standby) == ("*", False)
+        refused = PostgresDatabase(standby.url(name))
         with pytest.raises(Unavailable, match="standby"):
-            await PostgresDatabase(standby.url(name)).open()
+            await refused.open()
+        with pytest.raises(Unavailable, match="closed"):  # it does not go on trying, and connect when this one leads
+            await refused.all(ALL)
         with pytest.raises(Unavailable, match="standby"):
             await prepare_schema(standby.url(name))
         async with opened(both, pool=4) as db:

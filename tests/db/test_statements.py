@@ -20,34 +20,47 @@ NUMBERS = {
     "account",
     "account_id",
     "after",
+    "at",
     "attempts_max",
     "cached_at",
     "cap",
+    "concurrency",
     "content_id",
     "creates",
     "due",
     "effect",
     "expires_at",
+    "grant_expires_at",
     "id",
     "issuer_id",
+    "job",
+    "kept",
     "key_id",
     "kind",
     "limit",
     "most",
+    "newer",
     "now",
+    "outcome",
     "priority",
     "provider",
     "repo_id",
     "robot_id",
     "run_at",
+    "score",
     "seq",
+    "sights",
+    "signed",
     "since",
     "size",
     "state",
     "subject_id",
+    "total",
+    "undoes",
+    "until",
     "version",
 }
-BLOBS = {"hash", "secret", "wrapped_key"}
+BLOBS = {"hash", "sealed", "secret", "wrapped_key"}
 HOT = (
     "holdfast.access.store",
     "holdfast.access.accounts.store",
@@ -71,18 +84,59 @@ HOT = (
     "holdfast.registry.details.store",
     "holdfast.registry.search.store",
     "holdfast.registry.lastuse.store",
+    "holdfast.registry.browsing.store",
+    "holdfast.registry.browsing.repositories_store",
 )
 """Modules whose statements serve requests, or run every minute."""
+LISTS = (
+    "holdfast.access.requests.store",
+    "holdfast.access.invitations.store",
+    "holdfast.insights.ranking_store",
+    "holdfast.insights.recent_store",
+    "holdfast.registry.attention.store",
+    "holdfast.registry.events.store",
+    "holdfast.registry.exporting.store",
+    "holdfast.registry.ledger.figures_store",
+    "holdfast.registry.several.store",
+    "holdfast.registry.upload.looking_store",
+    "holdfast.unusual.store",
+    "holdfast.webhooks.delivery_store",
+    "holdfast.webhooks.store",
+)
+"""Modules whose statements serve the lists of pages (those of insights' sums: test_insight_plans.py)."""
+PLANNED = {*HOT, *LISTS}
 WHOLE = {
     "access.accounts.store.ANY_ACCOUNT",
     "access.accounts.store.MOVE_VERIFIER",
     "access.store.SECRETS",
+    "registry.attention.store.NEEDS",
     "registry.lastuse.store.PROCESSES",
 }
 """Statements that read a whole table, and may: they run at a first start only, or the table holds a
-handful of keys or nodes."""
-FEW_ROWS = {"registry.store.SETTING", "registry.reach.store.WERE_ON"}
-"""Statements that sort, but only as many rows as a name has prefixes, or as tags ceased at the very same time."""
+handful of keys, nodes or counts, or the index what is damaged alone."""
+HANDFUL = {"storage_walk", "webhook", "arriving", "canary", "unusual_place"}
+"""Tables of a handful of rows: the last counts, what people set up, what arrives in these seconds, and places that are
+counted against their bound."""
+FEW_ROWS = {
+    "registry.store.SETTING",
+    "registry.reach.store.WERE_ON",
+    "registry.browsing.store.TOLD",
+    # Requests and invitations below a path that are open, each person a few; who used one invitation.
+    "access.requests.store.REQUESTS_BELOW",
+    "access.invitations.store.INVITATIONS_BELOW",
+    "access.invitations.store.USES",
+    # The days of a month of the paths of a page; two pages of paths, made one.
+    "insights.ranking_store.PATHS",
+    "insights.ranking_store.TRAFFIC",
+    "insights.recent_store.USE",
+    # The open alerts of one subject, or of one network; the webhooks of one path, and of its prefixes.
+    "unusual.store.OPEN_OF_SUBJECT",
+    "unusual.store.OPEN_OF_NETWORK",
+    "webhooks.store.PAGE_OF",
+    "webhooks.store.SUBSCRIBED",
+}
+"""Statements that sort, but only as many rows as a name has prefixes, or as tags ceased at the very same time, or as
+subjects pulled one tag on one day; or as said."""
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +164,14 @@ def plan(connection: apsw.Connection, text: str) -> list[str]:
 def scanned(connection: apsw.Connection, text: str, steps: list[str]) -> list[str]:
     """The steps that read a whole table of the schema, which `text` may call by another name."""
     tables = {name for (name,) in connection.execute("select name from sqlite_schema where type = 'table'")}
+    tables -= HANDFUL
     called = {alias for table, alias in re.findall(r"\b(\w+)\s+(?:as\s+)?(\w+)", text) if table in tables}
     return [step for step in steps if step.startswith("SCAN ") and step.split()[1] in tables | called]
 
 
 def test_there_are_statements() -> None:
     modules = {each.module for each in ALL}
-    assert set(HOT) <= modules
+    assert modules >= PLANNED
     elsewhere = {name for name in modules if not name.endswith("store") and not name.startswith("holdfast.db.")}
     assert elsewhere == set(), "SQL stands in stores and in db alone"
 
@@ -133,7 +188,7 @@ def test_a_statement_prepares_and_returns_what_its_row_says(connection: apsw.Con
         assert not found.is_readonly
 
 
-@pytest.mark.parametrize("constant", [each for each in ALL if each.module in HOT], ids=str)
+@pytest.mark.parametrize("constant", [each for each in ALL if each.module in PLANNED], ids=str)
 def test_a_hot_statement_neither_scans_nor_sorts(connection: apsw.Connection, constant: Constant) -> None:
     text = sql(constant)
     steps = plan(connection, text)

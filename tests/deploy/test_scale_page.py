@@ -28,7 +28,7 @@ MARKER = "<!-- cluster -->"
 PROGRAMS = ("versitygw", "haproxy", "crane", "curl")
 PORTS = ("5433", "7070", "5001", "5002", "5003", "8080", "5009", "5010")
 POSTGRES = "/usr/lib/postgresql/15/bin"
-_SECONDS = 300
+_SECONDS = 600
 
 
 def steps() -> list[str]:
@@ -81,6 +81,7 @@ def _postgres(place: Path) -> Path:
     return programs
 
 
+@pytest.mark.slow
 def test_the_page_gives_a_cluster(place: Path) -> None:
     for name in PROGRAMS:
         find(name, *INSTALLED, *SYSTEM)

@@ -22,9 +22,22 @@ CODES = {
 }
 """The fourteen of the distribution specification, "Error Codes"."""
 NOT_FOR_CLIENTS = {
-    *(access.WrongMasterKey, access.MasterKeyAway, db.StatementFailed, db.TooNew, registry.RegistryError),
+    *(
+        access.WrongMasterKey,
+        access.MasterKeyAway,
+        access.WrongCode,
+        db.StatementFailed,
+        db.TooNew,
+        registry.RegistryError,
+    ),
     *(access.Unknown, access.Conflict, access.Changed, access.ProviderAway),
-    *(registry.ChangedSince, registry.NotRestorable, registry.RollbackBlocked, registry.TooManyChanges),
+    *(
+        registry.ChangedSince,
+        registry.EventsArchived,
+        registry.NotRestorable,
+        registry.RollbackBlocked,
+        registry.TooManyChanges,
+    ),
     registry.TooManyParts,
 }
 """Raised at start only, a mistake in the program (500 and a stack in the log), a base that nobody raises, or by the

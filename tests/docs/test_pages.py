@@ -87,6 +87,8 @@ def _parse(line: str) -> None:
         words = words[1:]
     if words[:1] != ["holdfast"] or words == ["holdfast"]:
         return
+    words = words[: words.index("|")] if "|" in words else words
+    words = words[: words.index("--")] if "--" in words else words
     kept = [word for word in words[1:] if not re.match(r"[<>0-9]*[<>&|]", word)]
     _resolve(main, kept, line)
 

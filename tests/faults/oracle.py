@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tests import warm
 from tests.faults.client import Answer, Caller, Ledger, Pushing, Session, digest_of
-from tests.serving import program
 
 VERIFY_SECONDS = 120
 
@@ -81,8 +80,7 @@ def _check_session(caller: Caller, session: Session) -> bool:
 
 def verify(data: Path, *flags: str, env: Mapping[str, str] | None = None) -> None:
     """`holdfast verify` finds nothing wrong in a data directory (or where `env` says), whether a server runs or not."""
-    command = [str(program()), "verify", "--json", "--data", str(data), *flags]
-    environment = {**os.environ, **(env or {})}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_SECONDS, check=False, env=environment)
+    words = ["verify", "--json", "--data", str(data), *flags]
+    done = warm.run(words, {**os.environ, **(env or {})}, timeout=VERIFY_SECONDS)
     assert done.returncode == 0, f"verify: {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     assert json.loads(done.stdout)["clean"] is True

@@ -131,8 +131,13 @@ async def in_groups(trials: list[Awaitable[object]], size: int) -> None:
         await asyncio.gather(*trials[at : at + size])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=name, marks=() if name in ("500", "reset after") else pytest.mark.slow)
+        for name, fault in FAULTS.items()
+    ],
+)
 def test_every_call_goes_wrong_once(fault: Fault) -> None:
     async def main() -> None:
         life, calls = await trial(None, lambda number: False)
@@ -156,8 +161,13 @@ def test_every_call_goes_wrong_once(fault: Fault) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["500", "503", "refused", "reset within", "reset after"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "503",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("500", "refused", "reset within", "reset after")),
+    ],
+)
 def test_from_one_call_on_everything_goes_wrong(name: str) -> None:
     async def main() -> None:
         _, calls = await trial(None, lambda number: False)

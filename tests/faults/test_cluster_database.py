@@ -76,7 +76,10 @@ def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
             assert '"status":500' not in server.log_text()
 
 
-@pytest.mark.parametrize("how", list(Cut), ids=lambda how: how.value)
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param(how, id=how.value, marks=() if how is Cut.TORN else pytest.mark.slow) for how in Cut],
+)
 def test_the_connection_is_cut_at_every_message_of_a_push(
     cut_off: tuple[Server, Cuts], how: Cut, record_property: Callable[[str, object], None]
 ) -> None:
@@ -140,7 +143,6 @@ def test_the_database_crashes_under_load(
     record_property("fault", f"PostgreSQL crashed {_ROUNDS} times: {told} requests acknowledged, {held} outcomes held")
 
 
-@pytest.mark.slow
 def test_the_database_stands_still_under_load(nodes: Cluster, database: PostgresServer) -> None:
     pids = [node.pid for node in nodes.nodes]
     with pushers(nodes.ports, _PUSHERS, seed=62) as threads:

@@ -24,14 +24,16 @@ _PUSHERS = 5
 _ROOM = 4 << 20
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(1, id="once"), pytest.param(ROUNDS, id="often", marks=pytest.mark.slow)]
+)
 def test_nodes_and_the_worker_are_killed_at_random(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, rounds: int, record_property: Callable[[str, object], None]
 ) -> None:
     chance = random.Random(SEED)
     held = told = 0
     with running_cluster(tmp_path, env={"HOLDFAST_COLLECT_GRACE": "1s"}) as cluster:
-        for number in range(ROUNDS):
+        for number in range(rounds):
             with pushers(cluster.ports, _PUSHERS, seed=SEED * 1000 + number) as threads:
                 for node in chance.sample(cluster.nodes, 2):
                     wait_for(threads, chance.randrange(20, 120))
@@ -46,7 +48,7 @@ def test_nodes_and_the_worker_are_killed_at_random(
             held += check(chance.choice(cluster.ports), ledgers)
         assert not cluster.trouble()
         verify(cluster.nodes[0].data, "--deep", env=cluster.env)
-    record_property("fault", f"nodes killed: {2 * ROUNDS} times, {told} requests acknowledged, {held} outcomes held")
+    record_property("fault", f"nodes killed: {2 * rounds} times, {told} requests acknowledged, {held} outcomes held")
     assert held > 0
 
 

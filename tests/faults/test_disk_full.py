@@ -77,7 +77,6 @@ def fill_up(disk: Volume, pushing: Pushing, first: int) -> None:
     until_refused(lambda number: pushing.put(_REPOSITORY, content(number, INLINE)), first)
 
 
-@pytest.mark.slow
 def test_a_full_disk_refuses_pushes_and_nothing_else(disk: Volume, server: Server, caller: Caller) -> None:
     ledger = Ledger()
     pushing = Pushing(caller, ledger)

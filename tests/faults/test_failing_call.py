@@ -122,8 +122,9 @@ def memory() -> Iterator[Path]:
         yield Path(place)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["EIO", "ENOSPC", "EIO late"])
+@pytest.mark.parametrize(
+    "how", ["EIO", pytest.param("ENOSPC", marks=pytest.mark.slow), pytest.param("EIO late", marks=pytest.mark.slow)]
+)
 def test_every_file_call(tmp_path: Path, how: str, record_property: Callable[[str, object], None]) -> None:
     trigger = Trigger()
     name, _, late = how.partition(" ")
@@ -134,10 +135,13 @@ def test_every_file_call(tmp_path: Path, how: str, record_property: Callable[[st
     assert found >= _FEWEST
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "only", "fewest"),
-    [("IOERR", None, _FEWEST), ("FULL", frozenset({"xWrite"}), _FEWEST), ("IOERR late", frozenset({"xSync"}), 1)],
+    [
+        pytest.param("IOERR", None, _FEWEST, marks=pytest.mark.slow),
+        pytest.param("FULL", frozenset({"xWrite"}), _FEWEST, marks=pytest.mark.slow),
+        ("IOERR late", frozenset({"xSync"}), 1),
+    ],
     ids=["IOERR", "FULL", "late"],
 )
 def test_every_database_call(

@@ -84,8 +84,7 @@ def kill_worker(server: Server, threads: list[Pusher]) -> None:
 KINDS: list[Callable[[Server, list[Pusher]], None]] = [kill_all, kill_worker, kill_supervisor]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_what_was_acknowledged_survives_kill_9(
     tmp_path: Path, workers: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -89,7 +89,6 @@ def test_keys_are_rotated_under_load_and_the_old_line_goes(tmp_path: Path, pair:
         verify(server.data, "--deep", env=server.env)
 
 
-@pytest.mark.slow
 def test_a_rotation_that_is_killed_goes_on_elsewhere(tmp_path: Path) -> None:
     """Nobody else works here, so each run of the command is the one that takes over, once the lease has run out."""
     ledgers: list[Ledger] = []

@@ -7,7 +7,7 @@ write. No update is lost, histories have no gaps, nothing is answered 5xx, and n
 from __future__ import annotations
 
 import itertools
-import subprocess
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import apsw
 import pytest
+from tests import warm
 from tests.faults.client import (
     MANIFEST_TYPE,
     Caller,
@@ -30,11 +31,11 @@ from tests.faults.client import (
 )
 from tests.faults.load import INLINE, SMALL, pushers, wait_for
 from tests.faults.oracle import check, verify
-from tests.serving import program, running_server
+from tests.serving import running_server
 
 _HOT = "faults/hot"
 _RIVALS = 4
-_PUSHES = 700
+_PUSHES, _FEW = 700, 100
 _RACES = 12
 
 
@@ -86,8 +87,7 @@ class Rival(threading.Thread):
 
 def run_beside(data: Path, *words: str) -> None:
     """Run a verb of the program on the directory that the server uses."""
-    command = [str(program()), *words, "--data", str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=data)
+    done = warm.run([*words, "--data", str(data)], os.environ, data, timeout=120)
     assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
@@ -150,10 +150,12 @@ def check_last_wins(rivals: list[Rival], shown: str) -> None:
     assert shown in last
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize(
+    ("workers", "pushes"),
+    [(2, _FEW), pytest.param(2, _PUSHES, marks=pytest.mark.slow), pytest.param(4, _PUSHES, marks=pytest.mark.slow)],
+)
 def test_workers_share_a_directory(
-    tmp_path: Path, workers: int, record_property: Callable[[str, object], None]
+    tmp_path: Path, workers: int, pushes: int, record_property: Callable[[str, object], None]
 ) -> None:
     stopped = threading.Event()
     with running_server(tmp_path, "--open", "--workers", str(workers)) as server:
@@ -168,13 +170,13 @@ def test_workers_share_a_directory(
             for rival in rivals:
                 rival.start()
             with pushers(server.port, 4, seed=workers, strict=True) as threads:
-                wait_for(threads, _PUSHES // 2)
+                wait_for(threads, pushes // 2)
                 run_beside(server.data, "admin", "reset", "admin")
                 verify(server.data)
                 for number in range(_RACES):
                     race_for_a_chunk(server.port, 100 + number)
                 run_beside(server.data, "admin", "reset", "admin")
-                wait_for(threads, _PUSHES // 2)
+                wait_for(threads, pushes // 2)
         finally:
             stopped.set()
             for rival in rivals:

@@ -24,6 +24,7 @@ from holdfast.app.features import FEATURES
 from holdfast.app.setting_kinds import setting_kinds
 from holdfast.app.tasks import schedules, tasks
 from holdfast.feature.model import Feature
+from holdfast.web.site import Site
 
 PACKAGE = Path(holdfast.__file__).parent
 NAMES = [feature.name for feature in FEATURES]
@@ -54,16 +55,21 @@ def settings(tmp_path: Path) -> Settings:
 async def ask(services: Services, method: str, path: str, body: bytes = b"", content: bytes = b"") -> tuple[int, bytes]:
     """A request to the whole program, without a server."""
     sent: list[MutableMapping[str, Any]] = []
+    endless = asyncio.Event()
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
         if messages:
             return messages.pop(0)
-        await asyncio.Event().wait()
-        raise AssertionError("nobody sets this event")
+        await endless.wait()  # then the client has seen enough
+        return {"type": "http.disconnect"}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
+        if (b"content-type", b"text/event-stream") in [
+            (name, value.partition(b";")[0]) for name, value in message.get("headers", ())
+        ]:
+            endless.set()
 
     headers = [(b"host", b"registry.example"), (b"content-length", b"%d" % len(body))]
     scope = {
@@ -132,6 +138,40 @@ def test_the_program_without_a_feature_answers_everything_else(settings: Setting
     built(settings, without(name), scenario)
 
 
+def shown(services: Services) -> tuple[set[str], dict[str, set[str]], set[str]]:
+    """The routes of the pages; what features add to them, each by its kind; and the templates that are there."""
+    site = services.rooms["me"]
+    assert isinstance(site, Site)
+    frame = site._frame
+    added = {
+        field: {str(getattr(each, "key", "") or f"{each.slot} {each.title}") for each in getattr(frame.added, field)}
+        for field in frame.added._fields
+    }
+    templates = set(frame.templates._environment.list_templates())
+    return {f"{route.method} {route.path}" for route in site.routes}, added, templates
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_feature_there_is_no_trace_of_it_on_the_pages(tmp_path: Path, name: str) -> None:
+    settings = Settings(data=tmp_path / "data")
+    directory = DataDirectory(settings.data)
+    directory.prepare()
+    asyncio.run(first_start(settings, directory))
+
+    async def look(services: Services) -> tuple[set[str], dict[str, set[str]], set[str]]:
+        return shown(services)
+
+    routes, added, templates = built(settings, FEATURES, look)
+    left_routes, left_added, left_templates = built(settings, without(name), look)
+    assert left_routes < routes, "it has pages of its own"
+    assert left_templates < templates
+    assert all(each.startswith(name) for each in templates - left_templates)
+    assert all(left_added[field] <= added[field] for field in added)
+    gone = {each for field in added for each in added[field] - left_added[field]}
+    assert gone, "it adds something to the pages of the core"
+    assert not any(f"/{name}" in route for route in left_routes)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_jobs_and_settings_of_a_feature_go_with_it(settings: Settings, name: str) -> None:
     async def kinds(features: Sequence[Feature]) -> set[str]:
@@ -142,9 +182,9 @@ def test_the_jobs_and_settings_of_a_feature_go_with_it(settings: Settings, name:
     assert left < whole
     assert {each.kind for each in schedules(without(name))} <= left
     assert {each.kind for each in schedules()} <= whole
-    assert {each.name for each in setting_kinds(settings, without(name))} < {
-        each.name for each in setting_kinds(settings)
-    }
+    own = {kind.name for feature in FEATURES if feature.name == name for kind in feature.settings}
+    named = {each.name for each in setting_kinds(settings)}
+    assert {each.name for each in setting_kinds(settings, without(name))} == named - own
 
 
 @pytest.mark.parametrize("name", NAMES)

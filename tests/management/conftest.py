@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import pytest
 from tests.management.api import Asker, segment
 from tests.pairs import BOTH, Pair, pairs, run_on
-from tests.serving import Credentials, Server, running_server
+from tests.serving import Credentials, Server, pause, running_server
 from tests.wire.client import basic
 from tests.wire.content import OCI_MANIFEST, digest, encoded, image
 
+_LOOKS = 300
 PASSWORD = "Planted-Password-4711"
 _ON_BOTH = frozenset(
     {
@@ -22,6 +23,7 @@ _ON_BOTH = frozenset(
         "test_audit",
         "test_read_only",
         "test_history",
+        "test_events",
         "test_namespaces",
         "test_storage",
     }
@@ -38,7 +40,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
     """Run a server whose administrator has the password `PASSWORD`."""
     with running_server(
-        tmp_path_factory.mktemp("management"), env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}, pair=pair
+        tmp_path_factory.mktemp("management"),
+        env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD, "HOLDFAST_ALLOW_PRIVATE_TARGETS": "127.0.0.1/32"},
+        pair=pair,
     ) as running:
         running.known_admin = Credentials("admin", PASSWORD)
         yield running
@@ -81,7 +85,8 @@ def asking(server: Server) -> Iterator[Asking]:
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """A team with a namespace: an owner, a member, a group, a robot with a key, a role, grants; an image NAME/app:1, a
-    deleted tag and a deleted repository, a plan with its job, an inventory. `time`: when all of it was there."""
+    deleted tag and a deleted repository, a plan with its job, an inventory, an upload, a webhook, a request of its
+    member for access, an invitation. `time`: when all of it was there."""
 
     name: str
     owner: Asker
@@ -94,6 +99,10 @@ class Tenant:
     deleted: int
     plan: int
     job: int
+    event: int
+    webhook: int
+    request: int
+    invitation: int
     time: str
 
     @property
@@ -138,12 +147,16 @@ def _tenant(server: Server, admin: Asker, name: str) -> Tenant:
     assert token.status == 200, token
     session = owner.do(200, "GET", "/sessions")["items"][0]["id"]
     pushed = _content(owner, name)
+    begun = owner.connection.ask("POST", f"/v2/{name}/app/blobs/uploads/")
+    begun = owner.connection.ask("PATCH", begun["location"], b"some of it")
+    assert begun.status == 202, begun
     started = owner.do(202, "POST", "/retention/plans", {"path": name})
+    member = Asker.named(server, f"{name}-member", f"{name} member pass phrase")
     owner.do(200, "PUT", f"/inventories/cluster?path={name}", {"images": [f"{name}/app:1"]})
     return Tenant(
         name,
         owner,
-        Asker.named(server, f"{name}-member", f"{name} member pass phrase"),
+        member,
         Asker.named(server, robot.partition(":")[2], key),
         granted["id"],
         f"/keys/{segment(robot)}/pipeline",
@@ -151,8 +164,22 @@ def _tenant(server: Server, admin: Asker, name: str) -> Tenant:
         *pushed,
         started["plan"],
         started["job"],
+        _newest_event(owner, name),
+        owner.do(201, "POST", "/webhooks", {"path": name, "url": "https://127.0.0.1:1/hook"})["id"],
+        member.do(201, "POST", "/access-requests", {"action": "delete-tag", "repository": f"{name}/app"})["id"],
+        owner.do(201, "POST", "/invitations", {"role": "reader", "scope": f"{name}/**"})["id"],
         owner.items(f"/history?target={name}/app:1")[0]["at"],
     )
+
+
+def _newest_event(owner: Asker, name: str) -> int:
+    """Give the place of what the fixture did last that has one, once it has."""
+    for _ in range(_LOOKS):
+        found = owner.do(200, "GET", f"/events?repository={name}/**&type=inventory&order=newest")["items"]
+        if found:
+            return int(found[0]["id"])
+        pause(0.1)
+    raise AssertionError("nothing is sealed")
 
 
 def _content(owner: Asker, name: str) -> tuple[str, int]:

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 class Row(NamedTuple):
     """One attempt. `N` stands for the tenant's name; behind a slash `G` for the id of its grant, `S` for that of its
-    session, `P` for that of its plan, `J` for that of its job; `DIGEST` for that of its image, `"DELETED"` for the id
-    of its deleted repository. `TIME`, when all of that was there, is the same for what is not."""
+    session, `P` for that of its plan, `J` for that of its job, `E` for that of its newest event, `W` for that of its
+    webhook, `A` for that of a request for access to what it has, `I` for that of its invitation; `DIGEST` for that of
+    its image, `"DELETED"` for the id of its deleted repository. `TIME`, when all of that was there, is the same for
+    what is not."""
 
     operation: str
     method: str
@@ -19,6 +21,7 @@ class Row(NamedTuple):
 
 _POLICY = {"path": "N/app", "grants": [{"subject": "user:blue-member", "role": "reader", "scope": "N/app/**"}]}
 _GRANT = {"subject": "user:blue-member", "role": "reader", "scope": "N/**"}
+_HOOK = "https://127.0.0.1:1/hook"
 _NOTE = {"put": {"org.example": "x"}}
 ROWS = [
     Row("show_user", "GET", "/users/N-owner"),
@@ -27,6 +30,7 @@ ROWS = [
     Row("disable_user", "POST", "/users/N-owner/disable"),
     Row("enable_user", "POST", "/users/N-owner/enable"),
     Row("set_password", "PUT", "/users/N-owner/password", {"password": "another long pass phrase"}, "denied"),
+    Row("reset_second_factor", "DELETE", "/users/N-owner/second-factor"),
     Row("show_group", "GET", "/groups/N-team"),
     Row("delete_group", "DELETE", "/groups/N-team"),
     Row("list_members", "GET", "/groups/N-team/members"),
@@ -48,6 +52,9 @@ ROWS = [
     Row("revoke_key", "DELETE", "/keys/robot:N~1app+ci/pipeline"),
     Row("rotate_key", "POST", "/keys/robot:N~1app+ci/pipeline/rotate", {"overlap": 0}),
     Row("finish_key", "POST", "/keys/robot:N~1app+ci/pipeline/finish"),
+    Row("suspend_key", "POST", "/keys/robot:N~1app+ci/pipeline/suspend", {"reason": "x"}),
+    Row("slow_key", "POST", "/keys/robot:N~1app+ci/pipeline/slow", {"seconds": 60}),
+    Row("resume_key", "POST", "/keys/robot:N~1app+ci/pipeline/resume"),
     Row("list_sessions", "GET", "/sessions?account=N-owner"),
     Row("end_sessions", "DELETE", "/sessions?account=N-owner"),
     Row("end_session", "DELETE", "/sessions/S"),
@@ -63,6 +70,15 @@ ROWS = [
     Row("explain", "GET", "/why?subject=user:N-owner&action=pull&repository=N/app"),
     Row("explain", "GET", "/why?subject=user:blue-owner&action=pull&repository=N/app", None, ""),
     Row("list_holders", "GET", "/why/holders?action=pull&repository=N/app"),
+    Row("list_access_requests", "GET", "/access-requests?path=N/app&closed=true", None, ""),
+    Row("show_access_request", "GET", "/access-requests/A"),
+    Row("approve_access_request", "POST", "/access-requests/A/approve", {}),
+    Row("decline_access_request", "POST", "/access-requests/A/decline", {"reason": "x"}),
+    Row("withdraw_access_request", "POST", "/access-requests/A/withdraw"),
+    Row("list_invitations", "GET", "/invitations?path=N&closed=true", None, ""),
+    Row("create_invitation", "POST", "/invitations", {"role": "reader", "scope": "N/**"}, "denied"),
+    Row("show_invitation", "GET", "/invitations/I"),
+    Row("revoke_invitation", "DELETE", "/invitations/I"),
     Row("show_federation_rule", "GET", "/federation/rules/N~1app/main"),
     Row("remove_federation_rule", "DELETE", "/federation/rules/N~1app/main"),
     Row("list_usage", "GET", "/usage?repository=N/app", None, ""),
@@ -77,6 +93,8 @@ ROWS = [
     Row("show_path_storage", "GET", "/storage/path?path=N"),
     Row("show_path_storage", "GET", "/storage/path?path=N/app"),
     Row("list_storage", "GET", "/storage/repositories?path=N/app", None, ""),
+    Row("show_storage_days", "GET", "/storage/days?path=N"),
+    Row("show_largest_content", "GET", "/storage/largest?path=N"),
     Row("list_namespaces", "GET", "/namespaces?below=N", None, ""),
     Row("create_namespace", "POST", "/namespaces", {"path": "N"}, "denied"),
     Row("create_namespace", "POST", "/namespaces", {"path": "N/lib"}, "denied"),
@@ -119,6 +137,10 @@ ROWS = [
     Row("promote", "POST", "/promotions", {"source": "blue/app@DIGEST", "target": "blue/app:2"}),
     Row("promote", "POST", "/promotions", {"source": "blue/app:1", "target": "N/app:2"}),
     Row("promote", "POST", "/promotions", {"source": "blue/app:1", "target": "N/app:1", "dry_run": True}),
+    Row("list_events", "GET", "/events?repository=N/app&order=newest", None, ""),
+    Row("list_events", "GET", "/events?repository=N/**&order=newest", None, ""),
+    Row("list_events", "GET", "/events?repository=N/app&tag=*&type=tag&order=newest", None, ""),
+    Row("show_event", "GET", "/events/E"),
     Row("list_history", "GET", "/history?target=N/app"),
     Row("list_history", "GET", "/history?target=N/app:1"),
     Row("list_history", "GET", "/history?target=N"),
@@ -153,17 +175,54 @@ ROWS = [
     Row("apply_plan", "POST", "/retention/plans/P/apply"),
     Row("test_retention", "POST", "/retention/test", {"repository": "N/app", "tag": "1"}),
     Row("test_retention", "POST", "/retention/test", {"repository": "N/app", "tag": "1", "rules": {}}),
+    Row("show_insights", "GET", "/insights?repository=N/app"),
+    Row("show_insights", "GET", "/insights?repository=N/app&by=agent&all=true"),
+    Row("show_pullers", "GET", "/insights/who?repository=N/app"),
+    Row("show_pullers", "GET", "/insights/who?repository=N/app&tag=1"),
+    Row("show_top", "GET", "/insights/top?path=N", None, ""),
+    Row("list_idle", "GET", "/insights/idle?path=N", None, ""),
+    Row("list_showback", "GET", "/insights/showback?path=N", None, ""),
     Row("tell_inventory", "PUT", "/inventories/cluster?path=N", {"images": ["N/app:1"]}, "denied"),
     Row("remove_inventory", "DELETE", "/inventories/cluster?path=N", None, "denied"),
+    Row("list_webhooks", "GET", "/webhooks?path=N", None, ""),
+    Row("create_webhook", "POST", "/webhooks", {"path": "N", "url": _HOOK}, "denied"),
+    Row("create_webhook", "POST", "/webhooks", {"path": "N/app", "url": _HOOK}, "denied"),
+    Row("show_webhook", "GET", "/webhooks/W"),
+    Row("change_webhook", "PATCH", "/webhooks/W", {"url": _HOOK}),
+    Row("delete_webhook", "DELETE", "/webhooks/W"),
+    Row("rotate_webhook", "POST", "/webhooks/W/rotate", {}),
+    Row("enable_webhook", "POST", "/webhooks/W/enable"),
+    Row("disable_webhook", "POST", "/webhooks/W/disable"),
+    Row("test_webhook", "POST", "/webhooks/W/test"),
+    Row("list_deliveries", "GET", "/webhooks/W/deliveries"),
+    Row("show_delivery", "GET", "/webhooks/W/deliveries/1"),
+    Row("redeliver", "POST", "/webhooks/W/deliveries/1/redeliver"),
+    Row("redeliver_failed", "POST", "/webhooks/W/redeliver", {"since": "2020-01-01T00:00:00Z"}),
+    Row("replay_events", "POST", "/webhooks/W/replay", {"after": 0}),
     Row("show_job", "GET", "/jobs/J"),
     Row("cancel_job", "POST", "/jobs/J/cancel"),
+    Row("show_job_lines", "GET", "/jobs/J/lines"),
+    Row("retry_job", "POST", "/jobs/J/retry"),
+    Row("list_uploads", "GET", "/uploads?repository=N/app"),
+    Row("cancel_upload", "DELETE", "/uploads/0f-none"),
     Row("show_purge_harm", "GET", "/purges/harm?repository=N/app&reference=1", None, "denied"),
     Row("show_purge_harm", "GET", "/purges/harm?repository=blue/app&reference=DIGEST", None, "denied"),
     Row("purge", "POST", "/purges", {"repository": "N/app", "reference": "1", "reason": "x"}, "denied"),
     Row("start_collection", "POST", "/collections", {"namespace": "N"}, "denied"),
+    Row("list_alerts", "GET", "/unusual/alerts?state=all", None, ""),
+    Row("show_alert", "GET", "/unusual/alerts/1"),
+    Row("acknowledge_alert", "POST", "/unusual/alerts/1/acknowledge", {"note": "x"}),
+    Row("expect_alert", "POST", "/unusual/alerts/1/expect", {"note": "x"}),
+    Row("list_canaries", "GET", "/unusual/canaries", None, ""),
+    Row("add_canary", "POST", "/unusual/canaries", {"repository": "N/app"}, "denied"),
+    Row("add_canary", "POST", "/unusual/canaries", {"owner": "robot:N/app+ci", "key": "pipeline"}),
+    Row("remove_canary", "DELETE", "/unusual/canaries/1"),
 ]
 OWN = {
     "show_me",
+    "create_access_request",
+    "look_at_invitation",
+    "accept_invitation",
     "list_users",
     "list_groups",
     "list_roles",
@@ -174,15 +233,27 @@ OWN = {
     "list_jobs",
     "list_inventories",
     "import_retention",
+    "stream_events",
 }
 """Operations that name nothing of anybody's (what their lists hold: test_lists.py)."""
 UNSEEN = {
+    "list_alerts",
+    "show_alert",
+    "list_canaries",
+    "show_pullers",
+    "show_top",
+    "list_idle",
+    "list_showback",
     "show_federation_rule",
     "list_federation_rules",
     "list_usage",
     "list_storage",
+    "show_storage_days",
+    "show_largest_content",
     "list_plan_items",
     "show_purge_harm",
+    "list_deliveries",
+    "show_delivery",
 }
 """Operations that show a tenant's owner nothing of what the fixture makes, or that are not his."""
 ROLES = {"show_role", "change_role", "delete_role"}

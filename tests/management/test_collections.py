@@ -102,7 +102,9 @@ def test_an_emergency_has_a_preview_and_takes_history(server: Server, admin: Ask
         assert reader.ask("GET", f"/v2/{repository}/manifests/{Digest.of(data)}").status == status
     reader.close()
     until = time.monotonic() + PATIENCE
-    while not {"history.cut", "collection.started"} <= {row["kind"] for row in admin.items("/audit")}:
+    while not {"history.cut", "collection.started", "collection.finished"} <= {
+        row["kind"] for row in admin.items("/audit")
+    }:
         assert time.monotonic() < until, "it is not in the audit"  # a row is sealed a moment after it is written
         time.sleep(0.1)
     again = push(server, "team/app", "gone", "v1")

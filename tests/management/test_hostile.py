@@ -187,7 +187,9 @@ def test_no_request_is_a_fault(ruined: tuple[Asker, Asker], record_property: Any
                 body = None
                 if content:
                     body = json.dumps(maker.body(content["schema"])).encode()
-                answer = victim.ask(method.upper(), path, body, **maker.headers())
+                # An answer without an end says nothing by its body.
+                verb = "HEAD" if template.endswith("/stream") else method.upper()
+                answer = victim.ask(verb, path, body, **maker.headers())
                 sent[answer.status] = sent.get(answer.status, 0) + 1
                 if answer.status == 401:
                     _restore(admin)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
+from typing import Any
 
 from tests.cli.shell import Shell
+from tests.clients import images
+from tests.clients.wire import Wire
 from tests.management.api import Asker
 from tests.management.conftest import PASSWORD, Asking
-from tests.serving import Server
+from tests.serving import Server, pause
 
 from holdfast.app.datadir import DataDirectory
 from holdfast.db.query import Query
@@ -89,3 +93,58 @@ def test_following_ends_with_the_job(server: Server, tmp_path: Path) -> None:
     _cancel(server, waiting)
     assert f"job {waiting} was cancelled" in shell.refused("jobs", "follow", str(waiting))
     assert "in your sight" in shell.refused("jobs", "follow", "4711999")
+
+
+def test_what_runs_said_is_told_and_a_job_runs_again(asking: Asking, admin: Asker, server: Server) -> None:
+    admin.do(201, "POST", "/users", {"name": "jobs-cleo", "password": FAR})
+    cleo = asking.named("jobs-cleo", FAR)
+    id = _put(server, "jobs-cleo", "compact", later=LATER)
+    assert cleo.do(200, "GET", f"/jobs/{id}/lines")["items"] == []
+    cleo.refused("denied", "POST", f"/jobs/{id}/retry")
+    assert admin.do(200, "POST", f"/jobs/{id}/retry")["id"] == id
+    ended = _ended(admin, id)
+    said = [line["text"] for line in cleo.do(200, "GET", f"/jobs/{id}/lines")["items"]]
+    assert said[0].startswith("attempt 1 begins")
+    assert said[-1] == "done" if ended["state"] == "done" else said[-1].startswith("attempt")
+    admin.refused("conflict", "POST", f"/jobs/{id}/retry")
+    for verb, path in (("GET", "lines"), ("POST", "retry")):
+        assert asking.by("").ask(verb, f"/jobs/{id}/{path}").status == 401
+    admin.refused("unknown", "GET", "/jobs/987654/lines")
+
+
+def test_the_command_line_tells_what_runs_said(server: Server, tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.run("login", server.url, "-u", "admin", "--password-stdin", stdin=PASSWORD + "\n")
+    id = _put(server, "admin", "compact")
+    shell.run("jobs", "follow", str(id))
+    assert "attempt 1 begins" in shell.says("jobs", "log", str(id))
+    assert shell.json("jobs", "log", str(id))["items"][0]["text"].startswith("attempt 1 begins")
+
+
+def test_what_a_job_left_is_told_and_tried_again(admin: Asker, server: Server) -> None:
+    wire = Wire(server)
+    for name in ("gone", "taken"):
+        wire.push(f"leaving/{name}", images.image(name), "v1")
+    _ended(admin, admin.do(202, "DELETE", "/namespaces/leaving")["id"])
+    wire.push("leaving/taken", images.image("another"), "v1")
+    job = admin.do(202, "POST", "/namespaces/leaving/restore")
+    result = _ended(admin, job["id"])["result"]
+    assert (result["repositories"], result["kept"]) == (1, ["leaving/taken"])
+    assert result["left"] == [{"name": "leaving/taken", "reason": "its name is taken by another repository"}]
+    said = [line["text"] for line in admin.do(200, "GET", f"/jobs/{job['id']}/lines")["items"]]
+    assert "leaving/taken stays as it is: its name is taken by another repository" in said
+    admin.do(200, "DELETE", "/repositories/leaving~1taken")
+    again = admin.do(200, "POST", f"/jobs/{job['id']}/retry")
+    assert again["id"] > job["id"]
+    result = _ended(admin, again["id"])["result"]
+    assert (result["repositories"], result["left"]) == (1, [])
+    admin.refused("conflict", "POST", f"/jobs/{again['id']}/retry")
+
+
+def _ended(asker: Asker, id: int) -> dict[str, Any]:
+    ends = time.monotonic() + 60.0
+    while (job := asker.do(200, "GET", f"/jobs/{id}"))["state"] in ("waiting", "running"):
+        assert time.monotonic() < ends
+        pause(0.05)
+    found: dict[str, Any] = job
+    return found

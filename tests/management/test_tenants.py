@@ -28,15 +28,22 @@ class Things(NamedTuple):
     session: int
     plan: int
     job: int
+    event: int
+    webhook: int
+    request: int
+    invitation: int
     deleted: int
     digest: str
 
 
-_VOID = Things("void", _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, digest(b"void"))
+_VOID = Things(
+    "void", _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, digest(b"void")
+)
 
 
 def _things(of: Tenant) -> Things:
-    return Things(of.name, of.grant, of.session, of.plan, of.job, of.deleted, of.digest)
+    numbers = (of.grant, of.session, of.plan, of.job, of.event, of.webhook, of.request, of.invitation, of.deleted)
+    return Things(of.name, *numbers, of.digest)
 
 
 def _filled(row: Row, things: Things, time: str) -> tuple[str, Any]:
@@ -45,7 +52,9 @@ def _filled(row: Row, things: Things, time: str) -> tuple[str, Any]:
 
     body = json.dumps(row.body).replace('"DELETED"', str(things.deleted))
     path = row.path.replace("/G", f"/{things.grant}").replace("/S", f"/{things.session}")
-    path = path.replace("/P", f"/{things.plan}").replace("/J", f"/{things.job}")
+    path = path.replace("/P", f"/{things.plan}").replace("/J", f"/{things.job}").replace("/E", f"/{things.event}")
+    path = path.replace("/W", f"/{things.webhook}").replace("/A", f"/{things.request}")
+    path = path.replace("/I", f"/{things.invitation}")
     return named(path), json.loads(named(body)) if row.body is not None else None
 
 
@@ -128,6 +137,9 @@ _LISTS = (
     "/keys",
     "/sessions",
     "/grants",
+    "/access-requests?closed=true",
+    "/access-requests?own=true&closed=true",
+    "/invitations?closed=true",
     "/namespaces",
     "/repositories",
     "/deleted-repositories",

@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import warm
 from tests.backends import database_url
 from tests.object_servers import bucket
 from tests.serving import Server, pause, running_server
@@ -90,15 +89,11 @@ class Mover:
         given = {name: value for name, value in environment.items() if not name.startswith("HOLDFAST_")}
         key = new.environment.get("HOLDFAST_ENCRYPTION_KEY_FILE")
         words = [*new.there, *(["--to-encryption-key-file", key] if key is not None else []), *flags]
-        with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "holdfast", "migrate-storage", "--json", *words],
-                env={**without_settings(), **given, **old.settings},
-                cwd=new.root,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-            )
+        for file in (self._out, self._err):
+            file.write_bytes(b"")
+        environment = {**without_settings(), **given, **old.settings}
+        words = ["migrate-storage", "--json", *words]
+        self.process = warm.begin(words, environment, new.root, self._out, self._err)
 
     def wait(self, status: int = 0) -> dict[str, Any]:
         """Wait for its end and give what it said."""
@@ -144,16 +139,7 @@ def move(old: House, new: House, *flags: str, status: int = 0) -> dict[str, Any]
 
 def holdfast(house: House, *words: str, status: int = 0) -> str:
     """Run a verb on the house and give its output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "holdfast", *words],
-        env={**without_settings(), **house.settings},
-        cwd=house.root,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    done = warm.run(words, {**without_settings(), **house.settings}, house.root, timeout=SECONDS)
     assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

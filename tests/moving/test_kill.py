@@ -42,8 +42,7 @@ def try_to_push(pushing: Pushing, number: int) -> None:
         return
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["files", "cluster"])
+@pytest.mark.parametrize("kind", ["files", pytest.param("cluster", marks=pytest.mark.slow)])
 def test_killed_again_and_again(kind: str, tmp_path: Path) -> None:
     chance = random.Random(kind)
     old = files(tmp_path / "old")

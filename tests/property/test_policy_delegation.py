@@ -16,14 +16,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.access.grants.place import HOUR, ORIGIN, START, Place
-from tests.databases import open_at
+from tests.databases import lay_file, open_at
 
 from holdfast.access.delegating import require_manage, require_over_grantee
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.model import NewGrant
 from holdfast.access.model import Identity
 from holdfast.access.policy.model import BUILT_IN_ROLES, SYSTEM_ACTIONS, Action, Circumstances, GranteeKind
-from holdfast.db.migrate import migrate
 
 CALLER = "mallory"
 REPOSITORIES = ["team", "team/app", "team/app/x", "team/lib", "other/app", "else"]
@@ -203,7 +202,7 @@ def test_no_sequence_of_calls_raises_the_callers_own_rights(
 ) -> None:
     with tempfile.TemporaryDirectory(dir=_fast()) as directory:
         path = str(Path(directory) / "holdfast.db")
-        migrate(path)
+        lay_file(path)
         asyncio.run(play(path, before, member, opened, after))
 
 

@@ -45,8 +45,10 @@ async def there(house: House, what: str) -> bool:
     return await house.pulls.blob(house.may_pull(), Digest.parse(what)) is not None
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("delivered", [False, True], ids=["lost on the way", "lost on the way back"])
+@pytest.mark.parametrize(
+    "delivered",
+    [pytest.param(False, id="lost on the way", marks=pytest.mark.slow), pytest.param(True, id="lost on the way back")],
+)
 def test_a_push_is_cut_at_each_message(delivered: bool) -> None:
     async def main() -> None:
         target, blobs, clock = backends.laid_database_url(), MemoryBlobs(), Clock()

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import pytest
 from tests import backends
+from tests.databases import lay_file
 from tests.object_servers import bucket
 from tests.registry.upload.nodes import PUSH, SETTINGS, Clock, Cluster, Counted, Node, once, run
 
 from holdfast.blobs.errors import Full, Unavailable
 from holdfast.blobs.local import LocalBlobs
-from holdfast.db.migrate import migrate
 from holdfast.oci.digest import Digest
 from holdfast.registry.sweep.guard import EVERY, MARK, Guard, Restored
 from holdfast.registry.sweep.litter import Litter
@@ -48,7 +48,7 @@ class House:
         self.bucket = bucket() if "bucket" in place else None
         self.url = backends.laid_database_url() if place.startswith("postgresql") else None
         if self.url is None:
-            migrate(str(root / "holdfast.db"))
+            lay_file(str(root / "holdfast.db"))
 
     def run(self, scenario: Callable[[Cluster, Node], Awaitable[T]]) -> T:
         async def main() -> T:

@@ -144,7 +144,7 @@ def test_what_happened_is_recorded_with_who_and_where(place: Place) -> None:
             ("manifest.pushed", 1, {"digest": digest, "tags": ["v1", "latest"]}),
             ("tag.moved", 2, {"digest": digest, "tags": ["v2"]}),
             ("tag.deleted", 3, {"tag": "v2"}),
-            ("manifest.deleted", 4, {"digest": digest}),
+            ("manifest.deleted", 4, {"digest": digest, "tags": ["latest", "v1"]}),
             ("blob.deleted", 4, {"digest": Digest.of(b"layer of app")}),
         ]
         assert {(actor, request) for _, _, actor, request, _ in rows} == {("anonymous", "test")}

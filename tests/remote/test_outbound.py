@@ -14,7 +14,7 @@ from tests.remote.server import Elsewhere, run
 
 from holdfast.app.tls import issue, parse_hosts
 from holdfast.remote.errors import BadAnswer, Unreachable, UrlRefused
-from holdfast.remote.model import Lookup
+from holdfast.remote.model import Answer, Lookup
 from holdfast.remote.outbound import Outbound
 
 HERE = (ip_network("127.0.0.0/8"),)
@@ -193,6 +193,41 @@ def test_the_environment_and_cookies_change_nothing(monkeypatch: pytest.MonkeyPa
             await outbound.get(server.url + "/redirect")
         await outbound.get(server.url + "/json")
         assert "Cookie" not in server.seen[-1].headers
+        await outbound.close()
+
+    run(scenario)
+
+
+def test_the_beginning_of_any_answer() -> None:
+    async def scenario(server: Elsewhere) -> None:
+        outbound, stranger = Outbound(HERE), Outbound()
+
+        async def post(path: str, limit: int = 100) -> Answer:
+            return await outbound.post(server.url + path, headers={}, body=b"{}", limit=limit, seconds=10.0)
+
+        redirect = await post("/redirect")
+        assert (redirect.status, redirect.headers["location"]) == (302, server.url + "/json")
+        assert [request.path for request in server.seen] == ["/redirect"]
+        assert (await post("/long")).body == b"x" * 100
+        assert (await post("/endless")).body == b"x" * 100
+        assert (await post("/packed")).body == b"\x1f\x8b"
+        assert (await post("/json", 0)).body == b""
+        with pytest.raises(UrlRefused):
+            await stranger.post(server.url, headers={}, body=b"", limit=1, seconds=1.0)
+        await outbound.close()
+        await stranger.close()
+
+    run(scenario)
+
+
+def test_connections_are_used_again() -> None:
+    async def scenario(server: Elsewhere) -> None:
+        outbound = Outbound(HERE)
+        ports = set()
+        for path in ("/json", "/long", "/redirect", "/nothing"):
+            await outbound.post(server.url + path, headers={}, body=b"{}", limit=100, seconds=10.0)
+            ports.add(server.seen[-1].transport.get_extra_info("peername")[1])  # type: ignore[union-attr]
+        assert len(ports) == 1
         await outbound.close()
 
     run(scenario)

@@ -9,11 +9,13 @@ from typing import Any
 
 from tests.registry.house import REPO, House
 
+from holdfast.access.master import MasterKeys
 from holdfast.feature.model import Working
 from holdfast.jobs.model import Job, JobState, NewJob
 from holdfast.jobs.service import Jobs, enqueue
 from holdfast.jobs.worker import Worker
 from holdfast.registry.lastuse.service import LastUse
+from holdfast.remote.outbound import Outbound
 from holdfast.retention import store
 from holdfast.retention.model import Cause
 from holdfast.retention.tasks import apply_job, new_plan, plan_job, tasks
@@ -41,7 +43,13 @@ class Keeper:
         """Let a worker run until every job has ended."""
         for job in new:
             await self.house.db.write(lambda unit, job=job: enqueue(unit, job))  # type: ignore[misc]
-        working = Working(objects=self.house.objects, settings=self.house.settings)
+        working = Working(
+            objects=self.house.objects,
+            settings=self.house.settings,
+            master=MasterKeys([bytes(32)]),
+            targets=Outbound(),
+            public="http://registry.example",
+        )
         stop, jobs = asyncio.Event(), Jobs(self.house.db)
         worker = Worker(self.house.db, tasks(working), name="t", events=make_events("critical"), look=0.01)
         running = asyncio.create_task(worker.run(stop))

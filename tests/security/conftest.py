@@ -1,7 +1,7 @@
 """Fixtures of the security tests: an open server, and one with an administrator whose password is known beforehand.
 
-Modules in which the database or the store has a say run on both pairs, the others on files: those that look into files
-in any case.
+Modules in which the database or the store has a say run on both pairs, most of them on the second one as slow tests;
+the others on files: those that look into files in any case.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _ON_BOTH = frozenset(
         "test_upload_ids",
     }
 )
+_QUICK = frozenset({"test_tokens", "test_upload_ids"})
 _IN_FILES = frozenset({"test_disclosure", "test_secrets", "test_traversal"})
 
 
@@ -33,7 +34,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give `pair`."""
     name = metafunc.module.__name__.rpartition(".")[2]
     elsewhere = [Pair.EMBEDDED] if name in _IN_FILES else pairs(Pair.EMBEDDED)
-    run_on(metafunc, pairs(*BOTH) if name in _ON_BOTH else elsewhere)
+    both = pairs(*BOTH)
+    # Which rights there are is decided alike on both; what the databases do is the matter of tests/contract.
+    run_on(metafunc, both if name in _ON_BOTH else elsewhere, slow=both[1:] if name not in _QUICK else ())
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +50,8 @@ def open_server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterato
 def closed_server(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Server]:
     """Run a server whose administrator has the password `PASSWORD`, which it never prints."""
     path = tmp_path_factory.mktemp("closed")
-    with running_server(path, env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}, pair=pair) as running:
+    # Cold: what its command line shows is a subject.
+    with running_server(path, env={"HOLDFAST_ADMIN_PASSWORD": PASSWORD}, pair=pair, cold=True) as running:
         running.known_admin = Credentials("admin", PASSWORD)
         yield running
 

@@ -42,5 +42,6 @@ def stale_server(path: Path) -> Iterator[Server]:
     path.mkdir(parents=True, exist_ok=True)
     (path / "sitecustomize.py").write_text(OUTDATING)
     places = [str(path), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with running_server(path, env={"PYTHONPATH": os.pathsep.join(places)}) as server:
+    env = {"PYTHONPATH": os.pathsep.join(places), "HOLDFAST_ALLOW_PRIVATE_TARGETS": "127.0.0.1/32"}
+    with running_server(path, env=env) as server:
         yield server

@@ -16,7 +16,8 @@ from tests.wire.client import connected
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Administration, dict[str, str], int]]:
-    with running_server(tmp_path_factory.mktemp("matrix")) as server, world(server) as made:
+    flags = ("--allow-private-targets", "127.0.0.1/32")
+    with running_server(tmp_path_factory.mktemp("matrix"), *flags) as server, world(server) as made:
         yield Administration(made), made.headers, server.port
 
 

@@ -189,7 +189,7 @@ def test_a_provider_that_speaks_of_somebody_else_is_a_refusal(corp: OwnProvider,
 def test_without_refresh_tokens_keys_hold_for_their_life(place: Place, corp: OwnProvider) -> None:
     corp.gives_refresh = False
     holder = Holder(place, corp)
-    assert "keys hold until" in holder.browser.get(f"{place.url}/me").text
+    assert "keys hold until" in holder.browser.get(f"{place.url}/me/keys").text
     holder.age(29 * 24 * HOUR)
     assert holder.uses() == 200
     holder.age(2 * 24 * HOUR)

@@ -114,6 +114,7 @@ def test_a_ping_asks_for_a_log_in_whatever_is_open(wire: Connection, tenants: Te
         assert answer.status == 401
         assert said(answer) == {}
     assert ask(wire, bearer(ask_token(wire)), "GET", "/v2/").status == 200
+    tenants.open(namespace, public=False)  # the server is others' too
 
 
 def test_what_is_open_is_served_to_everyone_and_nothing_else_is(

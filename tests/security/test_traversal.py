@@ -55,7 +55,7 @@ WRITES = {
 }
 # What `serve` makes below a data directory, and nothing else.
 OWN = re.compile(
-    r"holdfast\.db(-wal|-shm|\.lock)?|master\.key|serve\.lock|host|store(/[a-z]+)?|store/\.holdfast-store"
+    r"holdfast\.db(-wal|-shm|\.lock)?|master\.key|serve\.lock|host|store(/[a-z]+)?|store/\.holdfast-(store|guard)"
     r"|store/objects/[0-9a-f]{2}(/[0-9a-z-]+)?|store/uploads/[0-9a-f]{14}-[0-9a-f]{32}"
 )
 

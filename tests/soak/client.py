@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from tests.faults.client import Answer, Caller, Interrupted, digest_of
 from tests.serving import pause
+from tests.soak.pace import Pace
 from tests.soak.wares import Blob, Ware
 
 _ATTEMPTS = 4
@@ -77,9 +78,10 @@ class Aim:
 class Client:
     """One client. For one thread. `lease`: seconds."""
 
-    def __init__(self, port: int, lease: float, chance: random.Random) -> None:
+    def __init__(self, port: int, lease: float, chance: random.Random, pace: Pace) -> None:
         self._caller = Caller(port)
         self._lease = lease
+        self._pace = pace
         self._chance = chance
         self.tally = Tally()
 
@@ -117,7 +119,9 @@ class Client:
             raise Odd(f"{ware.kind} {ware.digest} was refused {_ATTEMPTS} times")
         self.tally.counts["pushes"] += 1
         self.tally.counts[f"pushes: {ware.kind}"] += 1
-        self.tally.counts["slow"] += took > self._lease
+        if took > self._lease:
+            self.tally.counts["slow"] += 1
+            self._pace.slow(began)
         self.tally.slowest = max(self.tally.slowest, time.monotonic() - first)
 
     def _push(self, ware: Ware, aim: Aim) -> str | None:

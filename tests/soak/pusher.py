@@ -20,11 +20,13 @@ from typing import NamedTuple
 
 from tests.soak import wares
 from tests.soak.client import Aim, Client, Habit, Odd
+from tests.soak.pace import Pace
 from tests.soak.wares import Ware
 
 REPOSITORIES = ("soak/a", "soak/b", "soak/c")
 _TAGS = 8
 _REMEMBERED = 12
+_CLOCKS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Terms:
     window: float
     began: float
     seed: int
+    pace: Pace = field(default_factory=lambda: Pace(1))
 
 
 class Lost(NamedTuple):
@@ -46,12 +49,14 @@ class Lost(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A tag that was moved or ended, what it was on, and a moment right before (seconds since the epoch)."""
+    """A tag that was moved or ended, what it was on, and a moment right before (seconds since the epoch). `settled`: it
+    had been there for longer than the clocks of client and database differ by."""
 
     repository: str
     tag: str
     ware: Ware
     at: float
+    settled: bool
 
 
 @dataclass
@@ -87,12 +92,13 @@ class Pusher(threading.Thread):
         self._terms = terms
         self._stopped = stopped
         self._next = number * 10_000_000
-        self.client = Client(port, terms.lease, self._chance)
+        self.client = Client(port, terms.lease, self._chance, terms.pace)
         self.tally = self.client.tally
         self.shelves = {repository: Shelf() for repository in REPOSITORIES}
         self._gone: deque[tuple[str, Ware]] = deque(maxlen=_REMEMBERED)
         self._lost: deque[Lost] = deque(maxlen=2 * _REMEMBERED)
         self._moved: deque[Moved] = deque(maxlen=2 * _REMEMBERED)
+        self._tagged: dict[tuple[str, str], float] = {}
 
     def run(self) -> None:
         steps: list[tuple[Callable[[str], None], int]] = [
@@ -111,7 +117,10 @@ class Pusher(threading.Thread):
         choices, weights = zip(*steps, strict=True)
         try:
             while not self._stopped.is_set():
-                self._chance.choices(choices, weights)[0](self._chance.choice(REPOSITORIES))
+                with self._terms.pace.step() as waited:
+                    if waited:  # for longer, perhaps, than a server keeps a connection that is idle
+                        self.client.close()
+                    self._chance.choices(choices, weights)[0](self._chance.choice(REPOSITORIES))
         except Odd as error:
             self.tally.odd.append(f"{self.name}: {error}")
             self._stopped.set()
@@ -194,8 +203,9 @@ class Pusher(threading.Thread):
 
     def _roll_back(self, _repository: str) -> None:
         """A tag goes back to where it was; inside the window it can."""
-        if self._terms.window and self._moved:
-            moved = self._chance.choice(self._moved)
+        settled = [each for each in self._moved if each.settled]
+        if self._terms.window and settled:
+            moved = self._chance.choice(settled)
             instant = datetime.fromtimestamp(moved.at, UTC).isoformat()
             asked = {"target": f"{moved.repository}:{moved.tag}", "to": instant}
             self._bring_back(moved, "/api/v1/rollbacks", asked, "tags rolled back")
@@ -279,7 +289,11 @@ class Pusher(threading.Thread):
         live = shelf.live()
         for tag, ware in before.tags.items():
             if tag not in shelf.tags or shelf.tags[tag].digest != ware.digest:
-                self._moved.append(Moved(repository, tag, ware, at))
+                settled = at - self._tagged.get((repository, tag), at) > _CLOCKS
+                self._moved.append(Moved(repository, tag, ware, at, settled))
+        for tag, ware in shelf.tags.items():
+            if tag not in before.tags or before.tags[tag].digest != ware.digest:
+                self._tagged[repository, tag] = time.time()
         for digest, ware in before.live().items():
             if digest not in live:
                 self._gone.append((repository, ware))

@@ -22,6 +22,7 @@ from tests.faults.oracle import verify
 from tests.pairs import Pair
 from tests.serving import Server, pause, running_server
 from tests.soak.client import Odd, Tally
+from tests.soak.pace import Pace
 from tests.soak.pusher import Pusher, Terms
 from tests.soak.wares import Ware
 
@@ -31,7 +32,7 @@ LEASE, GRACE = 2, 1
 ROOM = 1.3
 SLOW = 0.05
 _SETTLE_SECONDS = 90
-_LONGEST = 60
+_LONGEST = 240
 """Seconds that a slow machine has beyond the plan's to reach its pushes."""
 _LIVES = (0.7, 1.6)
 """How long a collector lives that is killed, seconds; some part of it is its start."""
@@ -152,7 +153,7 @@ def _push(port: int, plan: Plan, collector: _Collector) -> list[Pusher]:
     """Let the pushers work for as long as the plan says; they have ended."""
     chance = random.Random(plan.seed)
     stopped = threading.Event()
-    terms = Terms(LEASE, plan.window, time.monotonic(), plan.seed)
+    terms = Terms(LEASE, plan.window, time.monotonic(), plan.seed, Pace(plan.pushers))
     pushers = [Pusher(port, number, terms, stopped) for number in range(1, plan.pushers + 1)]
     for each in pushers:
         each.start()

@@ -9,7 +9,7 @@ import pytest
 from tests.pairs import Pair
 from tests.soak.run import Plan, Report, soak
 
-_SECONDS = 12
+_SECONDS, _SHORT = 12, 4
 
 
 def held(report: Report, record: Callable[[str, object], None]) -> None:
@@ -23,16 +23,18 @@ def held(report: Report, record: Callable[[str, object], None]) -> None:
     assert not report.problems(), "\n".join([report.table(), *report.problems()])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("pair", "workers", "window"),
-    [(Pair.EMBEDDED, 2, 0), (Pair.SEALED_CLUSTER, 1, 5)],
-    ids=["embedded, 2 workers, no window", "cluster, window"],
+    ("pair", "workers", "window", "seconds"),
+    [
+        pytest.param(Pair.EMBEDDED, 2, 0, _SHORT, id="embedded, 2 workers, no window, short"),
+        pytest.param(Pair.EMBEDDED, 2, 0, _SECONDS, id="embedded, 2 workers, no window", marks=pytest.mark.slow),
+        pytest.param(Pair.SEALED_CLUSTER, 1, 5, _SECONDS, id="cluster, window", marks=pytest.mark.slow),
+    ],
 )
 def test_pushes_under_collection(
-    tmp_path: Path, pair: Pair, workers: int, window: int, record_property: Callable[[str, object], None]
+    tmp_path: Path, pair: Pair, workers: int, window: int, seconds: int, record_property: Callable[[str, object], None]
 ) -> None:
-    held(soak(tmp_path, Plan(pair, workers, window, _SECONDS)), record_property)
+    held(soak(tmp_path, Plan(pair, workers, window, seconds)), record_property)
 
 
 @pytest.mark.slow

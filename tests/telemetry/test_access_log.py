@@ -52,6 +52,13 @@ def test_a_line_holds_what_is_known() -> None:
     }
 
 
+def test_a_line_names_its_trace_where_there_is_one() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    found, plain = parsed(USUAL._replace(trace=trace)), parsed(USUAL)
+    assert found.pop("trace") == trace
+    assert found.keys() == plain.keys()
+
+
 @pytest.mark.parametrize("text", NASTY, ids=ascii)
 @pytest.mark.parametrize("field", ["path", "agent", "subject", "remote", "method"])
 def test_what_a_client_sends_stays_inside_its_field(field: str, text: str) -> None:

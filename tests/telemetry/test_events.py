@@ -54,3 +54,14 @@ def test_people_read_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert "/v2/" in text
     with pytest.raises(json.JSONDecodeError):
         json.loads(text)
+
+
+def test_an_event_names_the_trace_that_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
+    current = ""
+    events = make_events(trace=lambda: current)
+    events.info("outside")
+    current = "0af7651916cd43dd8448eb211c80319c"
+    events.error("inside")
+    outside, inside = map(json.loads, capsys.readouterr().err.splitlines())
+    assert "trace" not in outside
+    assert inside["trace"] == current

@@ -6,9 +6,10 @@ import pytest
 
 from holdfast.access.signin.sealing import NotSealed, Seal
 from holdfast.web.cookies import Cookies
+from holdfast.web.formats import moment, plain
 from holdfast.web.forms import BadForm, ForeignForm, Forms, parse_form
+from holdfast.web.frame import Later, Shown
 from holdfast.web.place import origin_of, place_of
-from holdfast.web.templates import moment, plain
 
 SEAL = Seal(bytes(32))
 FORM = "application/x-www-form-urlencoded"
@@ -74,10 +75,30 @@ def test_forms_are_read_strictly() -> None:
         (FORM, b"a=1&a=2"),
         (FORM, b"a=\xff"),
         (FORM, b"a=%ff"),
-        (FORM, b"&".join(b"f%d=1" % number for number in range(200))),
+        (FORM, b"&".join(b"f%d=1" % number for number in range(400))),
     ):
         with pytest.raises(BadForm):
             parse_form(kind, body)
+
+
+def test_rows_that_were_picked_come_many_times() -> None:
+    fields = parse_form(FORM, b"pick=b&pick=a&note=x&pick=a")
+    assert fields.many("pick") == ["b", "a", "a"]
+    assert fields.many("nothing") == []
+    assert fields["note"] == "x"
+
+
+def test_the_mark_of_a_form_looks_different_each_time() -> None:
+    """Else the size of a compressed page would tell it, letter by letter."""
+    forms = Forms(place_of("https://r.example", "http", "127.0.0.1:1"), SEAL)
+    one, other = forms.mark("cookie"), forms.mark("cookie")
+    assert one != other
+    assert len({one[at] == other[at] for at in range(len(one))}) == 2
+    here = {"origin": "https://r.example"}
+    forms.check(here, {"form": one}, "cookie")
+    for wrong in (one[:64] + other[64:], one[:-1] + "g", one.upper(), one + one, "0" * 128):
+        with pytest.raises(ForeignForm):
+            forms.check(here, {"form": wrong}, "cookie")
 
 
 def test_a_form_is_of_our_origin_and_of_this_browser() -> None:
@@ -122,3 +143,18 @@ def test_hidden_characters_are_drawn() -> None:
     assert plain("a\u202eb\x1b\n\u200bc") == "a\u25a1b\u25a1\u25a1\u25a1c"
     assert moment(None) == "\u2013"
     assert moment(0) == "1970-01-01 00:00 UTC"
+
+
+def test_a_menu_is_made_once_and_only_where_it_is_shown() -> None:
+    """A part of a page that is polled asks for none."""
+    made = []
+
+    def make() -> list[Shown]:
+        made.append("made")
+        return [Shown("Home", "/", current=True)]
+
+    menu = Later(make)
+    assert made == []
+    assert [each.title for each in menu] == [each.title for each in menu] == ["Home"]
+    assert menu
+    assert made == ["made"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from tests.wire.repository import Repository
 from tests.wire.test_upload_chunks import both
 
 WORKERS = 3
+PATIENCE = 60.0
 DATA = noise(400_000, "workers")
 
 
@@ -41,7 +43,10 @@ def workers_of(server: Server, tries: int = 60) -> set[str]:
 
 
 def test_more_than_one_worker_answers(several: Server) -> None:
-    assert 1 < len(workers_of(several)) <= WORKERS
+    until = time.monotonic() + PATIENCE
+    while len(found := workers_of(several)) == 1:  # the first one serves before the others have begun
+        assert time.monotonic() < until, "one worker answers everything"
+    assert len(found) <= WORKERS
 
 
 @pytest.mark.parametrize("step", [5000, 50_000])

@@ -7,6 +7,24 @@ class Unauthenticated(Exception):
     """No credential, or one that is not good; the same for every cause."""
 
 
+class Suspended(Unauthenticated):
+    """The key is good, and suspended; the text says since when, why, and how that ends."""
+
+
+class SecondFactorNeeded(Unauthenticated):
+    """The password is right, and the account has a second factor, which is asked for at the sign-in page alone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this account has a second factor: a password signs in with a browser only. Make a key at /me, and log in "
+            "with it"
+        )
+
+
+class WrongCode(Exception):
+    """The code of a second factor is wrong, or was used before."""
+
+
 class LogInInstead(Unauthenticated):
     """Too many requests without a credential came from this network: with one there is room."""
 

@@ -15,6 +15,7 @@ from holdfast.access.errors import Unauthenticated
 from holdfast.access.federation.presets import bounds_of
 from holdfast.access.identities_store import REFRESH_HELD, RULE_HELD, SECRET_HELD, VERIFIER
 from holdfast.access.keys.bounds import read_bounds
+from holdfast.access.keys.suspending import refusal
 from holdfast.access.model import ANONYMOUS, Credential, CredentialKind, Identity, Recognised, Subject, SubjectKind
 from holdfast.access.policy.decide import Bound, Rights
 from holdfast.access.rights import grants_of, visibilities
@@ -53,21 +54,31 @@ class Identities:
         found = Recognised(who.subject.id, who.credential, who.until, who.ceiling)
         return await self._read(reader, found, Bounded(1))
 
+    async def account(self, reader: Reader, id: int) -> Identity:
+        """An account as it is in the snapshot or unit of `reader`, with all its rights and no credential. Raises
+        `Unauthenticated` when it may not be used."""
+        if not id:
+            raise Unauthenticated
+        return await self._read(reader, Recognised(id, Credential()), Bounded(1))
+
     async def _read(self, reader: Reader, found: Recognised, kept: _Known) -> Identity:
-        row = await reader.one(VERSIONS)
-        version = row.version if row is not None else 0
         if not found.account_id:
+            row = await reader.one(VERSIONS)
+            version = row.version if row is not None else 0
             rights = await _rights_of(reader, version, ANONYMOUS, None, kept)
             return Identity(ANONYMOUS, version, rights, Credential(), found.until, found.ceiling)
         now = self._db.now()
         holder = await reader.one(HOLDER, id=found.account_id)
-        if holder is None or (holder.expires_at is not None and holder.expires_at <= now):
+        if holder is None or holder.name is None or holder.kind is None:
             raise Unauthenticated
+        if holder.expires_at is not None and holder.expires_at <= now:
+            raise Unauthenticated
+        version = holder.version
         held = await _held(reader, now, found)
         subject = Subject(found.account_id, holder.name, SubjectKind(holder.kind))
         rights = await _rights_of(reader, version, subject, held.bounds, kept)
         ends = [end for end in (held.until, holder.expires_at) if end]
-        return Identity(subject, version, rights, held.credential, min(ends, default=0), held.ceiling)
+        return Identity(subject, version, rights, held.credential, min(ends, default=0), held.ceiling, slow=held.slow)
 
 
 async def _rights_of(reader: Reader, version: int, subject: Subject, bounds: Limits, kept: _Known) -> Rights:
@@ -116,12 +127,18 @@ async def _of_secret(reader: Reader, now: int, found: Recognised, secret: int) -
     ends = [end for end in (row.secret_ends, row.key_ends) if end] if row is not None else []
     if row is None or row.account_id != found.account_id or min(ends, default=now + 1) <= now:
         raise Unauthenticated
-    until = [end for end in (found.until, *ends) if end]
-    return found._replace(until=min(until, default=0), bounds=read_bounds(row.limits))
+    if row.suspended_at is not None:
+        raise refusal(row.suspended_at, row.suspended_why)
+    slow = row.slowed_until is not None and row.slowed_until > now
+    until = [end for end in (found.until, *ends, row.slowed_until if slow else 0) if end]
+    return found._replace(until=min(until, default=0), bounds=read_bounds(row.limits), slow=slow)
 
 
 async def _proof(reader: Reader, account: int) -> str:
-    """What tells one password of an account from the next, and nothing of either."""
+    """What tells one password of an account from the next, and one without a second factor from one with it; and
+    nothing of either."""
     row = await reader.one(VERIFIER, id=account)
-    verifier = row.verifier if row is not None else None
-    return hashlib.blake2b((verifier or "").encode(), digest_size=16, person=b"holdfast proof").hexdigest()
+    proof = (row.verifier if row is not None else None) or ""
+    if row is not None and row.factor is not None:
+        proof += f" {row.factor}"
+    return hashlib.blake2b(proof.encode(), digest_size=16, person=b"holdfast proof").hexdigest()

@@ -15,6 +15,9 @@ class HeldSecret(NamedTuple):
     limits: str | None
     secret_ends: int | None
     key_ends: int | None
+    suspended_at: int | None
+    suspended_why: str | None
+    slowed_until: int | None
 
 
 class HeldRefresh(NamedTuple):
@@ -33,14 +36,16 @@ class HeldRule(NamedTuple):
 
 
 class Verifier(NamedTuple):
-    """What an account's password is held against."""
+    """What an account's password is held against. `factor`: since when a second one is asked for, None: it is not."""
 
     verifier: str | None
+    factor: int | None
 
 
 SECRET_HELD = Query(
     """
-    select k.account_id, k.limits, s.expires_at as secret_ends, k.expires_at as key_ends
+    select k.account_id, k.limits, s.expires_at as secret_ends, k.expires_at as key_ends,
+      k.suspended_at, k.suspended_why, k.slowed_until
     from api_secret s join api_key k on k.id = s.key_id
     where s.id = :id and s.gone_at is null and k.gone_at is null
       and not exists (
@@ -59,4 +64,11 @@ RULE_HELD = Query(
     """,
     HeldRule,
 )
-VERIFIER = Query("select coalesce(verifier, password) as verifier from account where id = :id", Verifier)
+VERIFIER = Query(
+    """
+    select coalesce(a.verifier, a.password) as verifier, f.confirmed_at as factor
+    from account a left join second_factor f on f.account_id = a.id
+    where a.id = :id
+    """,
+    Verifier,
+)

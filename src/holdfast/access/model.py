@@ -94,13 +94,15 @@ class ScopeEntry(NamedTuple):
 
 class Recognised(NamedTuple):
     """A credential that was found good: whose it is, until when (microseconds, 0: no end), and what bounds it beside
-    the rights of its subject: the scope of a token (None: no token), the bounds of a key (None: none)."""
+    the rights of its subject: the scope of a token (None: no token), the bounds of a key (None: none), and whether it
+    is `slow` (request_limits.py)."""
 
     account_id: int
     credential: Credential
     until: int = 0
     ceiling: tuple[ScopeEntry, ...] | None = None
     bounds: tuple[Bound, ...] | None = None
+    slow: bool = False
 
 
 class Kept(dict[str, Any]):
@@ -112,11 +114,22 @@ class Kept(dict[str, Any]):
     __hash__ = None
 
 
+class Proof:
+    """The one proof that an answer which only reads owes for all that it read (standing.py). `owed`: something was read
+    that rests on it."""
+
+    __slots__ = ("owed",)
+
+    def __init__(self) -> None:
+        self.owed = False
+
+
 class Identity(msgspec.Struct, frozen=True, gc=False):
     """A subject that was recognised, its rights, and the policy version at which both were true.
 
     `until`: when this ends by itself, microseconds, 0: never. `ceiling`: see `Recognised`. `kept`: what was decided of
-    repositories lately (permits.py); it takes no part in comparisons.
+    repositories lately (permits.py); it takes no part in comparisons. `proof`: where what is read is proven at the end,
+    all at once; None: each time.
     """
 
     subject: Subject
@@ -126,6 +139,8 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     until: int = 0
     ceiling: tuple[ScopeEntry, ...] | None = None
     kept: dict[str, Any] = msgspec.field(default_factory=Kept)
+    slow: bool = False
+    proof: Proof | None = None
 
 
 class Permit(msgspec.Struct, frozen=True, gc=False):
@@ -189,7 +204,8 @@ class PathPermit(msgspec.Struct, frozen=True, gc=False):
     """What `subject` may do in repositories and to namespaces at and below `path` ('': everywhere), asked for each
     repository and tag where it is known; the identity was admitted, and not every repository below need be in sight.
 
-    `rights`, `here`: what decides; `version`: the policy version at which they were true (check_permit)."""
+    `rights`, `here`: what decides; `version`: the policy version at which they were true (check_permit); `proof`: of
+    the identity."""
 
     subject: Subject
     path: str
@@ -198,6 +214,7 @@ class PathPermit(msgspec.Struct, frozen=True, gc=False):
     rights: Rights
     here: Circumstances
     credential: Credential = Credential()
+    proof: Proof | None = None
 
     def tags(self, action: Action, repository: str) -> TagRights:
         """At which tags of `repository` the action is allowed; for an action that is not about tags all or none."""

@@ -109,7 +109,7 @@ def path(who: Identity, at: str, origin: Origin, now: int) -> PathPermit:
     """The permit to manage at and below a path, which decides nothing yet: its holder is asked about each repository.
     For the management API, which has admitted `who`; `now`: the database's clock, not 0."""
     here = Circumstances(origin.address, now, who.credential.claims)
-    return PathPermit(who.subject, at, who.version, origin, who.rights, here, who.credential)
+    return PathPermit(who.subject, at, who.version, origin, who.rights, here, who.credential, who.proof)
 
 
 def reading(who: Identity, repository: RepositoryName, origin: Origin, now: int) -> Reading:

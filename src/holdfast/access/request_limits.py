@@ -17,6 +17,8 @@ from holdfast.access.model import UNCHECKED, Identity
 from holdfast.access.throttle import Bounded, Hold, network_block
 from holdfast.journal.model import Origin
 
+SLOW_RATE = 10
+"""Requests a minute of a key that is slowed (keys/suspending.py), in each process, whether a limit is set or not."""
 _SECOND = 10**9
 _BLOCKS = 4096
 

@@ -37,6 +37,7 @@ CREDENTIALS = (
     ChangeKind.ROLE_DELETED,
     ChangeKind.GRANT_ADDED,
     ChangeKind.GRANT_REMOVED,
+    ChangeKind.INVITATION_REVOKED,
     ChangeKind.VISIBILITY_CHANGED,
     ChangeKind.FEDERATION_RULE_ADDED,
     ChangeKind.FEDERATION_RULE_REMOVED,
@@ -63,14 +64,16 @@ class Live(NamedTuple):
 
 
 async def end_everything_signed_in(db: Database, copied_at: int) -> None:
-    """End every session and token of a database that was put back, and write down that it was: browser sessions,
-    refresh tokens, and the keys that access tokens are signed with. `copied_at`: when it was copied, microseconds."""
+    """End every session, token and open invitation of a database that was put back, and write down that it was:
+    browser sessions, refresh tokens, the keys that access tokens are signed with. `copied_at`: when it was copied,
+    microseconds."""
 
     async def end(unit: Unit) -> None:
         version = await move(unit)
         await touch_everyone(unit, version)
         await unit.run(store.END_WEB_SESSIONS)
         await unit.run(store.END_REFRESH_TOKENS)
+        await unit.run(store.END_INVITATIONS)
         await unit.run(store.END_SIGNING_KEYS, purpose=TOKENS)
         data: dict[str, object] = {"copied_at": copied_at}
         await note(unit, ChangeKind.INSTALLATION_RESTORED, actor="system", origin=Origin("restore"), data=data)

@@ -26,6 +26,9 @@ class LiveRow(NamedTuple):
 
 END_WEB_SESSIONS = Command("delete from web_session")
 END_REFRESH_TOKENS = Command("delete from refresh_token")
+END_INVITATIONS = Command(
+    "update invitation set gone_at = :now, gone_by = 'system' where gone_at is null and expires_at > :now"
+)
 END_SIGNING_KEYS = Command("delete from signing_key where purpose = :purpose")
 CHANGES = Query(
     """

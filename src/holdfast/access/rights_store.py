@@ -8,10 +8,11 @@ from holdfast.db.query import Query
 
 
 class HolderRow(NamedTuple):
-    """An account that may be used."""
+    """The policy version, and an account that may be used; None: it may not."""
 
-    name: str
-    kind: int
+    version: int
+    name: str | None
+    kind: int | None
     expires_at: int | None
 
 
@@ -69,7 +70,12 @@ class NowRow(NamedTuple):
 NOW = Query("select cast(:now as bigint) as now", NowRow)
 VERSIONS = Query("select version from policy where id = 1", VersionRow)
 HOLDER = Query(
-    "select name, kind, expires_at from account where id = :id and disabled_at is null and gone_at is null", HolderRow
+    """
+    select p.version, a.name, a.kind, a.expires_at
+    from policy p left join account a on a.id = :id and a.disabled_at is null and a.gone_at is null
+    where p.id = 1
+    """,
+    HolderRow,
 )
 GRANT_COLUMNS = """
     select g.id, g.effect, g.subject_kind, g.subject_id, g.role, g.actions, g.repository, g.tag, g.conditions,
@@ -86,6 +92,11 @@ _OF_ITS_GROUPS = """
       where m.account_id = :id and k.gone_at is null)
 """
 SUBJECT_GRANTS = Query(GRANT_COLUMNS + _OF_ACCOUNT + " union all " + GRANT_COLUMNS + _OF_ITS_GROUPS, GrantRow)
+GRANTS_WITH = Query(
+    GRANT_COLUMNS + _OF_ACCOUNT + " union all " + GRANT_COLUMNS + " where g.subject_kind = 2"
+    " and g.subject_id = any(:groups) limit :limit",
+    GrantRow,
+)
 GROUP_GRANTS = Query(GRANT_COLUMNS + " where g.subject_kind = 2 and g.subject_id = :id", GrantRow)
 GRANTS_AFTER = Query(GRANT_COLUMNS + " where g.id > :after order by g.id limit :limit", GrantRow)
 ANONYMOUS_GRANTS = Query(GRANT_COLUMNS + " where g.subject_kind = 0", GrantRow)

@@ -15,7 +15,7 @@ import base64
 import binascii
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from holdfast.access import permits
@@ -23,6 +23,7 @@ from holdfast.access.certificates import PREFIX
 from holdfast.access.errors import StalePermit, Unauthenticated
 from holdfast.access.identities import Identities
 from holdfast.access.keys.secret import looks_like_key
+from holdfast.access.meters import IDENTITIES
 from holdfast.access.model import (
     ANONYMOUS,
     UNCHECKED,
@@ -39,8 +40,8 @@ from holdfast.access.model import (
 )
 from holdfast.access.policy.decide import Rights
 from holdfast.access.policy.model import Circumstances
-from holdfast.access.request_limits import RequestLimits
-from holdfast.access.standing import prove
+from holdfast.access.request_limits import SLOW_RATE, RequestLimits
+from holdfast.access.standing import T, check_permit, prove, settled
 from holdfast.access.store import POLICY_VERSION
 from holdfast.access.throttle import Bounded
 from holdfast.access.tokens.model import Issued
@@ -49,6 +50,7 @@ from holdfast.access.tokens.service import Tokens
 from holdfast.db.port import Database, Reader
 from holdfast.journal.model import Origin
 from holdfast.oci.name import RepositoryName
+from holdfast.telemetry.meters import Meters
 
 _REMEMBERED = 8192
 _HEADER_LIMIT = 24576
@@ -96,7 +98,7 @@ class _Login(NamedTuple):
 
 class Access:
     """One process's view of who may do what. `open_to_all`: everyone may do everything. `limits`: of requests, None:
-    there are none; each surface asks them once for each request."""
+    there are none; each surface asks them once for each request, and `slowed` where the identity is slow."""
 
     def __init__(
         self,
@@ -105,8 +107,13 @@ class Access:
         *,
         open_to_all: bool = False,
         limits: RequestLimits | None = None,
+        meters: Meters | None = None,
     ) -> None:
+        meters = meters or Meters()
+        self._remembered = meters.tally(IDENTITIES, "known")
+        self._asked = meters.tally(IDENTITIES, "asked")
         self.limits = limits
+        self._slow = RequestLimits(SLOW_RATE)
         self._db = db
         self._ways = ways or Ways()
         self._open = Identity(ANONYMOUS, UNCHECKED, Rights.EVERYTHING) if open_to_all else None
@@ -119,14 +126,24 @@ class Access:
         """Whether everyone may do everything without a credential."""
         return self._open is not None
 
+    async def slowed(self, who: Identity, origin: Origin) -> None:
+        """Count a request of who is slow, and of nobody else. Raises `TooManyRequests`, a moment late."""
+        if who.slow:
+            await self._slow.count(who, origin)
+
     def remembered(self, authorization: bytes | None) -> Identity | None:
         """Who a header was recognised as lately, or None: then `authenticate` decides."""
         if self._open is not None:
             return self._open
         found = self._known.get(self._fingerprint(authorization or _NOBODY))
-        if found is None or (found.until and found.until <= self._db.now()):
+        if found is None or self.ended(found):
             return None
+        self._remembered.add()
         return found
+
+    def ended(self, who: Identity) -> bool:
+        """Whether the time of `who` is over."""
+        return bool(who.until) and who.until <= self._db.now()
 
     async def authenticate(self, authorization: bytes | None, origin: Origin = _NOWHERE) -> Identity:
         """Who the header's credential belongs to, decided now; without a header: the anonymous subject.
@@ -135,6 +152,7 @@ class Access:
         """
         if self._open is not None:
             return self._open
+        self._asked.add()
         fingerprint = self._fingerprint(authorization or _NOBODY)
         login = None
         if authorization is not None and authorization.startswith(PREFIX):
@@ -192,6 +210,21 @@ class Access:
         of their own."""
         if identity.version != UNCHECKED:
             prove(identity, await self.policy_version())
+
+    async def settled(self, who: Identity, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` gives or raises, for an identity of `standing.reading`: see standing.py. Raises `StalePermit`."""
+        return await settled(self._db, who, work)
+
+    async def still(self, who: Identity, authorization: bytes | None, origin: Origin) -> Identity:
+        """`who`, unless it has ended or something changed that touches it; then who the header's credential belongs to
+        now: for answers that last. Raises as `authenticate`."""
+        if self.ended(who):
+            return await self.authenticate(authorization, origin)
+        try:
+            await check_permit(self._db, who)
+        except StalePermit:
+            return await self.authenticate(authorization, origin)
+        return who
 
     async def policy_version(self) -> int:
         """The policy version of this moment."""

@@ -20,9 +20,9 @@ from holdfast.access.policy.languages import Scope
 from holdfast.access.policy.model import SYSTEM_ACTIONS, Action, Circumstances, Grant, GranteeKind
 from holdfast.access.policy.reasons import STRANGER
 from holdfast.access.rights import grants_of, visibilities
-from holdfast.access.rights_store import ANONYMOUS_GRANTS, GROUP_GRANTS, SUBJECT_GRANTS
+from holdfast.access.rights_store import ANONYMOUS_GRANTS, GROUP_GRANTS, SUBJECT_GRANTS, GrantRow
 from holdfast.access.subjects import parse_subject, resolve
-from holdfast.access.why_store import HOLDERS, STATE
+from holdfast.access.why_store import HELD, HOLDERS, STATE, MemberRow
 from holdfast.db.port import Database, Reader
 from holdfast.journal.model import Origin
 from holdfast.oci.errors import NameInvalid, TagInvalid
@@ -106,30 +106,21 @@ class Why:
             raise Unknown(_UNSEEN)
         parts = place.split("/")
         homes = ["/".join(parts[:depth]) for depth in range(len(parts) + 1)] if asked not in SYSTEM_ACTIONS else [""]
+        question = _Question(asked, place, label, homes)
         found: list[Holder] = []
         while len(found) < limit:
-            rows = await self._db.all(HOLDERS, homes=homes, after=after, limit=_BATCH)
-            for row in rows:
-                subject = Subject(row.id, row.name, SubjectKind(row.kind))
-                told = await self._holding(subject, asked, place, label, Circumstances("", here.now))
-                if told is not None:
-                    found.append(Holder(subject, told))
+            at = after
+
+            async def batch(reader: Reader, after: str = at) -> tuple[list[MemberRow], list[Holder]]:
+                rows = await reader.all(HOLDERS, homes=homes, after=after, limit=_BATCH)
+                return rows, await _holding(reader, rows, question, here.now)
+
+            rows, holding = await self._db.snapshot(batch)
+            found += holding
             if len(rows) < _BATCH:
                 break
             after = rows[-1].name
         return found[:limit]
-
-    async def _holding(
-        self, subject: Subject, action: Action, repository: str, tag: str | None, there: Circumstances
-    ) -> Explanation | None:
-        async def read(reader: Reader) -> Explanation | None:
-            if await self._bar(reader, subject.id, there.now):
-                return None
-            rights = await self._of_account(reader, subject.id, subject.actor)
-            told = explain(rights, action, repository, tag, there)
-            return told if told.allowed else None
-
-        return await self._db.snapshot(read)
 
     async def _rights(self, reader: Reader, text: str, now: int) -> tuple[Rights, str]:
         """What a subject may, and why it may not be used at all ('': it may)."""
@@ -156,6 +147,38 @@ class Why:
         if state.disabled_at is not None:
             return "is disabled"
         return "has expired" if state.expires_at is not None and state.expires_at <= now else ""
+
+
+class _Question(NamedTuple):
+    """What is asked of many; `homes`: where grants live that speak of it."""
+
+    action: Action
+    repository: str
+    tag: str | None
+    homes: list[str]
+
+
+async def _holding(reader: Reader, rows: Sequence[MemberRow], asked: _Question, now: int) -> list[Holder]:
+    """Those of these accounts that may, in a few statements however many they are."""
+    able = [row for row in rows if row.disabled_at is None and (row.expires_at is None or row.expires_at > now)]
+    if not able:
+        return []
+    held = await reader.all(HELD, ids=[row.id for row in able], homes=asked.homes)
+    everyone = await reader.all(ANONYMOUS_GRANTS)
+    grants = await grants_of(reader, [*(GrantRow._make(each[:-1]) for each in held), *everyone])
+    own: dict[int, list[Grant]] = {}
+    for each, grant in zip(held, grants, strict=False):
+        own.setdefault(each.holder, []).append(grant)
+    public = await visibilities(reader)
+    there = Circumstances("", now)
+    found: list[Holder] = []
+    for row in able:
+        subject = Subject(row.id, row.name, SubjectKind(row.kind))
+        rights = Rights(subject.actor, [*own.get(row.id, ()), *grants[len(held) :]], public)
+        told = explain(rights, asked.action, asked.repository, asked.tag, there)
+        if told.allowed:
+            found.append(Holder(subject, told))
+    return found
 
 
 def _asked(action: str, repository: str, tag: str | None) -> tuple[Action, str, str | None]:

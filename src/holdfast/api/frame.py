@@ -23,14 +23,17 @@ from starlette.routing import Match
 from holdfast.access.errors import Denied, InsufficientScope, StalePermit
 from holdfast.access.model import Identity
 from holdfast.access.service import Access
-from holdfast.api.caller import SCOPE, Caller, admit, place
+from holdfast.api.caller import SCOPE, Caller, Lasting, admit, place
 from holdfast.api.description import Described
 from holdfast.api.framing import ClientGone, Incoming, Message, Receive, Scope, Send, path_of
 from holdfast.api.problem import METHOD, Problem, problem_of, refusal_of
 from holdfast.api.routing import PREFIX, Routes, mount
+from holdfast.api.streaming import STREAMED, WITHOUT_BODY
 from holdfast.journal.model import Origin
+from holdfast.registry.errors import QuotaExceeded
 from holdfast.telemetry.access_log import Access as AccessLine
 from holdfast.telemetry.surface import Telemetry
+from holdfast.telemetry.traces import Served
 
 DESCRIPTION = PREFIX + "/openapi.json"
 """The one route that needs no credential: it tells what the source tells."""
@@ -39,17 +42,20 @@ _EXPECTED = (503, 507)
 _CLIENT_GONE = 499  # for the log alone
 _AGENT = 256
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# The framework would tell texts of errors to whatever the environment names: we trace by ourselves, or not at all.
+_SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 _ERROR = "holdfast.error"
 _COMMON = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 
 
 class Gate(NamedTuple):
     """What the frame asks of the rest: who somebody is, what a 401 asks for (given the scope, and the error of RFC
-    6750), and who is told of a refusal."""
+    6750), and who is told of a refusal, and of one for want of room under a quota."""
 
     access: Access
     challenge: Callable[[str, str], bytes]
     denied: Callable[[Identity, Origin, Denied], None] = lambda who, origin, error: None
+    exceeded: Callable[[QuotaExceeded, str, Origin], None] = lambda error, actor, origin: None
 
 
 class Frame:
@@ -64,6 +70,7 @@ class Frame:
             version="1",
             openapi_url=None,
             redirect_slashes=False,
+            telemetry=_SILENT,
             exception_handlers={HTTPException: _onward, RequestValidationError: _onward},
             middleware=[Middleware(_Catching)],
         )
@@ -79,6 +86,8 @@ class Frame:
         try:
             await self._serve(exchange)
         except ClientGone as error:
+            if exchange.status:  # it was being answered: the connection fails
+                raise
             await self._refuse(exchange, error)
             exchange.status = _CLIENT_GONE
         except Exception as error:
@@ -105,12 +114,15 @@ class Frame:
         authorization = incoming.headers.get(b"authorization")
         who = admit(await self._recognise(authorization, exchange.origin))
         exchange.take(who)
+        await self._gate.access.slowed(who, exchange.origin)
         if self._gate.access.limits is not None:
             await self._gate.access.limits.count(who, exchange.origin)
         body = await incoming.body()
         try:
             await self._run(exchange, scope, body)
         except StalePermit:
+            if exchange.status:
+                raise  # an answer that lasts asks again by itself
             exchange.take(admit(await self._gate.access.authenticate(authorization, exchange.origin)))
             await self._run(exchange, scope, body)
         if exchange.caller is not None:
@@ -133,8 +145,10 @@ class Frame:
         own = dict(scope)
         if own["method"] == "HEAD":
             own["method"] = "GET"  # the same answer; its body stays here
+            own[WITHOUT_BODY] = True
         if exchange.caller is not None:
-            place(own, exchange.caller)
+            authorization = exchange.incoming.headers.get(b"authorization")
+            place(own, exchange.caller, Lasting(self._gate.access, authorization, exchange.caller))
         await self.app(own, exchange.replay(body), exchange.send)
         exchange.endpoint = getattr(own.get("route"), "operation_id", None) or "unrouted"
         error = own.get(_ERROR)
@@ -162,6 +176,8 @@ class Frame:
             self._telemetry.events.error("request failed", request=exchange.id, status=problem.status, exc_info=error)
         if isinstance(error, Denied) and exchange.caller is not None:
             self._gate.denied(exchange.caller.who, exchange.origin, error)
+        if isinstance(error, QuotaExceeded) and exchange.caller is not None:
+            self._gate.exceeded(error, exchange.caller.who.subject.actor, exchange.origin)
         await exchange.answer(problem)
 
     def _allowed(self, exchange: _Exchange) -> list[str]:
@@ -177,7 +193,15 @@ class Frame:
     def _log(self, exchange: _Exchange, began: float) -> None:
         incoming, scope = exchange.incoming, exchange.incoming.scope
         status = exchange.status or 500
-        self._telemetry.counters.count("api:" + exchange.endpoint, status, incoming.received, exchange.sent)
+        seconds = time.perf_counter() - began
+        took = exchange.started - began if exchange.lasts else seconds  # what lasts on purpose is not slow
+        self._telemetry.counters.count(
+            "api:" + exchange.endpoint, incoming.method, status, incoming.received, exchange.sent, took
+        )
+        traces, trace = self._telemetry.traces, ""
+        if traces is not None:
+            about = (incoming.method, status, exchange.id, incoming.received, exchange.sent)
+            trace = traces.served(Served("api:" + exchange.endpoint, *about))
         self._telemetry.access_log.add(
             AccessLine(
                 exchange.id,
@@ -188,14 +212,16 @@ class Frame:
                 status,
                 exchange.sent,
                 incoming.received,
-                time.perf_counter() - began,
+                seconds,
                 incoming.text(b"user-agent"),
+                trace,
             )
         )
 
 
 class _Exchange:
-    """One request and what became of it. `status` 0: nothing was answered yet."""
+    """One request and what became of it. `status` 0: nothing was answered yet; `started`: when it was; `lasts`: its
+    answer goes on as long as somebody listens."""
 
     def __init__(self, request_id: str, incoming: Incoming, send: Send) -> None:
         self.id = request_id
@@ -204,6 +230,8 @@ class _Exchange:
         self.caller: Caller | None = None
         self.endpoint = "unrouted"
         self.status = 0
+        self.started = 0.0
+        self.lasts = False
         self.sent = 0
         self._send = send
 
@@ -225,6 +253,10 @@ class _Exchange:
         """Send one message of the answer, with the headers that every answer of the API has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.started = time.perf_counter()
+            self.lasts = any(
+                value.startswith(STREAMED) for name, value in message["headers"] if name == b"content-type"
+            )
             given = [(name, value) for name, value in message["headers"] if name != b"cache-control"]
             message = {**message, "headers": [*_COMMON, (b"x-request-id", self.id.encode()), *given]}
         elif self.incoming.method == "HEAD":

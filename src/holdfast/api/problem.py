@@ -70,6 +70,7 @@ TABLE: dict[type[BaseException], Refusal] = {
     registry.TooManyChanges: Refusal(409, "too-many-changes", "This changes more than one transaction takes"),
     registry.RollbackBlocked: Refusal(409, "rollback-blocked", "Some of this cannot be changed"),
     registry.ChangedSince: Refusal(409, "changed-since", "It has changed since the dry run"),
+    registry.EventsArchived: Refusal(410, "archived", "What was asked for is in the archive"),
     registry.NotRestorable: Refusal(409, "not-restorable", "What was deleted cannot come back"),
     db.ReadOnly: Refusal(503, "read-only", "The registry is read-only now"),
     db.Full: Refusal(507, "full", "The disk of the registry is full"),
@@ -186,6 +187,8 @@ def problem_of(error: BaseException, request_id: str, *, challenge: bytes, allow
 
 
 def _detail(error: BaseException, refusal: Refusal, fields: list[dict[str, str]]) -> str:
+    if isinstance(error, access.Suspended | access.SecondFactorNeeded):
+        return str(error)
     for kind in type(error).__mro__:
         if kind in _PLAIN:
             return _PLAIN[kind]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
 
 from holdfast.access.errors import Invalid
 from holdfast.api.problem import DESCRIBED
@@ -14,12 +15,14 @@ PREFIX = "/api/v1"
 
 
 class Route(NamedTuple):
-    """One route: its path below that of its collection, its handler, the status of its good answer."""
+    """One route: its path below that of its collection, its handler, the status of its good answer. `media`: what that
+    is, where it is no JSON."""
 
     method: str
     path: str
     handler: Callable[..., Any]
     status: int = 200
+    media: str | None = None
 
 
 class Routes(NamedTuple):
@@ -53,10 +56,17 @@ def mount(app: FastAPI, rooms: Routes) -> None:
             tags=[rooms.title],
             summary=lines[0].rstrip(".") if lines else None,
             description="\n".join(lines),
-            responses={"default": DESCRIBED},
+            response_class=JSONResponse if route.media is None else Response,
+            responses={"default": DESCRIBED, **_described(route)},
             response_model_exclude_none=False,
             dependencies=[Depends(_known_query)],
         )
+
+
+def _described(route: Route) -> dict[int | str, dict[str, Any]]:
+    if route.media is None:
+        return {}
+    return {route.status: {"content": {route.media: {"schema": {"type": "string"}}}}}
 
 
 async def _known_query(request: Request) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
+from holdfast.journal.moments import rfc3339
+
 _NAME_LENGTH = 512
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -39,16 +41,6 @@ Segment = Annotated[
 """A name in a path, unescaped."""
 Id = Annotated[int, Path(ge=1, lt=1 << 63)]
 """A number in a path."""
-
-
-def rfc3339(moment: int) -> str:
-    """Microseconds since the epoch as RFC 3339 in UTC."""
-    return (
-        datetime.fromtimestamp(moment // 1_000_000, UTC)
-        .replace(microsecond=moment % 1_000_000)
-        .isoformat()
-        .replace("+00:00", "Z")
-    )
 
 
 _AS_TIME = WithJsonSchema({"type": "string", "format": "date-time"})

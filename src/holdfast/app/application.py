@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable
 
 from holdfast import __version__
 from holdfast.app.build import Services
+from holdfast.app.metrics.listener import listening
+from holdfast.app.metrics.numbers import beat
 from holdfast.app.upkeep import end_upkeep, renew_keys
 from holdfast.blobs.errors import BlobError
 from holdfast.db.errors import DatabaseError
@@ -25,14 +28,17 @@ _PLAIN = (b"content-type", b"application/json")
 
 class Application:
     """One worker. `start` makes its services inside the worker's loop; `serving` is called once requests are served;
-    `tree` is the node whose signs of life it gives, with its siblings."""
+    `tree` is the node whose signs of life it gives, with its siblings; `listener`: where it tells its numbers beside
+    the requests it serves."""
 
     def __init__(
         self,
         start: Callable[[], Awaitable[Services]],
         serving: Callable[[], None] = lambda: None,
         tree: Tree | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
+        self._listener = listener
         self._start = start
         self._serving = serving
         self._tree = tree
@@ -60,7 +66,11 @@ class Application:
         else:
             _, _, below = path.partition("/")  # a path may be none: `*`
             room = services.rooms.get(below.partition("/")[0])
-            await (services.surface if room is None else room)(scope, receive, send)
+            services.in_flight.add()
+            try:
+                await (services.surface if room is None else room)(scope, receive, send)
+            finally:
+                services.in_flight.add(-1)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The lifespan protocol: services before the first request, everything closed after the last."""
@@ -79,10 +89,12 @@ class Application:
         self._upkeep.append(asyncio.create_task(self._services.logins.keys.run()))
         if self._services.redirects is not None:
             self._upkeep.append(asyncio.create_task(self._services.redirects.watch()))
-        await send({"type": "lifespan.startup.complete"})
-        # The loop comes round to this only when the server runs it again, which is when it serves.
-        asyncio.get_running_loop().call_later(SERVING_AFTER, self._serving)
-        await receive()
+        self._upkeep.append(asyncio.create_task(beat(self._services.meters)))
+        async with listening(self._services.numbers, self._listener):
+            await send({"type": "lifespan.startup.complete"})
+            # The loop comes round to this only when the server runs it again, which is when it serves.
+            asyncio.get_running_loop().call_later(SERVING_AFTER, self._serving)
+            await receive()
         await end_upkeep(self._upkeep, self._services.events)
         await self._services.close()
         await send({"type": "lifespan.shutdown.complete"})

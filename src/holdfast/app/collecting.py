@@ -14,8 +14,10 @@ from holdfast.app.registry_settings import registry_settings
 from holdfast.blobs.errors import BlobError
 from holdfast.blobs.port import BlobStore
 from holdfast.db.errors import DatabaseError
-from holdfast.db.port import Database
+from holdfast.db.port import Database, Unit
 from holdfast.jobs.run import Run, Task
+from holdfast.journal.model import ChangeKind, Origin
+from holdfast.journal.service import note
 from holdfast.registry.collect.asking import Asked
 from holdfast.registry.collect.cutting import cut
 from holdfast.registry.collect.preview import preview
@@ -34,16 +36,24 @@ Report = Callable[[int, int | None], Awaitable[None]]
 
 
 class Collecting:
-    """Collections of one installation. `request` and `actor` stand in the journal."""
+    """Collections of one installation. `request`, `actor` and `job` (0: none) stand in the journal."""
 
     def __init__(
-        self, db: Database, blobs: BlobStore, settings: RegistrySettings, *, actor: str = "system", request: str = ""
+        self,
+        db: Database,
+        blobs: BlobStore,
+        settings: RegistrySettings,
+        *,
+        actor: str = "system",
+        request: str = "",
+        job: int = 0,
     ) -> None:
         self._db = db
         self._blobs = blobs
         self._settings = settings
         self._actor = actor
         self._request = request
+        self._job = job
         self._collect = Collect(db, settings, request=request)
 
     async def by_the_clock(self, report: Report) -> Collected:
@@ -53,6 +63,8 @@ class Collecting:
         done = await self._collect.run(_telling(report))
         if done.contents >= MUCH:
             await self._collect.shrink()
+        if done.links or done.contents or done.repositories:
+            await self._say_finished(done._asdict())
         return done
 
     async def preview(self, asked: Asked, report: Report) -> dict[str, Any]:
@@ -78,7 +90,20 @@ class Collecting:
             swept = Litter(self._db, self._blobs, self._settings, actor=self._actor, request=self._request)
             litter = (await swept.run(force=True)).deleted
         await self._collect.shrink()
-        return {"dry_run": False, **done._asdict(), "objects": objects, "litter": litter}
+        found = {**done._asdict(), "objects": objects, "litter": litter}
+        await self._say_finished(found)
+        return {"dry_run": False, **found}
+
+    async def _say_finished(self, found: Mapping[str, int]) -> None:
+        data: dict[str, object] = {name: value for name, value in found.items() if name != "looked"}
+        if self._job:
+            data["job"] = self._job
+
+        async def say(unit: Unit) -> None:
+            origin = Origin(self._request)
+            await note(unit, ChangeKind.COLLECTION_FINISHED, actor=self._actor, origin=origin, data=data, path="")
+
+        await self._db.write(say)
 
 
 def _telling(report: Report) -> Callable[[Collected, int], Awaitable[None]]:
@@ -128,7 +153,8 @@ def collect_task(blobs: BlobStore, settings: RegistrySettings, events: Events) -
     async def task(run: Run) -> None:
         data = run.job.data
         actor = str(data.get("actor", "system"))
-        collecting = Collecting(run.db, blobs, settings, actor=actor, request=f"job-{run.job.id}")
+        request, job = f"job-{run.job.id}", run.job.id if data.get("asked") else 0
+        collecting = Collecting(run.db, blobs, settings, actor=actor, request=request, job=job)
 
         async def report(done: int, total: int | None) -> None:
             await run.progress(done, total)

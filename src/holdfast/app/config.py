@@ -27,7 +27,7 @@ from holdfast.app.config_sources import (
 
 __all__ = ["ConfigError", "Effective", "Listen", "Loaded", "Option", "Problem", "Secret", "Settings", "load", "options"]
 
-_LARGEST_PASSWORD_FILE = 4096
+_LARGEST_SECRET_FILE = 4096
 
 
 class ConfigError(Exception):
@@ -95,8 +95,13 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str], config: st
     for clash in clashes(settings, frozenset(broken)):
         places = [f"{name} from {origins.get(name, 'default')}" for name in clash.names]
         problems.append(Problem(clash.names[0], "; ".join(places), clash.reason, clash.allowed))
-    if settings.admin_password_file is not None and settings.admin_password is None:
-        settings = _with_password(settings, settings.admin_password_file, origins["admin_password_file"], problems)
+    path, metrics = settings.admin_password_file, settings.metrics
+    if path is not None and settings.admin_password is None:
+        secret = _from_file(path, "admin_password_file", "password", origins["admin_password_file"], problems)
+        settings = replace(settings, admin_password=secret)
+    if metrics.token_file is not None and metrics.token is None:
+        secret = _from_file(metrics.token_file, "metrics.token_file", "token", origins["metrics.token_file"], problems)
+        settings = replace(settings, metrics=replace(metrics, token=secret))
     if problems:
         order = {name: place for place, name in enumerate(by_name)}
         raise ConfigError(tuple(sorted(problems, key=lambda each: order.get(each.subject, -1))))
@@ -131,26 +136,26 @@ def _shown(value: object) -> str:
     return text if len(text) <= 128 else text[:125] + "..."
 
 
-def _with_password(settings: Settings, path: Path, origin: str, problems: list[Problem]) -> Settings:
-    """Read the first admin's password: the file's one line, without its line end."""
-    allowed = "a file with the password on its only line"
+def _from_file(path: Path, name: str, what: str, origin: str, problems: list[Problem]) -> Secret | None:
+    """Read a secret (`what`: in a word): the file's one line, without its line end."""
+    allowed = f"a file with the {what} on its only line"
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST_PASSWORD_FILE + 1)
-        lines = data.decode().splitlines() if len(data) <= _LARGEST_PASSWORD_FILE else []
+            data = file.read(_LARGEST_SECRET_FILE + 1)
+        lines = data.decode().splitlines() if len(data) <= _LARGEST_SECRET_FILE else []
         if len(lines) != 1 or not lines[0]:
-            raise ValueError("does not hold exactly one line with a password")
-        password = config_kinds.secret().read(lines[0])
+            raise ValueError(f"does not hold exactly one line with a {what}")
+        found = config_kinds.secret().read(lines[0])
     except OSError as error:
-        problems.append(Problem("admin_password_file", origin, f"{path} cannot be read: {error.strerror}", allowed))
+        problems.append(Problem(name, origin, f"{path} cannot be read: {error.strerror}", allowed))
     except UnicodeDecodeError:
-        problems.append(Problem("admin_password_file", origin, f"{path} is not UTF-8 text", allowed))
+        problems.append(Problem(name, origin, f"{path} is not UTF-8 text", allowed))
     except ValueError as error:
-        problems.append(Problem("admin_password_file", origin, f"{path} {error}", allowed))
+        problems.append(Problem(name, origin, f"{path} {error}", allowed))
     else:
-        assert isinstance(password, Secret)
-        return replace(settings, admin_password=password)
-    return settings
+        assert isinstance(found, Secret)
+        return found
+    return None
 
 
 def _effective(option: Option, settings: Settings, origin: str) -> Effective:
@@ -159,4 +164,6 @@ def _effective(option: Option, settings: Settings, origin: str) -> Effective:
         value = getattr(value, part)
     if option.name == "admin_password" and settings.admin_password_file is not None:
         origin = f"file {settings.admin_password_file}"
+    if option.name == "metrics.token" and settings.metrics.token_file is not None:
+        origin = f"file {settings.metrics.token_file}"
     return Effective(option.name, None if value is None else option.kind.plain(value), origin)

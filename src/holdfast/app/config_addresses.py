@@ -7,7 +7,7 @@ is decided by looking at it.
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from holdfast.app.config_kinds import Kind, text_of
 
@@ -57,28 +57,47 @@ def listen() -> Kind:
     return Kind("HOST:PORT", allowed, read, str)
 
 
+def _web_parts(text: str) -> tuple[SplitResult, str]:
+    """The parts of an http or https URL, and its host, which is usable. Raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises for what is none
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("does not begin with http:// or https://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user name or password")
+    if not parts.hostname or not re.fullmatch(r"[a-z0-9._:-]+", parts.hostname):
+        raise ValueError("has no usable host name")
+    return parts, parts.hostname
+
+
 def origin_url() -> Kind:
     """Scheme, host and port as clients see them: `https://registry.example.com`, without a path."""
 
     def read(value: object) -> str:
         text = text_of(value)
-        try:
-            parts = urlsplit(text)
-            port = parts.port
-        except ValueError:
-            raise ValueError("is not a URL") from None
-        if parts.scheme not in ("http", "https"):
-            raise ValueError("does not begin with http:// or https://")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("holds a user name or password")
-        if not parts.hostname or not re.fullmatch(r"[a-z0-9._:-]+", parts.hostname):
-            raise ValueError("has no usable host name")
+        parts, name = _web_parts(text)
         if parts.path not in ("", "/") or "?" in text or "#" in text:
             raise ValueError("has a path or a query: a registry always stands at /v2/ of its host")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return f"{parts.scheme}://{host}" + ("" if port is None else f":{port}")
+        host = f"[{name}]" if ":" in name else name
+        return f"{parts.scheme}://{host}" + ("" if parts.port is None else f":{parts.port}")
 
     return Kind("URL", "scheme, host and perhaps port, such as https://registry.example.com", read)
+
+
+def base_url() -> Kind:
+    """Scheme, host, port and perhaps a path that others are below: `https://collector.example.com/otlp`."""
+
+    def read(value: object) -> str:
+        text = text_of(value)
+        parts, _ = _web_parts(text)
+        if not re.fullmatch(r"[a-zA-Z0-9._~/-]*", parts.path) or "?" in text or "#" in text:
+            raise ValueError("has a query, or a path of other than letters, digits, '.', '_', '~', '-' and '/'")
+        return text.rstrip("/")
+
+    return Kind("URL", "scheme, host, and perhaps port and path, such as http://127.0.0.1:4318", read)
 
 
 def networks() -> Kind:

@@ -4,11 +4,13 @@ Each check is a function from the settings to the problems it sees; it names the
 report can say where each of them came from. A check that involves a setting which did not parse is left out.
 """
 
+import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from holdfast.app.config_record import Settings
+from holdfast.app.extras import traces_installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,43 @@ def _accel_needs_files_and_proxy(settings: Settings) -> Iterator[Clash]:
         )
 
 
+def _metrics_stay_inside(settings: Settings) -> Iterator[Clash]:
+    for name, at in (
+        ("metrics.listen", settings.metrics.listen),
+        ("metrics.worker_listen", settings.metrics.worker_listen),
+    ):
+        if at is None:
+            continue
+        address = ipaddress.ip_address(at.host)
+        if (address.is_unspecified or not address.is_private) and not settings.allow_http:
+            yield Clash(
+                (name,),
+                f"would tell everyone who reaches {at} how this registry is used, without a credential",
+                "a loopback or private address such as 127.0.0.1:9090, or metrics.token_file and the main listener, or "
+                "--allow-http if that is really meant",
+            )
+    if settings.metrics.listen is not None and settings.metrics.listen == settings.listen:
+        yield Clash(("metrics.listen", "listen"), "is where the registry itself listens", "another port")
+
+
+def _one_metrics_token(settings: Settings) -> Iterator[Clash]:
+    if settings.metrics.token is not None and settings.metrics.token_file is not None:
+        yield Clash(
+            ("metrics.token", "metrics.token_file"),
+            "is set in the environment, and a file with it as well",
+            "HOLDFAST_METRICS_TOKEN or --metrics-token-file, not both",
+        )
+
+
+def _traces_installed(settings: Settings) -> Iterator[Clash]:
+    if settings.traces.endpoint is not None and not traces_installed():
+        yield Clash(
+            ("traces.endpoint",),
+            "is set, but what traces are sent with is not installed",
+            "pip install 'holdfast[traces]', or no --traces-endpoint",
+        )
+
+
 _TAKEN = frozenset(
     {"accept", "authorization", "connection", "content-length", "content-type", "cookie", "expect", "forwarded", "host"}
     | {"origin", "range", "referer", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via"}
@@ -168,6 +207,9 @@ CHECKS: tuple[tuple[Check, frozenset[str]], ...] = (
     ),
     (_identity_from_proxies, frozenset({"login.identity_header", "trusted_proxies"})),
     (_vault_in_clear, frozenset({"encryption.vault_url", "allow_http"})),
+    (_metrics_stay_inside, frozenset({"metrics.listen", "metrics.worker_listen", "allow_http", "listen"})),
+    (_one_metrics_token, frozenset({"metrics.token", "metrics.token_file"})),
+    (_traces_installed, frozenset({"traces.endpoint"})),
 )
 
 

@@ -114,6 +114,23 @@ def number(least: int, most: int) -> Kind:
     return Kind("NUMBER", f"a whole number from {least} to {most}", read)
 
 
+def fraction() -> Kind:
+    """A part of a whole, as a number from 0 to 1."""
+
+    def read(value: object) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found = float(value)
+        elif re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", text := text_of(value), re.ASCII):
+            found = float(text)
+        else:
+            raise ValueError("is not a fraction")
+        if not 0 <= found <= 1:
+            raise ValueError("is not between 0 and 1")
+        return found
+
+    return Kind("FRACTION", "a fraction from 0 to 1, such as 0.05", read)
+
+
 def choice(*words: str) -> Kind:
     """One word of a list; capitals do not matter."""
 

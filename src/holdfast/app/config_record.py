@@ -204,11 +204,19 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Requests to addresses that somebody stored: issuers of tokens, sign-in providers."""
+    """Requests to addresses that somebody stored: issuers of tokens, sign-in providers, targets of webhooks."""
 
     allow: Annotated[
         tuple[Network, ...],
         About(addresses.networks(), "Networks that may be asked although they are not the public internet."),
+    ] = ()
+    targets: Annotated[
+        tuple[Network, ...],
+        About(
+            addresses.networks(),
+            "Networks that events may be sent to although they are not the public internet.",
+            short="allow_private_targets",
+        ),
     ] = ()
     ca_file: Annotated[
         Path | None, About(kinds.readable_file(), "Certificates to trust beside the system's, of those who are asked.")
@@ -335,6 +343,35 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """Who may read `/metrics`, beside accounts that may operate, and where."""
+
+    listen: Annotated[
+        Listen | None,
+        About(addresses.listen(), "A listener of its own for /metrics: plain HTTP without a credential."),
+    ] = None
+    worker_listen: Annotated[
+        Listen | None, About(addresses.listen(), "The same for a `holdfast worker` that runs alone.")
+    ] = None
+    token_file: Annotated[
+        Path | None, About(kinds.readable_file(), "The token that a scraper shows as a Bearer at the listener.")
+    ] = None
+    token: Annotated[Secret | None, About(kinds.secret(), "The token itself, instead of a file.", secret=True)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Where traces are sent, if anywhere, and how many."""
+
+    endpoint: Annotated[
+        str | None, About(addresses.base_url(), "A collector that takes traces by OTLP over HTTP; none: no traces.")
+    ] = None
+    ratio: Annotated[
+        float, About(kinds.fraction(), "The part of traces that is recorded, where no trusted proxy decides.")
+    ] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """The program's messages on standard error, the access log among them."""
 
@@ -406,6 +443,8 @@ class Settings:
     signin: Signin = field(default_factory=Signin)
     audit: Audit = field(default_factory=Audit)
     usage: Usage = field(default_factory=Usage)
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=Traces)
     log: Log = field(default_factory=Log)
 
     @property
@@ -432,6 +471,8 @@ _GROUPS: dict[str, Any] = {
     "signin": Signin,
     "audit": Audit,
     "usage": Usage,
+    "metrics": Metrics,
+    "traces": Traces,
     "log": Log,
 }
 

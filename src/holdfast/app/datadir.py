@@ -30,6 +30,33 @@ class DataDirectoryError(Exception):
     """The directory cannot be used; the text says why and what to do."""
 
 
+_DYING = 5.0
+"""Seconds that the children of a server which was killed may take to die with it."""
+_LOOK = 0.02
+
+
+def _taken(descriptor: int) -> bool:
+    """Whether the lock is ours now."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _lives(holder: str) -> bool:
+    """Whether the process of this number runs here."""
+    if not holder.isdigit():
+        return False
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 class DataDirectory:
     """Paths below one data directory, and its lock."""
 
@@ -62,14 +89,15 @@ class DataDirectory:
         `patience`: seconds to wait for another host's next sign of life, where there is an old one.
         """
         descriptor = os.open(self.root / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(descriptor, 64).decode("ascii", "replace").strip() or "unknown"
-            os.close(descriptor)
-            raise DataDirectoryError(
-                f"{self.root} is being served already, by process {holder}: stop it first, or use another directory"
-            ) from error
+        until = time.monotonic() + _DYING
+        while not _taken(descriptor):
+            holder = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip() or "unknown"
+            if _lives(holder) or time.monotonic() > until:
+                os.close(descriptor)
+                raise DataDirectoryError(
+                    f"{self.root} is being served already, by process {holder}: stop it first, or use another directory"
+                )
+            time.sleep(_LOOK)  # it was killed, and its children, which have the lock too, are about to die
         self._lock = descriptor
         try:
             os.pwrite(descriptor, f"{os.getpid():<20}\n".encode(), 0)

@@ -17,6 +17,8 @@ from holdfast.access.master import MasterKey
 from holdfast.app.config import Settings
 from holdfast.app.datadir import DataDirectory
 from holdfast.app.masters import open_master, seals
+from holdfast.app.tracing.blobs import traced_blobs
+from holdfast.app.tracing.traced import traced_database
 from holdfast.blobs.envelope import Envelope
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.port import BlobStore
@@ -25,6 +27,12 @@ from holdfast.db.port import Database
 from holdfast.db.schema import schema_standing
 from holdfast.db.sqlite import SqliteDatabase
 from holdfast.registry.objects import Objects
+from holdfast.remote.outbound import Outbound
+from holdfast.telemetry.meters import Meters
+from holdfast.telemetry.traces import Traces
+
+_TO_TARGETS = 512
+"""Connections to targets of events at once."""
 
 
 def database_target(settings: Settings, directory: DataDirectory) -> str:
@@ -32,10 +40,10 @@ def database_target(settings: Settings, directory: DataDirectory) -> str:
     return settings.database.url.reveal() if settings.database.url is not None else directory.database
 
 
-async def open_database(settings: Settings, directory: DataDirectory) -> Database:
+async def open_database(settings: Settings, directory: DataDirectory, meters: Meters | None = None) -> Database:
     """The database. Its schema must have been laid. Raises `DatabaseError`."""
     if settings.database.url is None:
-        return SqliteDatabase(directory.database)
+        return SqliteDatabase(directory.database, meters=meters)
     from holdfast.db.postgres import PostgresDatabase
     from holdfast.db.postgres_link import PostgresOptions
 
@@ -44,7 +52,7 @@ async def open_database(settings: Settings, directory: DataDirectory) -> Databas
         statement_timeout=settings.database.statement_timeout.total_seconds(),
         prepared=settings.database.prepared,
     )
-    db = PostgresDatabase(settings.database.url.reveal(), options)
+    db = PostgresDatabase(settings.database.url.reveal(), options, meters=meters)
     try:
         await db.open()
     except BaseException:
@@ -62,6 +70,17 @@ def make_blobs(settings: Settings, directory: DataDirectory) -> BlobStore:
     return open_object_store(settings.storage.url, public_endpoint=settings.storage.public_endpoint)
 
 
+def open_targets(settings: Settings, traces: Traces | None = None) -> Outbound:
+    """What asks the hosts that people stored as targets of events; it is closed by whoever opened it."""
+    return Outbound(
+        settings.outbound.targets,
+        settings.outbound.ca_file,
+        setting="HOLDFAST_ALLOW_PRIVATE_TARGETS",
+        connections=_TO_TARGETS,
+        traces=traces,
+    )
+
+
 async def open_objects(db: Database, blobs: BlobStore, master: MasterKey, *, sealing: bool) -> Objects:
     """Stored content, with the keys that open what is encrypted. Raises `WrongMasterKey`, `MasterKeyAway`."""
     keys = ContentKeys(db, master)
@@ -73,42 +92,50 @@ async def open_objects(db: Database, blobs: BlobStore, master: MasterKey, *, sea
 
 
 class Engines(NamedTuple):
-    """What a command works with that does not serve: the database, the blob store, the content in it, and its key."""
+    """What a command works with that does not serve: the database, the blob store, the content in it, its key, and
+    what asks the targets of events."""
 
     db: Database
     blobs: BlobStore
     objects: Objects
     master: MasterKey
+    targets: Outbound
 
 
 @asynccontextmanager
-async def engines(settings: Settings) -> AsyncIterator[Engines]:
+async def engines(
+    settings: Settings, meters: Meters | None = None, traces: Traces | None = None
+) -> AsyncIterator[Engines]:
     """The engines of an installation that exists already, for a command beside its servers.
 
     Raises `DatabaseError` where there is none, `BlobError`, `WrongMasterKey`, `MasterKeyAway`, `DataDirectoryError`.
     """
     directory = DataDirectory(settings.data)
-    async with database(settings) as db:
+    async with database(settings, meters) as opened:
+        db = traced_database(opened, traces)
         installation = await known_installation(db)
         if installation is None:
             raise DatabaseError("the database holds no registry yet: start `holdfast serve` with it first")
         master = open_master(settings, directory)
         blobs = make_blobs(settings, directory)
+        targets = open_targets(settings, traces)
         try:
             await blobs.open(installation)
-            yield Engines(db, blobs, await open_objects(db, blobs, master, sealing=seals(settings)), master)
+            objects = await open_objects(db, traced_blobs(blobs, traces), master, sealing=seals(settings))
+            yield Engines(db, blobs, objects, master, targets)
         finally:
+            await targets.close()
             await blobs.close()
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Database]:
+async def database(settings: Settings, meters: Meters | None = None) -> AsyncIterator[Database]:
     """The database of an installation that exists already, for a command that needs no more. Raises `DatabaseError`."""
     directory = DataDirectory(settings.data)
     if settings.database.url is None and not directory.exists():
         raise DatabaseError(f"there is no registry in {settings.data}: name its directory with --data")
     await _require_schema(database_target(settings, directory))
-    db = await open_database(settings, directory)
+    db = await open_database(settings, directory, meters)
     try:
         yield db
     finally:

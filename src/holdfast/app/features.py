@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from holdfast.feature.model import Feature
+from holdfast.insights.feature import INSIGHTS
 from holdfast.retention.feature import RETENTION
+from holdfast.unusual.feature import UNUSUAL
+from holdfast.webhooks.feature import WEBHOOKS
 
-FEATURES: tuple[Feature, ...] = (RETENTION,)
+FEATURES: tuple[Feature, ...] = (INSIGHTS, RETENTION, UNUSUAL, WEBHOOKS)

@@ -15,15 +15,19 @@ from holdfast.access.grants.groups import Groups
 from holdfast.access.grants.roles import Roles
 from holdfast.access.grants.service import Grants
 from holdfast.access.grants.visibility import Visibility
+from holdfast.access.invitations.service import Invitations
 from holdfast.access.jobs import SeenJobs
 from holdfast.access.keys.keychain import Keychain
+from holdfast.access.keys.soon import SoonKeys
 from holdfast.access.model import UNCHECKED, Identity
 from holdfast.access.policy.model import Action
+from holdfast.access.requests.service import Requests
 from holdfast.access.service import Access
 from holdfast.access.tokens.sessions import Sessions
 from holdfast.access.usage.service import Usage
 from holdfast.access.usage.watch import Watch
 from holdfast.access.why import Why
+from holdfast.app.banner import address
 from holdfast.app.config import Settings
 from holdfast.app.federating import Federating
 from holdfast.app.logins import Logins
@@ -34,10 +38,19 @@ from holdfast.db.port import Database
 from holdfast.feature.model import Feature
 from holdfast.journal.model import Origin
 from holdfast.management.app import Managed
+from holdfast.management.event_streams import Streams
+from holdfast.registry.attention.service import Attention
+from holdfast.registry.browsing.repositories import RepositoryTable
+from holdfast.registry.browsing.tags import TagTable
 from holdfast.registry.collect.asking import Collections
 from holdfast.registry.collect.why import WhyKept
+from holdfast.registry.deletion.service import Deletion
+from holdfast.registry.details.looking import Looking
 from holdfast.registry.details.service import Artifacts
 from holdfast.registry.editing.service import Editing
+from holdfast.registry.events.feed import Feed
+from holdfast.registry.events.service import Events
+from holdfast.registry.exporting.service import Exports
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.service import History
 from holdfast.registry.history.undelete.service import Undelete
@@ -54,16 +67,19 @@ from holdfast.registry.quotas.managing import Quotas
 from holdfast.registry.scrub.seeing import Damages
 from holdfast.registry.search.service import Search
 from holdfast.registry.settings import RegistrySettings
+from holdfast.registry.several.service import Several
+from holdfast.registry.upload.looking import Uploads
 
 
 class Core(NamedTuple):
-    """The registry as the API manages it: who may do what in it, its content, the settings of the program, and
-    its features."""
+    """The registry as the API manages it: who may do what in it, its content, the settings of the program, its
+    features, and the feed of what happens in it."""
 
     access: Access
     objects: Objects
     settings: Settings
     features: Sequence[Feature]
+    feed: Feed
 
     @property
     def registry(self) -> RegistrySettings:
@@ -94,12 +110,15 @@ def open_managed(
         purge=Purge(db, core.registry),
         promotion=Promotion(db, core.objects, core.registry),
         artifacts=Artifacts(db, core.objects, core.registry),
+        looking=Looking(db, core.objects, core.registry),
+        deletion=Deletion(db, core.objects, core.registry),
         search=Search(db, core.registry),
         editing=Editing(db, core.objects, core.registry),
         history=History(db),
         rollback=Rollback(db, core.registry),
         undelete=Undelete(db, core.registry),
         users=Users(db, logins.checker, logins.passwords),
+        factors=signing_in.factors,
         groups=Groups(db),
         robots=Robots(db),
         keys=keychain,
@@ -108,6 +127,8 @@ def open_managed(
         grants=Grants(db),
         visibility=Visibility(db),
         why=Why(db),
+        requests=Requests(db),
+        invitations=Invitations(db, keychain.hash_key),
         providers=signing_in.providers,
         issuers=federating.issuers,
         rules=federating.rules,
@@ -116,6 +137,16 @@ def open_managed(
         drafts=Drafts(db),
         trial=Trial(db),
         tags=TagList(db),
+        tag_table=TagTable(db, core.objects),
+        several=Several(db, core.objects),
+        exports=Exports(db),
+        repository_table=RepositoryTable(db),
+        events=Events(db),
+        uploads=Uploads(db, core.objects.blobs, core.registry),
+        attention=Attention(db, core.registry),
+        soon_keys=SoonKeys(db),
+        streams=Streams(core.feed),
+        source=address(core.settings)[0],
         jobs=SeenJobs(db),
         collections=Collections(db),
         why_kept=WhyKept(db, core.registry),

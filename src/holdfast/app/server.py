@@ -33,6 +33,8 @@ from holdfast.app.config import Settings
 from holdfast.app.datadir import BEAT, DataDirectory
 from holdfast.app.foreseen import FORESEEN
 from holdfast.app.forked import ChildFailed, in_child
+from holdfast.app.leaving import Leaving
+from holdfast.app.metrics.shared import Shared, share
 from holdfast.app.worker_child import WorkerChild
 from holdfast.db.nodes import Tree, this_tree
 
@@ -42,6 +44,8 @@ _HEADER_TIMEOUT_MS = 30_000
 _BUFFER = 2 << 20  # how much of a body one ASGI message may carry: larger pieces cost less per byte
 _PR_SET_PDEATHSIG = 1
 _STOPS = {signal.SIGTERM, signal.SIGINT}
+_AWAKE = 0.5
+"""Seconds after which the supervisor looks whether it was sent a signal."""
 
 
 def serve(settings: Settings) -> int:
@@ -52,6 +56,7 @@ def serve(settings: Settings) -> int:
             directory.prepare()
             directory.lock()
         certificates = _certificates(settings)
+        shared = share(settings)
         password = _first_start(settings, directory)
     except (*FORESEEN, ChildFailed, OSError) as error:
         directory.leave()
@@ -62,15 +67,21 @@ def serve(settings: Settings) -> int:
     heart = threading.Thread(target=_beat, args=(directory, stopped), daemon=True)
     if settings.needs_directory:
         heart.start()
-    jobs = WorkerChild(settings)
-    server = _granian(settings, jobs.ask, certificates)
+    jobs = WorkerChild(settings, shared.book)
+    leaving = Leaving()
+
+    def stops() -> None:
+        leaving.ask()
+        jobs.ask()
+
+    server = _granian(settings, stops, leaving.ask, certificates)
     if certificates is not None:
         watch = (stopped, lambda: os.kill(os.getpid(), signal.SIGHUP))
         threading.Thread(target=certificates.watch, args=watch, daemon=True).start()
     if settings.jobs.embedded:
         jobs.start()
     try:
-        server.serve(target_loader=partial(_load, settings, this_tree()), wrap_loader=False)
+        server.serve(target_loader=partial(_load, settings, this_tree(), leaving, shared), wrap_loader=False)
     except FatalError:
         return 1
     finally:
@@ -104,18 +115,42 @@ def _hold_signals_at_birth() -> None:
 
 
 def _release_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    """Let this process take signals again: its first thread, which acts on them; no other one ever takes any."""
+    if threading.current_thread() is threading.main_thread():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+class _Interrupt(threading.Event):
+    """What the supervisor waits for. Python acts on a signal in the first thread only, which a signal that another
+    thread took does not wake: it wakes by itself."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """As an event's, but that handlers of signals run soon, whichever thread took the signal."""
+        if timeout is not None:
+            return super().wait(timeout)
+        while not super().wait(_AWAKE):
+            pass
+        return True
 
 
 class _Server(MPServer):
-    """Granian, which says when it begins to stop, and whose workers read `certificates`."""
+    """Granian, which says when it begins to stop, or to replace its workers, and whose workers read `certificates`."""
 
-    def __init__(self, *args: Any, stops: Callable[[], None], certificates: Certificates | None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        stops: Callable[[], None],
+        replaces: Callable[[], None],
+        certificates: Certificates | None,
+        **kwargs: Any,
+    ) -> None:
         self._stops = stops
         self._certificates = certificates
         super().__init__(*args, **kwargs)
+        self.main_loop_interrupt = _Interrupt()
         if certificates is not None:
             self.on_reload(self._renew)
+        self.on_reload(replaces)
 
     def _renew(self) -> None:
         """Before workers are replaced: what they are to read."""
@@ -147,7 +182,9 @@ def _certificates(settings: Settings) -> Certificates | None:
     return found
 
 
-def _granian(settings: Settings, stops: Callable[[], None], certificates: Certificates | None) -> MPServer:
+def _granian(
+    settings: Settings, stops: Callable[[], None], replaces: Callable[[], None], certificates: Certificates | None
+) -> MPServer:
     multiprocessing.set_start_method("fork", force=True)
     _hold_signals_at_birth()
     tls = settings.tls_cert is not None
@@ -170,17 +207,20 @@ def _granian(settings: Settings, stops: Callable[[], None], certificates: Certif
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, round(settings.stop_timeout.total_seconds())),
         stops=stops,
+        replaces=replaces,
         certificates=certificates,
     )
 
 
-def _load(settings: Settings, tree: Tree) -> Callable[..., object]:
+def _load(settings: Settings, tree: Tree, leaving: Leaving, shared: Shared) -> Callable[..., object]:
     """Called in each worker: its application, and its life bound to the supervisor's."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != tree.pid:
         os._exit(1)
+    leaving.enter()
     directory = DataDirectory(settings.data)
-    return Application(partial(build, settings, directory), _release_signals, tree)
+    start = partial(build, settings, directory, leaving=leaving.asked, book=shared.book)
+    return Application(start, _release_signals, tree, shared.listener)
 
 
 def _beat(directory: DataDirectory, stopped: threading.Event) -> None:

@@ -11,8 +11,9 @@ from holdfast.app.config import Settings
 from holdfast.app.features import FEATURES
 from holdfast.app.registry_settings import registry_settings
 from holdfast.feature.model import Feature
-from holdfast.registry.effective.kinds import SettingKind, switch_kind, window_kind
+from holdfast.registry.effective.kinds import SettingKind, Shape, switch_kind, window_kind
 from holdfast.registry.immutability.service import KIND as IMMUTABLE
+from holdfast.registry.lastuse.classes import KINDS as CLASSES
 from holdfast.registry.pull.service import REDIRECT
 from holdfast.registry.push.service import SPARSE_INDEXES
 from holdfast.registry.quotas.model import KINDS as QUOTAS
@@ -33,11 +34,13 @@ def setting_kinds(settings: Settings, features: Sequence[Feature] = FEATURES) ->
             "Whether an index may be pushed before all the manifests that it lists.",
             default=core.sparse_indexes,
             configured=core.sparse_indexes != _BUILT_IN.sparse_indexes,
+            title="Sparse indexes",
         ),
         switch_kind(
             REDIRECT,
             "Whether pulls of large blobs may be sent to the bucket, where the registry does that at all.",
             default=True,
+            title="Redirects to the bucket",
         ),
         SettingKind(
             VISIBILITY,
@@ -47,7 +50,12 @@ def setting_kinds(settings: Settings, features: Sequence[Feature] = FEATURES) ->
             str,
             PRIVATE,
             set_by="holdfast visibility set",
+            title="Visibility",
+            shape=Shape.CHOICE,
+            choices=(PRIVATE, PUBLIC),
+            words=str.capitalize,
         ),
+        *CLASSES,
         *(kind for feature in features for kind in feature.settings),
     )
 

@@ -6,25 +6,29 @@ A kind is the name of jobs that may wait in the database: it is never given anot
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from holdfast.access.errors import MasterKeyAway
-from holdfast.access.usage.service import Usage
+from holdfast.app import forgetting
+from holdfast.app.banner import address
 from holdfast.app.collecting import collect_task
 from holdfast.app.config import Settings
 from holdfast.app.engines import Engines
 from holdfast.app.features import FEATURES
+from holdfast.app.metrics.runs import counted
 from holdfast.app.registry_settings import registry_settings
+from holdfast.app.tracing.opening import open_events
+from holdfast.app.tracing.traced import traced_tasks
 from holdfast.blobs.errors import Busy, ForeignStore, Full, Unavailable
 from holdfast.feature.model import Feature, Working
-from holdfast.feature.telling import tell
 from holdfast.jobs.model import Later, Priority
 from holdfast.jobs.run import Run, Task
 from holdfast.jobs.schedule import Schedule
-from holdfast.jobs.service import Jobs
+from holdfast.registry.browsing.shelving import SHELVE, Shelving
 from holdfast.registry.collect.asking import COLLECT
 from holdfast.registry.compaction.service import Compaction
 from holdfast.registry.content import COMPACT
+from holdfast.registry.exporting.service import JOB as EXPORT_LIST
+from holdfast.registry.exporting.service import Writing
 from holdfast.registry.ledger.figures import STORAGE, Figures
 from holdfast.registry.namespaces import removing
 from holdfast.registry.namespaces.removal import DELETE as DELETE_NAMESPACE
@@ -37,17 +41,18 @@ from holdfast.registry.scrub.service import Scrub
 from holdfast.registry.search.indexing import FILL as FILL_SEARCH
 from holdfast.registry.search.indexing import REFILL as REFILL_SEARCH
 from holdfast.registry.search.indexing import Indexing
+from holdfast.registry.several.doing import Doing
+from holdfast.registry.several.service import JOB as CHANGE_TAGS
 from holdfast.registry.sweep.litter import Litter
 from holdfast.registry.sweep.service import Sweep
-from holdfast.telemetry.events import make_events
+from holdfast.telemetry.meters import Meters
+from holdfast.telemetry.traces import Traces
+from holdfast.web.spreadsheet import csv_rows
 
 SWEEP = "sweep"
 SWEEP_LITTER = "sweep-litter"
 COMPACT_MISSED = "compact-missed"
-FORGET_JOBS = "forget-jobs"
 SCRUB = "scrub"
-FORGET_USAGE = "forget-usage"
-TELL_FEATURES = "tell-features"
 
 _AWAY = (Unavailable, Full, Busy, ForeignStore, MasterKeyAway)
 
@@ -58,11 +63,10 @@ SCHEDULES = (
     Schedule("compact-missed", "29 * * * *", COMPACT_MISSED, priority=Priority.LOW),
     Schedule("scrub", "* * * * *", SCRUB, priority=Priority.LOW),
     Schedule("storage", "* * * * *", STORAGE, priority=Priority.LOW),
-    Schedule("forget-jobs", "17 * * * *", FORGET_JOBS, priority=Priority.LOW),
-    Schedule("forget-usage", "23 * * * *", FORGET_USAGE, priority=Priority.LOW),
-    Schedule("tell-features", "* * * * *", TELL_FEATURES, priority=Priority.LOW),
     Schedule("fill-search", "* * * * *", FILL_SEARCH, priority=Priority.LOW),
+    Schedule("fill-lists", "* * * * *", SHELVE, priority=Priority.LOW),
     Schedule("refill-search", "47 4 * * *", REFILL_SEARCH, priority=Priority.LOW),
+    *forgetting.SCHEDULES,
 )
 
 
@@ -71,8 +75,16 @@ def schedules(features: Sequence[Feature] = FEATURES) -> tuple[Schedule, ...]:
     return (*SCHEDULES, *(each for feature in features for each in feature.schedules))
 
 
-def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FEATURES) -> Mapping[str, Task]:
+def tasks(
+    settings: Settings,
+    engines: Engines,
+    features: Sequence[Feature] = FEATURES,
+    *,
+    meters: Meters | None = None,
+    traces: Traces | None = None,
+) -> Mapping[str, Task]:
     """The task of every kind of job, over open engines. A store that is away fails no job."""
+    meters = meters or Meters()
     core = registry_settings(settings)
 
     async def sweep(run: Run) -> None:
@@ -100,52 +112,52 @@ def tasks(settings: Settings, engines: Engines, features: Sequence[Feature] = FE
             )
             await reading.turn(run.progress)
 
-    async def storage(run: Run) -> None:
-        figures = Figures(run.db, run.progress)
-        if run.job.data.get("now") or await figures.due():
-            await figures.walk()
-
     async def fill_search(run: Run) -> None:
         await Indexing(run.db, engines.objects).run()
 
-    async def forget_jobs(run: Run) -> None:
-        kept = settings.jobs.history // timedelta(microseconds=1)
-        await Jobs(run.db).forget(run.db.now() - kept)
+    async def shelve(run: Run) -> None:
+        await Shelving(run.db, engines.objects).run()
 
-    async def forget_usage(run: Run) -> None:
-        await Usage(run.db).forget(settings.usage.keep // timedelta(microseconds=1))
-
-    async def tell_features(run: Run) -> None:
-        await tell(run, [handler for feature in features for handler in feature.handlers])
-
-    async def restore_namespace(run: Run) -> None:
-        await removing.restore_all(run, core.window)
-
-    events = make_events(settings.log.level, settings.log.format)
+    events = open_events(settings, traces)
     rotation = Rotation(engines.db, engines.master, events)
     compaction = Compaction(engines.objects, core)
     known: dict[str, Task] = {
+        **forgetting.forgetting(settings),
         COLLECT: collect_task(engines.blobs, core, events),
         SWEEP: sweep,
         SWEEP_LITTER: sweep_litter,
         COMPACT: compact,
         COMPACT_MISSED: compact_missed,
         SCRUB: scrub,
-        STORAGE: storage,
-        FORGET_JOBS: forget_jobs,
-        FORGET_USAGE: forget_usage,
+        STORAGE: _storage,
         ROTATE_KEYS: rotation.run,
         DELETE_NAMESPACE: removing.delete_all,
-        RESTORE_NAMESPACE: restore_namespace,
+        RESTORE_NAMESPACE: lambda run: removing.restore_all(run, core.window),
+        EXPORT_LIST: lambda run: Writing(run, engines.objects, csv_rows).whole(),
+        CHANGE_TAGS: lambda run: Doing(run, engines.objects, core).all(),
         PURGE: lambda run: Purge(run.db, core).end_all(run),
-        TELL_FEATURES: tell_features,
         FILL_SEARCH: fill_search,
+        SHELVE: shelve,
         REFILL_SEARCH: lambda run: Indexing(run.db, engines.objects).again(),
     }
-    working = Working(objects=engines.objects, settings=core)
+    working = Working(
+        objects=engines.objects,
+        settings=core,
+        master=engines.master,
+        targets=engines.targets,
+        public=address(settings)[0],
+        meters=meters,
+    )
     for feature in features:
         known |= feature.tasks(working)
-    return {kind: _patient(task) for kind, task in known.items()}
+    ready = counted({kind: _patient(task) for kind, task in known.items()}, meters)
+    return traced_tasks(ready, traces, schedules(features))
+
+
+async def _storage(run: Run) -> None:
+    figures = Figures(run.db, run.progress)
+    if run.job.data.get("now") or await figures.due():
+        await figures.walk()
 
 
 def _patient(task: Task) -> Task:

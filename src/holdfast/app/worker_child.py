@@ -2,7 +2,7 @@
 
 Promises: the start of the server neither waits for it nor loads what it needs; the child dies with the supervisor,
 after kill -9 too, is started again with back-off when it dies, and shares nothing with the processes that serve:
-neither their connections nor the port.
+neither their connections nor the port, but the memory in which all of them count.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from contextlib import suppress
 from importlib import import_module
 
 from holdfast.app.config import Settings
+from holdfast.app.metrics.shared import Shared
+from holdfast.telemetry.pages import Book
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1
@@ -32,8 +34,9 @@ _FIRST_DESCRIPTOR, _MOST_DESCRIPTORS = 3, 1 << 20
 class WorkerChild:
     """The job worker of a server: one forked child at a time, kept alive by a thread until `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, book: Book) -> None:
         self._settings = settings
+        self._book = book
         self._supervisor = os.getpid()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -67,6 +70,7 @@ class WorkerChild:
 
     def _keep(self) -> None:
         """In the thread: it lives as long as its child, which the kernel would kill with it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # whoever stops the server means its first thread
         if self._stopping.wait(_AFTER):
             return
         import_module("holdfast.app.worker")  # before the fork, so that every child shares it
@@ -93,8 +97,6 @@ class WorkerChild:
             pid = os.fork()
             if pid == 0:
                 self._live()
-            # The server's workers are forked with signals held back; this thread never takes any.
-            signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
             self._child = os.pidfd_open(pid)
             return pid
 
@@ -107,8 +109,10 @@ class WorkerChild:
                 from holdfast.app.worker import run
 
                 gc.freeze()  # what is shared with the supervisor stays shared
-                os.closerange(_FIRST_DESCRIPTOR, min(_MOST_DESCRIPTORS, os.sysconf("SC_OPEN_MAX")))
-                status = run(self._settings, alone=False)
+                kept = self._book.descriptor
+                os.closerange(_FIRST_DESCRIPTOR, kept)
+                os.closerange(kept + 1, min(_MOST_DESCRIPTORS, os.sysconf("SC_OPEN_MAX")))
+                status = run(self._settings, Shared(self._book, None), alone=False)
         except BaseException:  # nothing may return into the parent's code
             traceback.print_exc()
         finally:

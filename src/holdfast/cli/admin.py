@@ -40,6 +40,8 @@ def admin() -> None:
 def reset(loaded: Loaded, name: str) -> None:
     """Give the user NAME a new password, print it once, and end the account's keys, tokens and sessions.
 
+    A second factor is taken away.
+
     Works on the database itself, whether servers run or not; whoever can write there may do it. Rights stay as they
     are, and an account that is disabled stays so.
     """
@@ -56,6 +58,8 @@ def reset(loaded: Loaded, name: str) -> None:
         sys.exit(1)
     click.echo(f"user: {name}\npassword: {done.password}")
     click.echo(f"ended: {done.keys} keys, {done.tokens} tokens, {done.sessions} sessions", err=True)
+    if done.second_factor:
+        click.echo("The second factor was taken away: set up another one in the browser, at /me.", err=True)
     if done.disabled:
         click.echo(
             f"The account is disabled and stays so: `holdfast user enable {name}` by an administrator.", err=True

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from holdfast.cli.audit_proofs import archive_faults, checkpoint_faults, csv_lines, known_hashes
+from holdfast.cli.audit_proofs import archive_faults, checkpoint_faults, entry_lines, known_hashes
 from holdfast.cli.client import Client
 from holdfast.cli.output import REFUSED, Api, client_verb, plain, refusals, show_table, when
 
@@ -96,7 +96,7 @@ def audit(
             return
         found = api.client.pages("/audit", most=None if every else limit, **fields)
         if as_csv:
-            for line in csv_lines(found):
+            for line in entry_lines(found):
                 click.echo(line, nl=False)
         else:
             api.show_list(found, ("POS", "WHEN", "WHO", "WHAT", "WHERE", "MORE"), _row, "no entries in your sight")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,29 +10,14 @@ from typing import Any
 import click
 
 from holdfast.cli.client import Client, Problem
-from holdfast.cli.output import plain
+from holdfast.cli.spreadsheet import csv_lines
 
 _COLUMNS = ("pos", "at", "actor", "kind", "path", "credential", "address", "agent", "request", "data")
 
 
-def csv_lines(rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
-    """The entries as lines of CSV whose cells no spreadsheet takes for a formula."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in _COLUMNS])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, int):
-        return value
-    text = json.dumps(value, sort_keys=True) if isinstance(value, dict) else plain(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r", "\n", "|", "%"} else text
+def entry_lines(rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
+    """The entries as lines of CSV."""
+    return csv_lines(_COLUMNS, rows)
 
 
 def checkpoint_faults(client: Client, file: Path) -> list[dict[str, Any]]:

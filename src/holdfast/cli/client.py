@@ -10,6 +10,7 @@ import json
 import os
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -116,6 +117,15 @@ class Client:
         token = answer.get("refresh_token")
         return token if isinstance(token, str) and token else None
 
+    def lines(self, path: str, /, *, headers: dict[str, str], seconds: float, **query: Any) -> Iterator[str]:
+        """The lines of an answer that lasts, as they come. After `seconds` without one it counts as broken off."""
+        where, used = _where(path, query), self._authorization
+        try:
+            yield from self._lines(where, headers, seconds)
+        except Problem as problem:  # of the beginning: what has begun is refused no more
+            self._forget_token(problem, used)
+            yield from self._lines(where, headers, seconds)
+
     def _token(self, **fields: str) -> dict[str, Any]:
         form = urlencode({"client_id": CLIENT_ID, "scope": SCOPE, **fields}).encode()
         answer, _ = self._send("POST", "/token", form, {"Content-Type": "application/x-www-form-urlencoded"})
@@ -128,18 +138,26 @@ class Client:
     def _call(
         self, method: str, path: str, body: Any, query: dict[str, Any], headers: dict[str, str]
     ) -> tuple[Any, Any]:
-        fields = {name: value for name, value in query.items() if value is not None}
-        where = API + path + (f"?{urlencode(fields, doseq=True)}" if fields else "")
+        where = _where(path, query)
         data = None if body is None else json.dumps(body).encode()
         given = {"Content-Type": "application/json", **headers} if data is not None else dict(headers)
         used = self._authorization
         try:
             return self._send(method, where, data, self._with_authorization(given))
         except Problem as problem:
-            if problem.status != 401 or used is None or not self.context.refresh:
-                raise
-        self._authorization = None  # the access token of a verb that goes on for long has ended
+            self._forget_token(problem, used)
         return self._send(method, where, data, self._with_authorization(given))
+
+    def _forget_token(self, problem: Problem, used: str | None) -> None:
+        """The access token of a verb that goes on for long has ended; raises `problem` where that is not it."""
+        if problem.status != 401 or used is None or not self.context.refresh:
+            raise problem
+        self._authorization = None
+
+    def _lines(self, where: str, headers: dict[str, str], seconds: float) -> Iterator[str]:
+        with self._answered("GET", where, None, self._with_authorization(headers), seconds) as answer:
+            while line := answer.readline(_LARGEST):
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
 
     def _with_authorization(self, headers: dict[str, str]) -> dict[str, str]:
         authorization = self._log_in_again()
@@ -161,6 +179,14 @@ class Client:
         return self._authorization or ""
 
     def _send(self, method: str, where: str, data: bytes | None, headers: dict[str, str]) -> tuple[Any, Any]:
+        with self._answered(method, where, data, headers, _TIMEOUT) as answer:
+            return _decoded(answer.read(_LARGEST), self.context.url), answer.headers
+
+    @contextmanager
+    def _answered(
+        self, method: str, where: str, data: bytes | None, headers: dict[str, str], seconds: float
+    ) -> Iterator[Any]:
+        """The answer to a request; what goes wrong with it, at any time, as the errors of this room."""
         from http.client import HTTPException
         from urllib.error import HTTPError, URLError
         from urllib.request import Request
@@ -169,8 +195,8 @@ class Client:
         check_transport(self.context)
         request = Request(url, data=data, method=method, headers={"User-Agent": f"holdfast/{__version__}", **headers})  # noqa: S310 - the scheme was checked
         try:
-            with self._open().open(request, timeout=_TIMEOUT) as answer:
-                return _decoded(answer.read(_LARGEST), self.context.url), answer.headers
+            with self._open().open(request, timeout=seconds) as answer:
+                yield answer
         except HTTPError as error:
             with error:
                 body = error.read(_LARGEST)
@@ -194,7 +220,7 @@ class Client:
             except OSError as error:
                 raise Unreachable(f"the certificates in {self.context.ca} cannot be read: {_why(error)}") from error
             handlers: list[Any] = [_Stay(), HTTPSHandler(context=trust)]
-            if _is_loopback(urlsplit(self.context.url).hostname or ""):
+            if is_loopback(urlsplit(self.context.url).hostname or ""):
                 handlers.append(ProxyHandler({}))
             self._opener = build_opener(*handlers)
         return self._opener
@@ -203,18 +229,24 @@ class Client:
 def check_transport(context: Context) -> None:
     """Raise `Unreachable` where secrets would cross a network in clear, and nobody said that this is meant."""
     parts = urlsplit(context.url)
-    if parts.scheme == "http" and not context.insecure_http and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not context.insecure_http and not is_loopback(parts.hostname or ""):
         raise Unreachable(
             f"{context.url} is plain HTTP, which shows secrets to the network: use https, or say "
             "--insecure-http at `holdfast login` (HOLDFAST_INSECURE_HTTP=1)"
         )
 
 
+def _where(path: str, query: dict[str, Any]) -> str:
+    fields = {name: value for name, value in query.items() if value is not None}
+    return API + path + (f"?{urlencode(fields, doseq=True)}" if fields else "")
+
+
 def _if_match(version: str) -> dict[str, str]:
     return {"If-Match": version} if version else {}
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host` is an address of the machine itself, whichever machine that is."""
     from ipaddress import ip_address
 
     if host == "localhost" or host.endswith(".localhost"):

@@ -98,8 +98,14 @@ def credential_provider(host: str | None, *, audience: str | None, user: str | N
     for name, value in (("--audience", audience), ("--user", user)):
         if value is not None and not _WORD.match(value):
             raise click.UsageError(f"{name} cannot be that")
+    click.echo(kubelet_config(host, audience, user), nl=False)
+
+
+def kubelet_config(host: str, audience: str | None, user: str | None) -> str:
+    """The kubelet's configuration of the provider: for the images at `host` (a path may follow), with tokens made for
+    `audience` (None: the host), which are the robot `user` (None: whichever a rule says)."""
     said = _CONFIG.format(host=host, audience=audience or host.partition("/")[0])
-    click.echo(said + (_ARGUMENTS.format(user=user) if user else ""), nl=False)
+    return said + (_ARGUMENTS.format(user=user) if user else "")
 
 
 @click.command("docker-credential", epilog=_DOCKER)

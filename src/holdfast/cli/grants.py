@@ -59,7 +59,7 @@ def list_(api: Api, *, subject: str | None, path: str | None) -> None:
     """List the grants that you may see."""
     api.show_list(
         api.client.pages("/grants", subject=called(subject) if subject else None, path=path),
-        ("ID", "SUBJECT", "ROLE", "WHERE", "WHEN", "MADE BY", "NOTE"),
+        ("ID", "SUBJECT", "ROLE", "WHERE", "WHEN", "MADE BY", "LAST USED", "NOTE"),
         lambda each: (
             each["id"],
             each["subject"],
@@ -67,6 +67,7 @@ def list_(api: Api, *, subject: str | None, path: str | None) -> None:
             each["scope"],
             conditions_said(each),
             each["made_by"],
+            when(each["used_at"]),
             each["note"],
         ),
         "no grants in your sight",

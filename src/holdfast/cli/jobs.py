@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from holdfast.app.config import Loaded
-from holdfast.cli.output import Api, client_verb
+from holdfast.cli.output import Api, client_verb, when
 from holdfast.cli.settings_flags import settings_flags
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ Examples:
   holdfast jobs retry 17 --data /srv/registry         let it run again
   holdfast jobs cancel 17 --data /srv/registry        end it
   holdfast jobs follow 17                             watch it from afar, as `holdfast login` allows
+  holdfast jobs log 17                                what its runs said last, from afar too
 """
 _LIST_EXAMPLES = """\b
 Examples:
@@ -60,6 +61,11 @@ Examples:
   holdfast jobs follow 17
   holdfast jobs follow 17 --json
 """
+_LOG_EXAMPLES = """\b
+Examples:
+  holdfast jobs log 17
+  holdfast jobs log 17 --json
+"""
 _CANCEL_EXAMPLES = """\b
 Examples:
   holdfast jobs cancel 17 --data /srv/registry
@@ -72,7 +78,7 @@ def jobs() -> None:
 
     Jobs are kept in the database: sweeping, rotation of keys, and so on. `holdfast serve` runs them, unless it was
     started with --no-jobs, and so does every `holdfast worker`. These verbs open the database themselves, whether
-    a server runs or not; but `follow` asks the registry that you are logged in to.
+    a server runs or not; but `follow` and `log` ask the registry that you are logged in to.
     """
 
 
@@ -135,12 +141,13 @@ def show(loaded: Loaded, id: int, as_json: bool) -> None:
 def retry(loaded: Loaded, id: tuple[int, ...]) -> None:
     """Let jobs that failed or were cancelled run again, with their attempts counted anew.
 
-    A job that waits for its next attempt runs now. It goes on from its last checkpoint where its kind has one.
+    A job that waits for its next attempt runs now. It goes on from its last checkpoint where its kind has one. Of a job
+    that is done and left something a new one is made, which does only that.
     """
 
     async def again(queue: Jobs, number: int) -> str:
-        await queue.retry(number)
-        return f"job {number} runs again"
+        runs = await queue.retry(number)
+        return f"job {number} runs again" if runs == number else f"job {runs} does what job {number} left"
 
     _each(loaded, id, again)
 
@@ -170,6 +177,22 @@ def follow(api: Api, id: int) -> None:
 
     ended = until_ended(api, api.client.get(f"/jobs/{id}"))
     api.show(ended, f"job {id} is done")
+
+
+@jobs.command(epilog=_LOG_EXAMPLES)
+@click.argument("id", type=click.IntRange(1))
+@client_verb
+def log(api: Api, id: int) -> None:
+    """Show what the runs of the job ID said last, through the registry that you are logged in to.
+
+    For who started the job, and for operators. What the registry does by itself and well is done silently.
+    """
+    api.show_list(
+        api.client.get(f"/jobs/{id}/lines")["items"],
+        ("AT", "LINE"),
+        lambda each: (when(each["at"]), each["text"]),
+        f"job {id} has said nothing yet",
+    )
 
 
 def _each(loaded: Loaded, ids: tuple[int, ...], act: Callable[[Jobs, int], Awaitable[str]]) -> None:

@@ -51,6 +51,18 @@ Examples:
   holdfast key revoke laptop
   holdfast key revoke ci --for robot:shop+builder
 """
+_SUSPEND = """\b
+Examples:
+  holdfast key suspend ci --for robot:shop+builder --reason 'found in a public log'
+"""
+_SLOW = """\b
+Examples:
+  holdfast key slow ci --for robot:shop+builder --span 6h --reason 'asks for everything'
+"""
+_RESUME = """\b
+Examples:
+  holdfast key resume ci --for robot:shop+builder
+"""
 _for = click.option("--for", "owner", default="me", metavar="SUBJECT", help="user:NAME or robot:NAMESPACE+NAME.")
 
 
@@ -131,6 +143,41 @@ def revoke(api: Api, name: str, owner: str) -> None:
     api.show({"revoked": name}, f"revoked {plain(name)}: refused from now on, on every node")
 
 
+@key.command(epilog=_SUSPEND)
+@click.argument("name")
+@_for
+@click.option("--reason", default="", help="What the holder of the key is told.")
+@client_verb
+def suspend(api: Api, name: str, owner: str, reason: str) -> None:
+    """Refuse the key NAME from the next request on, until `holdfast key resume`."""
+    changed = api.client.post(f"{_path(owner, name)}/suspend", {"reason": reason})
+    api.show(changed, f"{plain(changed['name'])} of {plain(changed['owner'])} is refused from now on, on every node")
+
+
+@key.command(epilog=_SLOW)
+@click.argument("name")
+@_for
+@click.option("--span", default="1h", show_default=True, metavar="SPAN", help="For how long: 30min, 6h, 7d.")
+@click.option("--reason", default="", help="Why, for the audit.")
+@client_verb
+def slow(api: Api, name: str, owner: str, span: str, reason: str) -> None:
+    """Let the key NAME make ten requests a minute only, from the next request on, for a while."""
+    body = {"seconds": seconds(span), "reason": reason}
+    changed = api.client.post(f"{_path(owner, name)}/slow", body)
+    until = when(changed["slowed_until"])
+    api.show(changed, f"{plain(changed['name'])} of {plain(changed['owner'])} is slowed until {until}, on every node")
+
+
+@key.command(epilog=_RESUME)
+@click.argument("name")
+@_for
+@client_verb
+def resume(api: Api, name: str, owner: str) -> None:
+    """Let the key NAME, suspended or slowed, be used as before."""
+    changed = api.client.post(f"{_path(owner, name)}/resume")
+    api.show(changed, f"{plain(changed['name'])} of {plain(changed['owner'])} may be used again")
+
+
 def _print(api: Api, made: dict[str, Any]) -> None:
     """The secret on standard output, all else beside it."""
     if api.as_json:
@@ -156,7 +203,15 @@ def _row(each: dict[str, Any]) -> tuple[object, ...]:
         ", ".join(f"...{secret['hint']}" for secret in each["secrets"]),
         "all that its owner may" if bounds is None else "; ".join(map(_said, bounds)),
         f"{when(last['used_at'])} from {last['used_from']}" if last is not None else "never",
-        when(each["expires_at"], "never"),
+        _until(each),
+    )
+
+
+def _until(each: dict[str, Any]) -> str:
+    if each["suspended_at"]:
+        return f"suspended {when(each['suspended_at'])}"
+    return when(each["expires_at"], "never") + (
+        f", slowed until {when(each['slowed_until'])}" if each["slowed_until"] else ""
     )
 
 

@@ -11,13 +11,17 @@ import sys
 import click
 
 from holdfast import __version__
+from holdfast.cli.access_requests import access_request
 from holdfast.cli.admin import admin
 from holdfast.cli.audit import audit
 from holdfast.cli.backup import backup, restore
+from holdfast.cli.canary import canary
 from holdfast.cli.collect import collect
 from holdfast.cli.config import config
+from holdfast.cli.connect.verb import connect
 from holdfast.cli.credential_provider import credential_provider, docker_credential
 from holdfast.cli.doctor import doctor
+from holdfast.cli.events import events
 from holdfast.cli.export import export
 from holdfast.cli.federation import federation
 from holdfast.cli.grants import grant
@@ -26,12 +30,15 @@ from holdfast.cli.history import diff, history, show
 from holdfast.cli.image import image
 from holdfast.cli.immutable import immutable
 from holdfast.cli.import_ import import_
+from holdfast.cli.insights import insights
 from holdfast.cli.inspect import compare, inspect
 from holdfast.cli.inventory import inventory
+from holdfast.cli.invitations import invitation
 from holdfast.cli.issuers import issuer
 from holdfast.cli.jobs import jobs
 from holdfast.cli.keys import key
 from holdfast.cli.login import contexts, login, logout, me
+from holdfast.cli.metrics import metrics
 from holdfast.cli.migrate import migrate
 from holdfast.cli.migrate_storage import migrate_storage
 from holdfast.cli.namespace import namespace
@@ -55,10 +62,14 @@ from holdfast.cli.storage import storage
 from holdfast.cli.tags import tag
 from holdfast.cli.tls import tls
 from holdfast.cli.undelete import deleted, undelete
+from holdfast.cli.unusual import unusual
+from holdfast.cli.uploads import uploads
 from holdfast.cli.usage import usage
 from holdfast.cli.users import user
 from holdfast.cli.verify import verify
 from holdfast.cli.visibility import visibility
+from holdfast.cli.watch import watch
+from holdfast.cli.webhooks import webhook
 from holdfast.cli.why import who_may, why
 from holdfast.cli.why_kept import why_kept
 from holdfast.cli.worker import worker
@@ -90,6 +101,7 @@ for verb in (
     verify,
     collect,
     config,
+    metrics,
     tls,
     admin,
     migrate,
@@ -119,18 +131,24 @@ for verb in (
     immutable,
     quota,
     storage,
+    uploads,
     purge,
     provider,
     issuer,
     federation,
     credential_provider,
     docker_credential,
+    connect,
     why,
     who_may,
+    access_request,
+    invitation,
     why_kept,
     audit,
     policy,
     usage,
+    events,
+    watch,
     history,
     show,
     diff,
@@ -142,9 +160,13 @@ for verb in (
     inspect,
     compare,
     search,
+    insights,
     tag,
     retention,
+    unusual,
+    canary,
     inventory,
+    webhook,
 ):
     main.add_command(verb)
 

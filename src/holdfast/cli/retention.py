@@ -41,6 +41,7 @@ _PLAN = """\b
 Examples:
   holdfast retention plan shop
   holdfast retention plan shop/web --kept
+  holdfast retention plan shop --rules rules.json
   holdfast retention plan shop --apply --yes
 """
 _PLANS = """\b
@@ -116,15 +117,20 @@ def show(api: Api, path: str) -> None:
 @retention.command(epilog=_PLAN)
 @click.argument("path")
 @click.option("--kept", is_flag=True, help="Also show what a rule would drop and another one keeps.")
+@click.option("--rules", metavar="FILE", help="As if these rules held at PATH ('-': standard input): only to look at.")
 @click.option("--apply", is_flag=True, help="Then carry it out, after asking.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @client_verb
-def plan(api: Api, path: str, *, kept: bool, apply: bool, yes: bool) -> None:
+def plan(api: Api, path: str, *, kept: bool, rules: str | None, apply: bool, yes: bool) -> None:
     """Find what the rules of PATH and all below it would drop. Nothing is dropped by this.
 
-    The plan is kept: `holdfast retention apply` carries out exactly it, without what changed meanwhile.
+    The plan is kept: `holdfast retention apply` carries out exactly it, without what changed meanwhile. With --rules
+    nothing is set: what comes is what these rules would drop, for `holdfast retention set` to make them hold.
     """
-    started = api.client.post("/retention/plans", {"path": path})
+    if rules is not None and apply:
+        raise click.UsageError("--rules is only to look at: set the rules, then plan with --apply")
+    given = {"path": path} if rules is None else {"path": path, "rules": _json(rules)}
+    started = api.client.post("/retention/plans", given)
     _follow(api, started, f"plan {started['plan']}")
     found = api.client.get(f"/retention/plans/{started['plan']}")
     if not apply:
@@ -132,7 +138,9 @@ def plan(api: Api, path: str, *, kept: bool, apply: bool, yes: bool) -> None:
             api.show({**found, "items": _items(api, found["id"], kept=kept)})
             return
         _show_plan(api, found, kept=kept)
-        if found["drops"]:
+        if rules is not None:
+            click.echo(f"these rules do not hold: set them with: holdfast retention set {plain(path)} {plain(rules)}")
+        elif found["drops"]:
             click.echo(f"carry it out with: holdfast retention apply {found['id']}")
         return
     _carry_out(api, found, yes=yes)

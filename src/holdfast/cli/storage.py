@@ -17,6 +17,9 @@ _STORAGE = """\b
 Examples:
   holdfast storage                  everything, for operators
   holdfast storage team             a namespace, and its repositories
+  holdfast storage team --by-size   the largest first
+  holdfast storage team --largest   its largest layers
+  holdfast storage --days           day by day
   holdfast storage --count          count again first, then show
   holdfast storage --damage         what is damaged
 """
@@ -26,25 +29,43 @@ _MOST = 50
 @click.command(epilog=_STORAGE)
 @click.argument("path", required=False)
 @click.option("--count", is_flag=True, help="Count again what every path uses, and wait for it. Needs operate.")
+@click.option("--by-size", is_flag=True, help="The largest repositories first, not by name.")
+@click.option("--largest", is_flag=True, help="List the largest contents: layers, as a rule.")
+@click.option("--days", is_flag=True, help="List what was there on each of the last 30 days.")
 @click.option("--damage", is_flag=True, help="List what is stored and not what it should be. Needs operate.")
 @click.option("--limit", type=click.IntRange(1), default=_MOST, show_default=True, help="The most lines shown.")
 @client_verb
-def storage(api: Api, *, path: str | None, count: bool, damage: bool, limit: int) -> None:
+def storage(
+    api: Api, *, path: str | None, count: bool, damage: bool, by_size: bool, largest: bool, days: bool, limit: int
+) -> None:
     """Show where the bytes are: of everything (needs operate), or of PATH, a namespace or repository.
 
     Live is what tags reach; history what no tag reaches any more and can still be undone; pending what waits to be
     deleted. A path is counted as if nobody else existed. The figures of paths are counted every few minutes.
     """
+    if damage + largest + days > 1:
+        raise click.UsageError("ask for one of --damage, --largest and --days")
     if damage:
         _damage(api, limit)
         return
     if count:
         follow(api, api.client.post("/storage/count", {}), "counting")
+    if largest:
+        _largest(api, path or "", limit)
+        return
+    if days:
+        _days(api, path or "")
+        return
     if path is None:
-        api.show(api.client.get("/storage"), _whole)
+        found = api.client.get("/storage")
+        if not by_size:
+            api.show(found, _whole)
+            return
+        rows = _repositories(api, "", limit, by_size=True)
+        api.show({**found, "largest_repositories": rows}, lambda _: _table(rows))
         return
     found = api.client.get("/storage/path", path=path)
-    rows = _repositories(api, path, limit)
+    rows = _repositories(api, path, limit, by_size=by_size)
     if api.as_json:
         click.echo(json.dumps({**found, "repositories": rows}, indent=2))
         return
@@ -68,9 +89,32 @@ def _damage(api: Api, limit: int) -> None:
     )
 
 
-def _repositories(api: Api, path: str, limit: int) -> list[dict[str, Any]]:
+def _largest(api: Api, path: str, limit: int) -> None:
+    api.show_list(
+        api.client.get("/storage/largest", path=path)["items"][:limit],
+        ("DIGEST", "SIZE", "IN"),
+        lambda each: (
+            each["digest"],
+            human(each["size"]),
+            (each["repository"] or "no repository any more")
+            + (f" and {each['repositories'] - 1} more" if each["repositories"] > 1 else ""),
+        ),
+        "nothing was counted here yet",
+    )
+
+
+def _days(api: Api, path: str) -> None:
+    api.show_list(
+        api.client.get("/storage/days", path=path)["items"],
+        ("DAY", "LIVE", "HISTORY", "PENDING"),
+        lambda each: (each["day"], *(human(each[name]) for name in ("live", "history", "pending"))),
+        "nothing was counted here yet",
+    )
+
+
+def _repositories(api: Api, path: str, limit: int, *, by_size: bool) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for each in api.client.pages("/storage/repositories", path=path):
+    for each in api.client.pages("/storage/repositories", path=path, order="size" if by_size else "name"):
         found.append(each)
         if len(found) == limit:
             break
@@ -125,13 +169,21 @@ def _part(found: dict[str, Any]) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> None:
     operator = any(row["exclusive"] is not None for row in rows)
-    columns = ("REPOSITORY", "LIVE", "HISTORY", "PENDING", "TOTAL") + (("FREES IF DELETED",) if operator else ())
+    columns = ["REPOSITORY", "LIVE", "HISTORY", "PENDING", "TOTAL", "30 DAYS"]
+    if operator:
+        columns.append("FREES IF DELETED")
     cells = [
-        (row["path"], *(human(row[name]) for name in ("live", "history", "pending", "total")))
+        (row["path"], *(human(row[name]) for name in ("live", "history", "pending", "total")), _grown(row["growth"]))
         + ((human(row["exclusive"] or 0),) if operator else ())
         for row in rows
     ]
     show_table(columns, cells)
+
+
+def _grown(growth: int | None) -> str:
+    if growth is None:
+        return ""
+    return ("+" if growth > 0 else "-" if growth < 0 else "") + human(abs(growth))
 
 
 def _as_of(moment: str | None) -> None:

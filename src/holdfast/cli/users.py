@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from holdfast.cli.client import segment
@@ -54,6 +56,12 @@ Examples:
 """
 
 
+_FACTOR = """\b
+Examples:
+  holdfast user second-factor reset dora
+"""
+
+
 @click.group(epilog=_USER)
 def user() -> None:
     """See and keep the people of a registry."""
@@ -69,7 +77,7 @@ def list_(api: Api) -> None:
         lambda each: (
             each["name"],
             each["display"],
-            each["provider"] or ("password" if each["has_password"] else "nothing yet"),
+            each["provider"] or _by_password(each),
             "disabled" if each["disabled"] else "",
             when(each["made_at"]),
         ),
@@ -146,6 +154,23 @@ def delete(api: Api, name: str) -> None:
     api.show({"deleted": f"user:{name}"}, f"deleted user:{plain(name)}; the name stays reserved")
 
 
+@user.group("second-factor", epilog=_FACTOR)
+def second_factor() -> None:
+    """The second factor that people sign in with."""
+
+
+@second_factor.command("reset", epilog=_FACTOR)
+@click.argument("name")
+@client_verb
+def reset_second_factor(api: Api, name: str) -> None:
+    """Take the second factor away from the user NAME, who lost it. For administrators.
+
+    The password alone signs in from then on, until the user sets up another one in the browser, at /me.
+    """
+    api.client.delete(f"{_path(name)}/second-factor")
+    api.show({"reset": f"user:{name}"}, f"user:{plain(name)} has no second factor any more")
+
+
 @user.command(epilog=_SET)
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the new password from standard input.")
@@ -169,6 +194,12 @@ def password(api: Api, name: str, *, password_stdin: bool) -> None:
     api.show(
         {"changed": f"user:{name}"}, f"user:{plain(name)} has a new password, and the sessions of the old one ended"
     )
+
+
+def _by_password(user: dict[str, Any]) -> str:
+    if not user["has_password"]:
+        return "nothing yet"
+    return "password, code" if user["second_factor"] else "password"
 
 
 def _path(name: str) -> str:

@@ -28,6 +28,7 @@ _SETTINGS = (
     "collect.grace",
     "uploads.expire",
     "stop_timeout",
+    "metrics.worker_listen",
     "log.level",
     "log.format",
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ForwardRef
 
 _LIST = re.compile(r"\s*=\s*any\(\s*:(\w+)\s*\)")
+_EACH = re.compile(r"\beach\(\s*:(\w+)\s*\)")
 _LOCK = re.compile(r"\bfor (?:no key update|update|key share|share)(?: of \w+)?(?: skip locked)?")
 _NOW = re.compile(r":now\b")
 _PARAMETER = re.compile(r"'[^']*'|(?<!:):(\w+)")
@@ -19,7 +20,8 @@ class Prepared:
 
     def __init__(self, text: str, make: Callable[[Any], Any] | None) -> None:
         self.lists = tuple(dict.fromkeys(_LIST.findall(text)))
-        self.text = _LOCK.sub("", _LIST.sub(r" in (select value from json_each(:\1))", text)).strip()
+        portable = _EACH.sub(r"json_each(:\1)", text)
+        self.text = _LOCK.sub("", _LIST.sub(r" in (select value from json_each(:\1))", portable)).strip()
         self.needs_now = _NOW.search(text) is not None
         self.make = make
 
@@ -45,6 +47,7 @@ class Numbered:
             return f"${names.index(name) + 1}" + ("::bigint" if name == "now" else "")
 
         lists = set(_LIST.findall(text))
+        text = _EACH.sub(r"json_array_elements(cast(:\1 as json))", text)
         self.text = _PARAMETER.sub(number, text if locks else _LOCK.sub("", text)).strip()
         self.names = tuple(names)
         self.lists = tuple(i for i, name in enumerate(names) if name in lists)

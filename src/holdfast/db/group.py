@@ -12,15 +12,18 @@ import fcntl
 import os
 import queue
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import apsw
 
+from holdfast.db import meters as families
 from holdfast.db.bells import Bells
 from holdfast.db.errors import DatabaseError, ReadOnly, Unavailable
 from holdfast.db.port import Unit
 from holdfast.db.session import WRITE_PATIENCE, Session, drive, fsync_failed, translate
+from holdfast.telemetry.meters import Meters
 
 T = TypeVar("T")
 GROUP_LIMIT = 256
@@ -47,14 +50,37 @@ class _Job:
         self.error: BaseException | None = None
 
 
+class _Counts:
+    """What the thread counts: numbers of its own, so that it waits for nobody."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._committed = meters.tally(families.UNITS, "committed")
+        self._not = meters.tally(families.UNITS, "not")
+        self._errors = meters.tally(families.ERRORS)
+        self._seconds = meters.durations(families.UNIT_SECONDS)
+
+    def group(self, jobs: list[_Job], seconds: float) -> None:
+        """Note a group that ended."""
+        failed = sum(job.error is not None for job in jobs)
+        self._committed.add(len(jobs) - failed)
+        self._not.add(failed)
+        self._errors.add(
+            sum(isinstance(job.error, DatabaseError) and not isinstance(job.error, ReadOnly) for job in jobs)
+        )
+        self._seconds.add(seconds)
+
+
 class GroupWriter:
     """The writer thread of a process. `session` is its connection, `lock_path` the lock shared by processes; `bells`
     ring in this process when a unit that notifies is committed."""
 
-    def __init__(self, session: Session, lock_path: str, clock: Callable[[], int], bells: Bells) -> None:
+    def __init__(
+        self, session: Session, lock_path: str, clock: Callable[[], int], bells: Bells, meters: Meters
+    ) -> None:
         self._session = session
         self._clock = clock
         self._bells = bells
+        self._counts = _Counts(meters)
         self._lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken = False
@@ -75,6 +101,11 @@ class GroupWriter:
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put(_Job(work, always, loop, future))
         return await future
+
+    @property
+    def waiting(self) -> int:
+        """How many units wait for their group."""
+        return self._jobs.qsize()
 
     def empty_log(self) -> None:
         """Empty the write-ahead log after the next group, however short it is, unless a reader is in the way."""
@@ -105,7 +136,9 @@ class GroupWriter:
                     break
             running = job is not None
             if group:
+                began = time.perf_counter()
                 self._commit(group)
+                self._counts.group(group, time.perf_counter() - began)
                 self._answer(group)
 
     def _commit(self, group: list[_Job]) -> None:

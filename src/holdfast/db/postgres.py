@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from holdfast.db import meters as families
 from holdfast.db.bells import Bells
 from holdfast.db.dialect import Numbered, row_maker
 from holdfast.db.driving import Driven
@@ -27,6 +28,7 @@ from holdfast.db.postgres_pool import Pool
 from holdfast.db.postgres_session import Session, bind
 from holdfast.db.query import Command, Query
 from holdfast.db.server_clock import ServerClock, ticks
+from holdfast.telemetry.meters import Meters
 
 Row = TypeVar("Row")
 T = TypeVar("T")
@@ -41,6 +43,16 @@ _READ_ONLY = "SELECT 1"
 _SNAPSHOT = "begin isolation level repeatable read read only"
 
 
+class _Counts:
+    """What is counted of units."""
+
+    def __init__(self, meters: Meters) -> None:
+        self.committed = meters.tally(families.UNITS, "committed")
+        self.failed = meters.tally(families.UNITS, "not")
+        self.errors = meters.tally(families.ERRORS)
+        self.seconds = meters.durations(families.UNIT_SECONDS)
+
+
 class PostgresDatabase:
     """`Database` over one PostgreSQL server. Belongs to the event loop that first uses it.
 
@@ -48,8 +60,15 @@ class PostgresDatabase:
     """
 
     def __init__(
-        self, url: str, options: PostgresOptions | None = None, *, clock: Callable[[], int] | None = None
+        self,
+        url: str,
+        options: PostgresOptions | None = None,
+        *,
+        clock: Callable[[], int] | None = None,
+        meters: Meters | None = None,
     ) -> None:
+        meters = meters or Meters()
+        self._counts = _Counts(meters)
         self._options = options or PostgresOptions()
         self._server_clock = ServerClock()
         self._clock: Callable[[], int] = clock or self._server_clock
@@ -57,6 +76,7 @@ class PostgresDatabase:
             lambda: open_link(url, self._options, self._server_clock),
             self._options.pool,
             self._options.patience,
+            meters,
         )
         self._reads: dict[object, Numbered] = {}
         self._prepared: dict[object, Numbered] = {}
@@ -72,8 +92,12 @@ class PostgresDatabase:
         self._closed = False
 
     async def open(self) -> None:
-        """Reach the server once and learn its time. Raises `DatabaseError`."""
-        self._pool.give(await self._take())
+        """Reach the server once and learn its time; what cannot be opened is closed. Raises `DatabaseError`."""
+        try:
+            self._pool.give(await self._take())
+        except BaseException:
+            await self.close()
+            raise
 
     def now(self) -> int:
         """The server's clock, in microseconds. Raises `Unavailable` when the server was never reached."""
@@ -223,6 +247,18 @@ class PostgresDatabase:
     # -- transactions ----------------------------------------------------------------------------------------------
 
     async def _write(self, work: Callable[[Unit], Awaitable[T]], always: bool) -> T:
+        began = time.perf_counter()
+        try:
+            result = await self._try(work, always)
+        except BaseException as error:
+            self._counts.failed.add()
+            self._counts.errors.add(isinstance(error, DatabaseError) and not isinstance(error, ReadOnly))
+            raise
+        self._counts.committed.add()
+        self._counts.seconds.add(time.perf_counter() - began)
+        return result
+
+    async def _try(self, work: Callable[[Unit], Awaitable[T]], always: bool) -> T:
         for attempt in range(1, ATTEMPTS):
             try:
                 return await self._attempt(work, always)

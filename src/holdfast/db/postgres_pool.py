@@ -12,8 +12,10 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from holdfast.db import meters as families
 from holdfast.db.errors import Unavailable
 from holdfast.db.postgres_link import Link
+from holdfast.telemetry.meters import Meters
 
 IDLE_LIMIT = 300.0
 """Seconds that an unused connection is kept."""
@@ -22,7 +24,10 @@ IDLE_LIMIT = 300.0
 class Pool:
     """Connections made by `connect`. Belongs to one event loop."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Link]], size: int, patience: float) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Link]], size: int, patience: float, meters: Meters | None = None
+    ) -> None:
+        meters = meters or Meters()
         self._connect = connect
         self._size = size
         self._patience = patience
@@ -31,6 +36,16 @@ class Pool:
         self._open = 0
         self._waiting: deque[asyncio.Future[Link | None]] = deque()
         self._closed = False
+        self._waited = meters.tally(families.POOL_SECONDS)
+        self._errors = meters.tally(families.ERRORS)
+        self._shown = [meters.tally(families.CONNECTIONS, state) for state in ("used", "idle", "most")]
+        self._shown_waiting = meters.tally(families.POOL_WAITING)
+        meters.watch(self._show)
+
+    def _show(self) -> None:
+        for shown, number in zip(self._shown, (len(self._busy), len(self._idle), self._size), strict=True):
+            shown.set(number)
+        self._shown_waiting.set(len(self._waiting))
 
     def idle(self) -> Link | None:
         """A connection that is at hand, or None."""
@@ -95,9 +110,13 @@ class Pool:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(Unavailable("the database is closed"))
-        while self._idle:
-            self._open -= 1
-            await self._idle.pop().close()
+        try:
+            while self._idle:
+                self._open -= 1
+                await self._idle.pop().close()
+        finally:
+            while self._idle:  # whoever closes was cancelled: nobody comes back for the others
+                self._let_go(self._idle.pop())
 
     def _let_go(self, link: Link) -> None:
         self._busy.discard(link)
@@ -116,6 +135,7 @@ class Pool:
     async def _wait(self) -> Link | None:
         waiter: asyncio.Future[Link | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._patience):
                 return await waiter
@@ -124,8 +144,11 @@ class Pool:
                 # Served and given up in the same moment: what was handed over goes on to the next.
                 self._pass_on(waiter.result())
             if isinstance(error, TimeoutError):
+                self._errors.add()
                 raise Unavailable("every connection to the database is busy") from error
             raise
+        finally:
+            self._waited.add(int((time.monotonic() - began) * 1e6))
 
     def _pass_on(self, link: Link | None) -> None:
         if link is not None:
@@ -138,7 +161,9 @@ class Pool:
         """Connect, in a place that is counted already."""
         try:
             link = await self._connect()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self._errors.add()
             self._pass_on(None)
             raise
         self._busy.add(link)

@@ -1,8 +1,9 @@
 """A statement is a constant: portable SQL text beside the row type that it returns.
 
-The text is the subset that SQLite and PostgreSQL share: `:name` parameters, `= any(:list)` for lists, row locks
-(`for update`, dropped where the engine has none), no NUL, no `now()`: `:now` is bound by the adapter to the
-engine's clock, in microseconds since the epoch.
+The text is the subset that SQLite and PostgreSQL share: `:name` parameters, `= any(:list)` for lists, `each(:rows)` for
+the elements of a JSON array as rows of one column, `value` (so that one statement writes many rows:
+`cast(value ->> 0 as bigint)`), row locks (`for update`, dropped where the engine has none), no NUL, no `now()`: `:now`
+is bound by the adapter to the engine's clock, in microseconds since the epoch.
 """
 
 from __future__ import annotations

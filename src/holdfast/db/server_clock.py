@@ -1,7 +1,8 @@
 """The clock of a database server, kept by this host: an offset to a local clock that never jumps.
 
-Promises: `now()` is the server's time with an error below the round trip of the measurement; the host's own time of
-day decides nothing, so hosts may differ by minutes.
+Promises: it is the server's time with an error below half the round trip of the best measurement, and what two clocks
+drift apart since; a slower measurement makes it no worse. The host's own time of day decides nothing, so hosts may
+differ by minutes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import time
 
 from holdfast.db.errors import Unavailable
 
-_MUCH_SLOWER = 4
+_DRIFT = 2_000
+"""Ticks in which two clocks drift apart by one at most: 500 parts in a million, what the kernel corrects at most."""
 
 
 def ticks() -> int:
@@ -23,24 +25,23 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._offset: int | None = None
-        self._round_trip = 0
+        self._error = 0
         self.measured = 0
 
     def note(self, server: int, before: int, after: int) -> None:
         """The server said `server` between the ticks `before` and `after`.
 
-        A slow measurement that agrees with a much faster one tells nothing new; one that disagrees counts: the clock
-        was set, or this is another server.
+        A measurement that is less exact than what is known by now tells nothing new while the two agree; where they
+        cannot both be right it counts: the clock was set, or this is another server.
         """
-        offset, round_trip = server - (before + after) // 2, after - before
+        offset, error = server - (before + after) // 2, (after - before) // 2
+        known = self._error + (after - self.measured) // _DRIFT
+        agrees = self._offset is not None and abs(offset - self._offset) <= error + known
+        if agrees and error > known:
+            self._error = known
+        else:
+            self._offset, self._error = offset, error
         self.measured = after
-        if (
-            self._offset is not None
-            and round_trip > _MUCH_SLOWER * self._round_trip
-            and abs(offset - self._offset) <= round_trip // 2
-        ):
-            return
-        self._offset, self._round_trip = offset, round_trip
 
     def __call__(self) -> int:
         """The server's time now. Raises `Unavailable` before the first measurement."""

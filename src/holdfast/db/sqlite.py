@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 import apsw
 
+from holdfast.db import meters as families
 from holdfast.db.bells import Bells
 from holdfast.db.errors import Unavailable
 from holdfast.db.group import GroupWriter
 from holdfast.db.port import Reader, Unit
 from holdfast.db.query import Query
 from holdfast.db.session import Session, connect, drive, system_clock, translate
+from holdfast.telemetry.meters import Meters
 
 Row = TypeVar("Row")
 T = TypeVar("T")
@@ -26,13 +28,23 @@ T = TypeVar("T")
 class SqliteDatabase:
     """`Database` over one SQLite file. Made by `open_sqlite`; belongs to the loop that first writes."""
 
-    def __init__(self, path: str, *, clock: Callable[[], int] = system_clock, vfs: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Callable[[], int] = system_clock,
+        vfs: str | None = None,
+        meters: Meters | None = None,
+    ) -> None:
+        meters = meters or Meters()
         self._clock = clock
         writer = connect(path, vfs=vfs)
         self._writer = writer
         self._reader = Session(connect(path, vfs=vfs, readonly=True), clock)
         self._bells = Bells()
-        self._group = GroupWriter(Session(writer, clock), path + ".lock", clock, self._bells)
+        self._group = GroupWriter(Session(writer, clock), path + ".lock", clock, self._bells, meters)
+        waiting = meters.tally(families.UNITS_WAITING)
+        meters.watch(lambda: waiting.set(self._group.waiting))
 
     def now(self) -> int:
         """The host's clock, in microseconds."""

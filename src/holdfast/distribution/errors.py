@@ -14,7 +14,9 @@ from holdfast.access.errors import (
     Denied,
     InsufficientScope,
     LogInInstead,
+    SecondFactorNeeded,
     StalePermit,
+    Suspended,
     Throttled,
     TooManyRequests,
     Unauthenticated,
@@ -158,6 +160,8 @@ def _entry(code: str, message: str, detail: dict[str, object], request_id: str) 
 
 
 def _message(error: BaseException, refusal: Refusal) -> str:
+    if isinstance(error, Suspended | SecondFactorNeeded):
+        return str(error)
     for kind in type(error).__mro__:
         if kind in _PLAIN:
             return _PLAIN[kind]

@@ -74,6 +74,7 @@ class PullHandlers:
         if self._redirected is not None and blob.stored is not None and self._redirected(request.scope, blob.size):
             url = await self._pull.link(permit, blob, _LINK_SECONDS)
             if url is not None:
+                request.elsewhere = blob.size
                 # The URL ends soon: nobody may keep this answer.
                 target: Headers = [(b"location", url.encode()), (b"cache-control", b"private, no-store")]
                 return Answer(307, [(b"docker-content-digest", name), *target])
@@ -97,6 +98,7 @@ class PullHandlers:
         name = self._handed(request.scope) if self._handed is not None else None
         key = await self._pull.place(permit, blob) if name is not None else None
         if name is not None and key is not None:
+            request.elsewhere = length
             # The proxy sends the file in place of this body, and takes from it what the client's Range asks for.
             return Answer(200, [*whole, (b"x-accel-redirect", name(key).encode())])
         return StreamAnswer(status, headers, await self._pull.stream(permit, blob, start, end), length)

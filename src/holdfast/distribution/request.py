@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from holdfast.access.model import ANONYMOUS, UNCHECKED, Identity
 from holdfast.access.policy.decide import Rights
 from holdfast.access.policy.model import Action
+from holdfast.access.usage.watch import Counted
 from holdfast.journal.model import Origin
 
 Scope = MutableMapping[str, Any]
@@ -63,7 +64,8 @@ class ClientGone(Exception):
 
 class Request:
     """One request. `who` is set once the credential was recognised; `did`: which tags it made and moved;
-    `sent`: the digest of the manifest that it was sent, '' for none."""
+    `sent`: the digest of the manifest that it was sent, '' for none; `elsewhere`: bytes that it was told to fetch from
+    another place; `counted`: its use, where that is counted."""
 
     __slots__ = (
         "_ended",
@@ -72,7 +74,9 @@ class Request:
         "_receive",
         "_send",
         "_watch",
+        "counted",
         "did",
+        "elsewhere",
         "headers",
         "id",
         "method",
@@ -92,6 +96,8 @@ class Request:
         self.who = _NOBODY
         self.did: list[tuple[Action, str]] = []
         self.sent = ""
+        self.elsewhere = 0
+        self.counted: Counted | None = None
         self.origin = Origin(request_id)
         self.received = 0
         self._receive = receive

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 
 from holdfast.access.errors import Denied, InsufficientScope, LogInInstead, StalePermit, Unauthenticated
 from holdfast.access.model import UNCHECKED, Identity, PullPermit
@@ -30,9 +31,16 @@ from holdfast.distribution.watching import Watching
 from holdfast.journal.model import Origin
 from holdfast.oci.errors import NameInvalid
 from holdfast.oci.name import RepositoryName
-from holdfast.registry.errors import UploadOutOfOrder
+from holdfast.registry.errors import (
+    BlobUnknown,
+    ManifestUnknown,
+    QuotaExceeded,
+    RepositoryUnknown,
+    UploadOutOfOrder,
+)
 from holdfast.telemetry.access_log import Access as AccessLine
 from holdfast.telemetry.surface import Telemetry
+from holdfast.telemetry.traces import Served, Traces
 
 METHODS = {
     Endpoint.PING: "GET, HEAD",
@@ -117,6 +125,8 @@ class Surface:
             self._telemetry.events.warning("answer broke off", request=request_id, exc_info=error)
             self._log(request, route, answer.status, 0, began)
             raise
+        if request.counted is not None:
+            self._watching.sent(request, sent)
         self._log(request, route, answer.status, sent, began)
 
     async def _answer(self, request: Request, route: Route) -> AnyAnswer:
@@ -130,6 +140,10 @@ class Surface:
         if who is None:
             who = await self._access.authenticate(authorization, request.origin)
         request.take(who)
+        if who.slow:  # whether it still is, is asked anew
+            who = await self._access.authenticate(authorization, request.origin)
+            request.take(who)
+            await self._access.slowed(who, request.origin)
         if self._access.limits is not None:
             await self._count(self._access.limits, request, route, who)
         try:
@@ -141,7 +155,7 @@ class Surface:
                 raise
             answer = await self._decided(request, route, who)
         self._access.served(who, request.origin)
-        self._watching.served(who, request, route)
+        request.counted = self._watching.served(who, request, route)
         return answer
 
     async def _count(self, limits: RequestLimits, request: Request, route: Route, who: Identity) -> None:
@@ -159,9 +173,13 @@ class Surface:
         except (Denied, InsufficientScope, NotFound, MethodNotAllowed, NameInvalid) as error:
             await self._access.confirm(who)
             if _is_stranger(who):
+                self._watching.challenged(who, request, route)
                 raise Unauthenticated from error
             if isinstance(error, Denied):
                 self._watching.denied(who, request, route, error)
+            raise
+        except (RepositoryUnknown, ManifestUnknown, BlobUnknown):
+            self._watching.missed(who, request, route)
             raise
 
     async def _serve(self, request: Request, route: Route, who: Identity) -> AnyAnswer:
@@ -234,6 +252,8 @@ class Surface:
             self._telemetry.events.warning("request refused", request=request.id, status=answer.status, why=repr(error))
         elif answer.status >= 500:
             self._telemetry.events.error("request failed", request=request.id, status=answer.status, exc_info=error)
+        if isinstance(error, QuotaExceeded):
+            self._watching.exceeded(request, error)
         if isinstance(error, Unsatisfiable):
             answer.headers.append((b"content-range", b"bytes */%d" % error.size))
         if isinstance(error, UploadOutOfOrder):
@@ -246,7 +266,9 @@ class Surface:
 
     def _log(self, request: Request, route: Route | None, status: int, sent: int, began: float) -> None:
         endpoint = route.endpoint if route is not None else Endpoint.UNROUTED
-        self._telemetry.counters.count(endpoint, status, request.received, sent)
+        seconds = time.perf_counter() - began
+        self._telemetry.counters.count(endpoint, request.method, status, request.received, sent, seconds)
+        traces = self._telemetry.traces
         self._telemetry.access_log.add(
             AccessLine(
                 request.id,
@@ -257,8 +279,9 @@ class Surface:
                 status,
                 sent,
                 request.received,
-                time.perf_counter() - began,
+                seconds,
                 request.text(b"user-agent"),
+                _traced(traces, request, route, status, sent) if traces is not None else "",
             )
         )
 
@@ -266,3 +289,13 @@ class Surface:
 def _is_stranger(who: Identity) -> bool:
     """Whether nobody logged in, and no token was asked for: then a refusal asks for a credential."""
     return not who.subject.id and who.ceiling is None and who.version != UNCHECKED
+
+
+def _traced(traces: Traces, request: Request, route: Route | None, status: int, sent: int) -> str:
+    """Tell the request's trace what became of it; the id of the trace. A name that is none stays out of it."""
+    endpoint = route.endpoint if route is not None else Endpoint.UNROUTED
+    name = ""
+    if route is not None and route.name:
+        with suppress(NameInvalid):
+            name = RepositoryName.parse(route.name)
+    return traces.served(Served(endpoint, request.method, status, request.id, request.received, sent, name))

@@ -95,6 +95,7 @@ class TokenHandlers:
     async def _take(self, request: Request, who: Identity) -> None:
         """`who` asks. Raises `TooManyRequests`."""
         request.take(who)
+        await self._access.slowed(who, request.origin)
         if self._access.limits is not None:
             await self._access.limits.count(who, request.origin)
 

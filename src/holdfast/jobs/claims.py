@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from holdfast.db.port import Unit
 from holdfast.jobs import store
-from holdfast.jobs.model import Job, JobState, Priority
+from holdfast.jobs.model import STANDING_ATTEMPTS, Job, JobState, Priority
 from holdfast.jobs.service import CHANNEL, job_of
 from holdfast.jobs.store import Fence, JobRow
 
 SECOND = 1_000_000
 BACKOFF_FIRST, BACKOFF_MOST = 10 * SECOND, 3600 * SECOND
+_STANDING_MOST = 2
 DEFER_FIRST, DEFER_MOST = 2 * SECOND, 60 * SECOND
 
 
@@ -97,7 +98,8 @@ async def fail(unit: Unit, job: Job, error: str) -> bool:
     """The run ended in an error: the job waits and comes again, or has failed for good."""
     if job.attempts >= job.attempts_max:
         return await end(unit, job, JobState.FAILED, error)
-    run_at = unit.now + backoff(job.attempts)
+    standing = job.attempts_max >= STANDING_ATTEMPTS
+    run_at = unit.now + backoff(min(job.attempts, _STANDING_MOST) if standing else job.attempts)
     return await _back(unit, job, run_at=run_at, attempts=job.attempts, deferrals=0, error=error)
 
 

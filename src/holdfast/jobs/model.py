@@ -14,7 +14,12 @@ from typing import Any
 DATA_LIMIT = 64 << 10
 """The most characters of a job's data, of its checkpoint and of its result, as JSON."""
 ATTEMPTS = 5
+STANDING_ATTEMPTS = 1 << 40
+"""The attempts of a standing job: it is never given up, and never waits long after an error."""
 _KEY_LIMIT = 200
+LEFT = "left"
+"""The name under which a result lists what could not be done: `{"name": ..., "reason": ...}` each. The same job made
+anew does only that."""
 
 
 class JobState(IntEnum):
@@ -117,6 +122,12 @@ class Job:
     error: str | None
     account: int
     result: dict[str, Any] | None
+
+    @property
+    def left(self) -> list[Any]:
+        """What it could not do, as its result lists it."""
+        found = (self.result or {}).get(LEFT)
+        return found if isinstance(found, list) else []
 
     @property
     def key(self) -> str:

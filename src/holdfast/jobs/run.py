@@ -13,23 +13,31 @@ from typing import Any, TypeVar
 
 from holdfast.db.port import Database, Unit
 from holdfast.jobs import store
+from holdfast.jobs.lines import Lines
 from holdfast.jobs.model import Cancelled, Job, JobState, Stopping, Superseded
 from holdfast.jobs.service import dump
 
 T = TypeVar("T")
 Task = Callable[["Run"], Awaitable[None]]
 _TELL_EVERY = 1.0
+_COUNT_EVERY = 10.0
+"""Seconds between two lines that say how far a run is."""
 
 
 class Run:
     """What a task works with. Made by the worker."""
 
-    def __init__(self, db: Database, job: Job, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, db: Database, job: Job, stopping: Callable[[], bool], leaving: asyncio.Event | None = None
+    ) -> None:
         self._db = db
         self._stopping = stopping
+        self._leaving = leaving or asyncio.Event()
         self._progress: tuple[int, int | None] | None = None
         self._told: tuple[int, int | None] | None = None
-        self._told_at = float("-inf")
+        self._counted: tuple[int, int | None] | None = None
+        self._told_at = self._counted_at = float("-inf")
+        self._lines = Lines(job)
         self.job = job
         self.ended = False
         """Whether the task ended the job itself, by `finish`."""
@@ -53,6 +61,10 @@ class Run:
     def stopping(self) -> bool:
         """Whether the worker wants to stop: a long task saves its checkpoint soon."""
         return self._stopping()
+
+    async def until_stopping(self) -> None:
+        """Return when the worker wants to stop: for a task that mostly waits."""
+        await self._leaving.wait()
 
     async def write(self, work: Callable[[Unit], Awaitable[T]]) -> T:
         """Run `work` in a unit that first proves that this run is the job's.
@@ -79,7 +91,9 @@ class Run:
             await self.keep(unit, checkpoint)
             await self.tell(unit)
 
+        last = self._lines.last
         await self.fenced(work, always=True)
+        self._lines.stored(last)
         if self.stopping:
             raise Stopping("the worker stops")
 
@@ -88,7 +102,7 @@ class Run:
 
         async def last(unit: Unit) -> T:
             result = await work(unit)
-            await self.tell(unit)
+            await self.tell(unit, "done")
             await unit.run(store.END, id=self.job.id, fence=self.job.fence, state=int(JobState.DONE), error=None)
             return result
 
@@ -96,21 +110,30 @@ class Run:
         self.ended = True
         return result
 
+    def say(self, text: str, *, quiet: bool = False) -> None:
+        """A line for people, stored with the next of whatever is stored; see `Lines`."""
+        self._lines.say(self._db.now(), text, quiet=quiet)
+
     async def progress(self, done: int, total: int | None = None) -> None:
         """Say how far the job is, in whatever it counts; `total`: None while unknown. Stored once a second at most."""
         self._progress = (done, total)
         now = asyncio.get_running_loop().time()
+        if now - self._counted_at >= _COUNT_EVERY or (done == total and self._counted != self._progress):
+            self._counted, self._counted_at = self._progress, now
+            self.say(f"{done:,}" if total is None else f"{done:,} of {total:,}", quiet=True)
         if now - self._told_at >= _TELL_EVERY:
             self._told_at = now
-            said = self._progress
+            said, last = self._progress, self._lines.last
             await self._db.write(self.tell, always=True)
             self._told = said
+            self._lines.stored(last)
 
-    async def tell(self, unit: Unit) -> None:
-        """Store what `progress` said last, unless it is stored."""
+    async def tell(self, unit: Unit, ending: str = "") -> None:
+        """Store what `progress` said last, unless it is stored, and the lines that wait; `ending`: the last one."""
         said = self._progress
         if said is not None and said != self._told:
             await unit.run(store.PROGRESS, id=self.job.id, fence=self.job.fence, done=said[0], total=said[1])
+        await self._lines.write(unit, ending)
 
     async def fenced(self, work: Callable[[Unit], Awaitable[T]], *, always: bool = False) -> T:
         """`write`, and `always`: also while read-only."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdfast.db.port import Database, Reader, Unit
+from holdfast.db.query import Query
 from holdfast.jobs import store
+from holdfast.jobs.lines import LINES, Line
 from holdfast.jobs.model import DATA_LIMIT, Job, JobState, NewJob, Priority, Progress
 from holdfast.jobs.store import JobRow
 
@@ -62,6 +64,32 @@ async def cancel(unit: Unit, id: int) -> bool:
     await unit.run(store.CANCEL_RUNNING, id=id)
     await unit.notify(CHANNEL)
     return False
+
+
+async def retry(unit: Unit, id: int) -> int:
+    """Let a job that failed or was cancelled run again, or one that waits run now, when `unit` commits; its attempts
+    count anew, and it goes on from its checkpoint. Of one that is done and left something (`Job.left`) a new job is
+    made, for the same work. Returns the job that runs.
+
+    Raises `NoSuchJob`, or `Refused` when it runs, is done and left nothing, or when one of an equal key waits.
+    """
+    row = await unit.one(store.HOLD, id=id)
+    if row is None:
+        raise NoSuchJob(f"there is no job {id}")
+    job = job_of(row)
+    if row.state == JobState.RUNNING or (row.state == JobState.DONE and not job.left):
+        raise Refused(f"job {id} is {JobState(row.state).name.lower()}")
+    same = await unit.one(store.SAME_WAITING, dedupe=row.dedupe)
+    if same is not None and same.id != id:
+        raise Refused(f"job {same.id} waits for the same work")
+    if row.state == JobState.DONE:
+        again = NewJob(job.kind, job.data, job.dedupe, job.priority, attempts=job.attempts_max, account=job.account)
+        made = await enqueue(unit, again)
+        assert made is not None, "none of an equal key waits"
+        return made
+    await unit.run(store.RETRY, id=id)
+    await unit.notify(CHANNEL)
+    return id
 
 
 def dump(value: Any) -> str:
@@ -115,6 +143,16 @@ def _progress(row: JobRow) -> Progress | None:
     return Progress(row.progress_done, row.progress_total, rate, left)
 
 
+class Looked(NamedTuple):
+    """Which jobs to show: those of an `account` (0: of any), of `people` alone, in one of `states` (none: in any), of a
+    `kind` ('': of any)."""
+
+    account: int = 0
+    people: bool = False
+    states: tuple[JobState, ...] = ()
+    kind: str = ""
+
+
 class Jobs:
     """The queue as people see it."""
 
@@ -145,6 +183,27 @@ class Jobs:
         )
         return [job_of(row) for row in rows]
 
+    async def look(self, wanted: Looked, *, older: int, newer: int, limit: int) -> Sequence[Job]:
+        """The newest jobs that are wanted: below the id `older`, or the next ones above the id `newer` (0: neither),
+        which come oldest first."""
+        query, values = _driven(wanted, upwards=bool(newer))
+        least, highest = (wanted.account, wanted.account) if wanted.account else (int(wanted.people), NEWEST)
+        rows = await self._db.all(
+            query,
+            before=older or NEWEST,
+            after=newer,
+            states=[int(state) for state in wanted.states or tuple(JobState)],
+            least=least,
+            highest=highest,
+            limit=limit,
+            **values,
+        )
+        return [job_of(row) for row in rows]
+
+    async def kinds(self, most: int) -> Sequence[str]:
+        """Every kind of which there are jobs, `most` at most."""
+        return [row.kind for row in await self._db.all(store.KINDS, limit=most)]
+
     async def show(self, id: int) -> Job:
         """One job. Raises `NoSuchJob`."""
         row = await self._db.one(store.GET, id=id)
@@ -152,31 +211,26 @@ class Jobs:
             raise NoSuchJob(f"there is no job {id}")
         return job_of(row)
 
+    async def lines(self, id: int, most: int = LINES) -> Sequence[Line]:
+        """What the runs of a job said last, in order."""
+        rows = await self._db.all(store.LINES, id=id, limit=most)
+        return [Line(row.at, row.text) for row in reversed(rows)]
+
     async def pending(self) -> dict[JobState, int]:
         """How many jobs wait and how many run."""
         found = {JobState(row.state): row.jobs for row in await self._db.all(store.COUNTS)}
         return {state: found.get(state, 0) for state in (JobState.WAITING, JobState.RUNNING)}
 
-    async def retry(self, id: int) -> None:
-        """Let a job that failed or was cancelled run again, or one that waits run now; its attempts count anew.
+    async def running(self, account: int, most: int) -> int:
+        """How many jobs run that `account` (0: any) started, `most` at most."""
+        least, highest = (account, account) if account else (1, NEWEST)
+        row = await self._db.one(store.RUNNING, least=least, highest=highest, most=most)
+        assert row is not None
+        return row.jobs
 
-        It goes on from its checkpoint. Raises `NoSuchJob`, or `Refused` when it runs, is done, or when one of an equal
-        key waits.
-        """
-
-        async def work(unit: Unit) -> None:
-            row = await unit.one(store.HOLD, id=id)
-            if row is None:
-                raise NoSuchJob(f"there is no job {id}")
-            if row.state in (JobState.RUNNING, JobState.DONE):
-                raise Refused(f"job {id} is {JobState(row.state).name.lower()}")
-            same = await unit.one(store.SAME_WAITING, dedupe=row.dedupe)
-            if same is not None and same.id != id:
-                raise Refused(f"job {same.id} waits for the same work")
-            await unit.run(store.RETRY, id=id)
-            await unit.notify(CHANNEL)
-
-        await self._db.write(work)
+    async def retry(self, id: int) -> int:
+        """Let a job run again; see `retry`."""
+        return await self._db.write(lambda unit: retry(unit, id))
 
     async def cancel(self, id: int) -> bool:
         """End a job: True when it ended at once, False when it runs and its worker was told.
@@ -193,4 +247,23 @@ class Jobs:
         return done
 
     async def _forget(self, ids: Sequence[int]) -> int:
-        return await self._db.write(lambda unit: unit.run(store.FORGET, ids=ids))
+        async def work(unit: Unit) -> int:
+            gone = await unit.run(store.FORGET, ids=ids)
+            await unit.run(store.FORGET_LINES, ids=ids)
+            return gone
+
+        return await self._db.write(work)
+
+
+def _driven(wanted: Looked, *, upwards: bool) -> tuple[Query[JobRow], dict[str, object]]:
+    """The statement with the best index for what is wanted."""
+    if wanted.account:
+        own: dict[str, object] = {"account": wanted.account, "kind": wanted.kind}
+        return (store.SEEN_OWN_UP if upwards else store.SEEN_OWN), own
+    if wanted.kind:
+        return (store.SEEN_KIND_UP if upwards else store.SEEN_KIND), {"kind": wanted.kind}
+    if len(wanted.states) == 1:
+        return (store.SEEN_STATE_UP if upwards else store.SEEN_STATE), {"state": int(wanted.states[0])}
+    if wanted.people:
+        return (store.SEEN_PEOPLE_UP if upwards else store.SEEN_PEOPLE), {}
+    return (store.SEEN_UP if upwards else store.SEEN), {}

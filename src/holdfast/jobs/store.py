@@ -55,6 +55,19 @@ class Id(NamedTuple):
     id: int
 
 
+class LineRow(NamedTuple):
+    """A line that a run said."""
+
+    at: int
+    text: str
+
+
+class KindRow(NamedTuple):
+    """A kind of which there are jobs."""
+
+    kind: str
+
+
 class Fence(NamedTuple):
     """A running job's fence, and whether somebody asked that it end."""
 
@@ -189,6 +202,29 @@ BACK = Command(
     """
 )
 
+# -- what runs say ----------------------------------------------------------------------------------------------------
+
+ADD_LINES = Command(
+    """
+    insert into job_line (job_id, seq, at, text)
+    select cast(:id as bigint), cast(value ->> 0 as bigint), cast(value ->> 1 as bigint), value ->> 2
+    from each(:rows) where exists (select 1 from job where id = :id and fence = :fence)
+    on conflict (job_id, seq) do nothing
+    """
+)
+TRIM_LINES = Command(
+    """
+    delete from job_line where job_id = :id and seq <= coalesce((
+      select seq from job_line where job_id = :id order by seq desc limit 1 offset :most
+    ), -1)
+    """
+)
+LINES = Query("select at, text from job_line where job_id = :id order by seq desc limit :limit", LineRow)
+FORGET_LINES = Command(
+    "delete from job_line where job_id = any(:ids) and not exists (select 1 from job where job.id = job_line.job_id)"
+)
+
+SAME_RUNNING = Query("select id from job where dedupe = :dedupe and state = 1 and dedupe is not null", Id)
 SAME_WAITING = Query("select id from job where dedupe = :dedupe and state = 0 and dedupe is not null", Id)
 
 # -- what people do ---------------------------------------------------------------------------------------------------
@@ -206,6 +242,40 @@ NEWEST_BY = Query(
     JobRow,
 )
 
+# A page of them: an index finds them in their order, and the rest is asked of those; hence the state is no column here.
+_SEEN = (
+    "select" + _COLUMNS + "from job where <driven> and id < :before and id > :after and state + 0 = any(:states)"
+    " and account >= :least and account <= :highest order by id<turn> limit :limit"
+)
+_DOWN = _SEEN.replace("<turn>", " desc")
+_UP = _SEEN.replace("<turn>", "")
+_PEOPLE = "account > 0"
+_OWN = "account = :account and account > 0 and (:kind = '' or kind = :kind)"
+_KIND = "kind = :kind"
+_STATE = "state = :state"
+SEEN = Query(_DOWN.replace("<driven>", "id > 0"), JobRow)
+SEEN_UP = Query(_UP.replace("<driven>", "id > 0"), JobRow)
+SEEN_PEOPLE = Query(_DOWN.replace("<driven>", _PEOPLE), JobRow)
+SEEN_PEOPLE_UP = Query(_UP.replace("<driven>", _PEOPLE), JobRow)
+SEEN_OWN = Query(_DOWN.replace("<driven>", _OWN), JobRow)
+SEEN_OWN_UP = Query(_UP.replace("<driven>", _OWN), JobRow)
+SEEN_KIND = Query(_DOWN.replace("<driven>", _KIND), JobRow)
+SEEN_KIND_UP = Query(_UP.replace("<driven>", _KIND), JobRow)
+SEEN_STATE = Query(_DOWN.replace("<driven>", _STATE), JobRow)
+SEEN_STATE_UP = Query(_UP.replace("<driven>", _STATE), JobRow)
+# Every kind that there is, from one to the next by the index.
+KINDS = Query(
+    """
+    with recursive every_kind (kind) as (
+      select min(j.kind) from job j
+      union all
+      select (select min(n.kind) from job n where n.kind > e.kind) from every_kind e where e.kind is not null
+    )
+    select kind from every_kind where kind is not null limit :limit
+    """,
+    KindRow,
+)
+
 CANCEL_WAITING = Command("update job set state = 4, cancel_at = :now, ended_at = :now where id = :id and state = 0")
 CANCEL_RUNNING = Command("update job set cancel_at = :now where id = :id and state = 1 and cancel_at is null")
 
@@ -217,6 +287,14 @@ RETRY = Command(
     """
 )
 
+RUNNING = Query(
+    """
+    select 1 as state, count(*) as jobs from (
+      select id from job where state = 1 and account >= :least and account <= :highest limit :most
+    ) as running
+    """,
+    Count,
+)
 COUNTS = Query("select state, count(*) as jobs from job where state in (0, 1) group by state", Count)
 
 # -- schedules and retention ------------------------------------------------------------------------------------------

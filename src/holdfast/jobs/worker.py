@@ -1,9 +1,9 @@
 """The worker: takes due jobs, runs their tasks, keeps their leases, and tells the queue what became of each.
 
 Promises: it runs a job only while it holds its lease; one that could not renew a lease in time ends the run by itself,
-by its own monotonic clock; a job that meets an outage, read-only or a stop goes back without losing an attempt; a
-database that is away ends no worker. A stop takes no new jobs, gives the running ones a bounded time, and gives back
-what is left.
+by its own monotonic clock; standing jobs take no slot from the others; a job that meets an outage, read-only or a stop
+goes back without losing an attempt; a database that is away ends no worker. A stop takes no new jobs, gives the running
+ones a bounded time, and gives back what is left.
 """
 
 from __future__ import annotations
@@ -76,8 +76,10 @@ class Worker:
     ) -> None:
         self._db = db
         self._tasks = dict(tasks)
-        self._kinds = list(self._tasks)
         self._schedules = [each for each in schedules if each.kind in self._tasks]
+        standing = {each.kind for each in self._schedules if each.standing}
+        self._standing = sorted(standing)
+        self._kinds = [kind for kind in self._tasks if kind not in standing]
         self._names = [each.name for each in self._schedules]
         self._name = name
         self._events = events
@@ -87,7 +89,7 @@ class Worker:
         self._look = look
         self._active: dict[asyncio.Task[None], _Active] = {}
         self._registered = False
-        self._stopping = False
+        self._leaving = asyncio.Event()
         self._away = False
         self._more = False  # whether the last claim took all that it asked for
         self._called = True  # whether somebody called, or it is time to look
@@ -95,7 +97,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then finish or give back what is in hand, and return."""
-        self._stopping = False
+        self._leaving.clear()
         helpers = [asyncio.create_task(work) for work in (self._beat(), self._listen(), self._await(stop))]
         try:
             while not stop.is_set():
@@ -141,7 +143,7 @@ class Worker:
             await self._db.write(lambda unit: register(unit, self._schedules), always=True)
             self._registered = True
         # While there is more than there are slots, jobs are taken a few at a time, as slots become free.
-        if self._more and (free := self._slots - len(self._active)) >= max(1, self._slots // 4):
+        if self._more and (free := self._free_slots()) >= max(1, self._slots // 4):
             self._more = await self._claim(free) == free
         if self._more and not self._called:
             return
@@ -151,11 +153,15 @@ class Worker:
         now = self._db.now()
         fired = agenda.schedule is not None and agenda.schedule <= now and await self._fire()
         due = any(at is not None and at <= now for at in (agenda.high, agenda.normal, agenda.low, agenda.lost))
-        if (due or fired) and (free := self._slots - len(self._active)) > 0:
+        if (due or fired) and ((free := self._free_slots()) > 0 or self._standing):
             self._more = await self._claim(free) == free
         if self._active:
             rows = await self._db.all(store.WATCH, ids=[each.job.id for each in self._active.values()])
             self._heed(rows)
+
+    def _free_slots(self) -> int:
+        """How many more jobs may begin that are not standing ones."""
+        return self._slots - sum(each.job.kind not in self._standing for each in self._active.values())
 
     async def _fire(self) -> bool:
         try:
@@ -164,12 +170,19 @@ class Worker:
             return False
 
     async def _claim(self, limit: int) -> int:
-        """Take at most `limit` jobs and begin them; returns how many it were."""
+        """Take at most `limit` jobs, and standing ones beside them, and begin them; returns how many it were, but for
+        those."""
         began = asyncio.get_running_loop().time()
         lease = round(self._lease * claims.SECOND)
 
         async def take(unit: Unit) -> claims.Claimed:
-            return await claims.claim(unit, self._kinds, self._name, lease, limit)
+            found = claims.Claimed([], set(), [])
+            if limit:
+                found = await claims.claim(unit, self._kinds, self._name, lease, limit)
+            if not self._standing:
+                return found
+            more = await claims.claim(unit, self._standing, self._name, lease, len(self._standing))
+            return claims.Claimed(found.jobs + more.jobs, found.lost | more.lost, found.ended + more.ended)
 
         claimed = await self._db.write(take, always=True)
         for job in claimed.ended:
@@ -178,11 +191,14 @@ class Worker:
         for job in claimed.jobs:
             if job.id in claimed.lost:
                 self._events.warning("job taken over", job=job.id, kind=job.kind, attempt=job.attempts)
-            self._begin(job, began)
-        return len(claimed.jobs)
+            self._begin(job, began, lost=job.id in claimed.lost)
+        return sum(job.kind not in self._standing for job in claimed.jobs)
 
-    def _begin(self, job: Job, began: float) -> None:
-        active = _Active(Run(self._db, job, lambda: self._stopping))
+    def _begin(self, job: Job, began: float, *, lost: bool) -> None:
+        active = _Active(Run(self._db, job, self._leaving.is_set, self._leaving))
+        if lost:
+            active.run.say("the worker of the run before went silent: the job is taken over")
+        active.run.say(f"attempt {job.attempts} begins, by {self._name}", quiet=True)
         active.inner = asyncio.ensure_future(self._tasks[job.kind](active.run))
         self._hold(active, began)
         outer = asyncio.create_task(self._see_through(active))
@@ -252,41 +268,47 @@ class Worker:
             await asyncio.wait([active.inner])
         finally:
             active.inner.cancel()
-        settle = self._settling(active, active.inner)
-        if settle is None:
+        settling = self._settling(active, active.inner)
+        if settling is None:
             return
+        settle, said = settling
 
         async def work(unit: Unit) -> bool:
-            await active.run.tell(unit)
+            await active.run.tell(unit, said)
             return await settle(unit)
 
         if not await self._settle(work):
             self._events.warning("job lost to another worker", job=active.job.id, kind=active.job.kind)
 
-    def _settling(self, active: _Active, inner: asyncio.Future[None]) -> Callable[[Unit], Awaitable[bool]] | None:
-        """The unit that says how the run ended, None where the job has its end or another run already."""
+    def _settling(
+        self, active: _Active, inner: asyncio.Future[None]
+    ) -> tuple[Callable[[Unit], Awaitable[bool]], str] | None:
+        """The unit that says how the run ended, and the last line of it; None where the job has its end or another run
+        already."""
         job = active.job
         error = asyncio.CancelledError() if inner.cancelled() else inner.exception()
         if error is None:
-            return None if active.run.ended else lambda unit: claims.end(unit, job, JobState.DONE)
+            return None if active.run.ended else (lambda unit: claims.end(unit, job, JobState.DONE), "done")
         if isinstance(error, Superseded) or active.why is _Why.SUPERSEDED:
             self._events.warning("job lost to another worker", job=job.id, kind=job.kind)
             return None
         if isinstance(error, Cancelled) or active.why is _Why.CANCELLED:
-            return lambda unit: claims.end(unit, job, JobState.CANCELLED)
+            return lambda unit: claims.end(unit, job, JobState.CANCELLED), "cancelled"
         if isinstance(error, Stopping) or active.why is _Why.STOPPED:
-            return lambda unit: claims.give_back(unit, job)
+            return lambda unit: claims.give_back(unit, job), "the worker stops: another one carries on"
         said = "the worker could not renew its lease" if active.why is _Why.EXPIRED else describe(error)
         outage = isinstance(error, DatabaseError) and not isinstance(error, Damaged)
         if outage or isinstance(error, Later) or active.why is _Why.EXPIRED:
             self._events.warning("job put off", job=job.id, kind=job.kind, why=said)
-            return lambda unit: claims.put_off(unit, job, said)
+            active.run.say(f"put off: {said}")
+            return lambda unit: claims.put_off(unit, job, said), ""
         facts: dict[str, Any] = {"job": job.id, "kind": job.kind, "attempt": job.attempts, "why": said}
         if job.attempts >= job.attempts_max:
             self._events.error("job failed", **facts, where=stack(error))
         else:
             self._events.warning("job failed, it runs again", **facts, where=stack(error))
-        return lambda unit: claims.fail(unit, job, said)
+        active.run.say(f"attempt {job.attempts} failed: {said}")
+        return lambda unit: claims.fail(unit, job, said), ""
 
     async def _settle(self, work: Callable[[Unit], Awaitable[bool]]) -> bool:
         """Store a run's end, again and again while the database is away: by the fence it cannot come too late."""
@@ -303,7 +325,7 @@ class Worker:
 
     async def _leave(self) -> None:
         """Give what runs a bounded time, then give it back; what cannot be given back is taken over by its lease."""
-        self._stopping = True
+        self._leaving.set()
         if self._active:
             await asyncio.wait(list(self._active), timeout=self._grace)
         for active in self._active.values():

@@ -6,7 +6,7 @@ go on; rows that were seen never change their place, so whoever walks sees each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from holdfast.db.port import Database
@@ -17,6 +17,8 @@ from holdfast.journal.chain import SealedRow
 END = 1 << 62
 _CHUNK = 500
 _CHUNKS = 20
+MOST = _CHUNK * _CHUNKS
+"""Rows that are looked at before a part ends, however few of them may be shown."""
 _SKEW = 60_000_000
 """Microseconds that a row's time may be older than that of a row placed before it."""
 
@@ -58,13 +60,16 @@ class Part(NamedTuple):
 Shown = Callable[[SealedRow], bool]
 
 
-async def newest(db: Database, wanted: Wanted, shown: Shown, *, before: int = END, limit: int) -> Part:
-    """The last `limit` rows below the place `before` that are wanted and may be shown, the newest first."""
+async def newest(
+    db: Database, wanted: Wanted, shown: Shown, *, before: int = END, limit: int, most: int = MOST
+) -> Part:
+    """The last `limit` rows below the place `before` that are wanted and may be shown, the newest first; so many are
+    looked at (`most`), in steps."""
     floor, ceiling = await _bounds(db, wanted)
     query, value = _by(wanted, newest_first=True)
     at = min(before, ceiling)
     found: list[SealedRow] = []
-    for _ in range(_CHUNKS):
+    for _ in range(0, most, _CHUNK):
         rows = await db.all(query, before=at, limit=_CHUNK, **value)
         for row in rows:
             if row.pos < floor:
@@ -82,7 +87,10 @@ async def newest(db: Database, wanted: Wanted, shown: Shown, *, before: int = EN
 async def oldest(db: Database, wanted: Wanted, shown: Shown, *, after: int = 0, limit: int) -> Part:
     """The first `limit` rows beyond the place `after`, the oldest first. `next` is always a place: what is sealed later
     follows it."""
+    known = await last_place(db) if wanted.since is not None else 0  # first: what is sealed meanwhile lies beyond it
     floor, ceiling = await _bounds(db, wanted)
+    if floor == END:
+        return Part([], max(after, known))
     query, value = _by(wanted, newest_first=False)
     at = max(after, floor - 1)
     found: list[SealedRow] = []
@@ -99,6 +107,23 @@ async def oldest(db: Database, wanted: Wanted, shown: Shown, *, after: int = 0, 
         if len(rows) < _CHUNK:
             return Part(found, at)
     return Part(found, at)
+
+
+async def at_places(db: Database, places: Sequence[int]) -> list[SealedRow]:
+    """The rows at these places, as far as they are still here."""
+    return await db.all(store.AT, places=list(places))
+
+
+async def first_place(db: Database) -> int:
+    """The first place that is still here: what was before it was archived and dropped. 1 while there is nothing."""
+    row = await db.one(store.LOWEST)
+    return (row.number if row is not None else None) or 1
+
+
+async def last_place(db: Database) -> int:
+    """The last place that was given, 0 while there is none."""
+    row = await db.one(store.HIGHEST)
+    return (row.number if row is not None else None) or 0
 
 
 async def _bounds(db: Database, wanted: Wanted) -> tuple[int, int]:

@@ -71,6 +71,7 @@ PLACE = Command(
     """
 )
 HIGHEST = Query("select max(pos) as number from journal where pos is not null", Number)
+LOWEST = Query("select min(pos) as number from journal where pos is not null", Number)
 _SEGMENT = "select n, first_pos, last_pos, rows_hash, hash, sealed_at, archived_at from audit_segment"
 HEAD = Query(_SEGMENT + " where n > 0 order by n desc limit 1", Segment)
 ADD_SEGMENT = Command(
@@ -120,6 +121,7 @@ OLDEST = Query(_PLACED + _OLDEST, SealedRow)
 OLDEST_OF_ACTOR = Query(_OF_ACTOR + _OLDEST, SealedRow)
 OLDEST_OF_PATH = Query(_OF_PATH + _OLDEST, SealedRow)
 OLDEST_OF_REQUEST = Query(_OF_REQUEST + _OLDEST, SealedRow)
+AT = Query(_ROW + " where pos = any(:places) order by pos", SealedRow)
 POS_FROM = Query(
     "select pos as number from journal where at >= :at and pos is not null order by at, id limit 1", Number
 )

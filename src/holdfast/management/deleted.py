@@ -14,7 +14,8 @@ from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import Input, Moment, Output
 from holdfast.management.history import RepositoryText
 from holdfast.oci.name import RepositoryName, parse_image
-from holdfast.registry.history.undelete.model import Cursor, Gone, Restored
+from holdfast.registry.history.cursors import gone_text, read_gone
+from holdfast.registry.history.undelete.model import Gone, Restored
 from holdfast.registry.history.undelete.service import Undelete
 
 
@@ -64,8 +65,8 @@ class DeletedHandlers:
         """
         permit = self._access.path(caller.who, "", caller.origin)
         path = RepositoryName.parse(repository)
-        found = await self._undelete.deleted(permit, path, _cursor(paging.after_text()), paging.limit)
-        return paging.part(found.found, _gone, _text(found.next))
+        found = await self._undelete.deleted(permit, path, read_gone(paging.after_text()), paging.limit)
+        return paging.part(found.found, _gone, gone_text(found.next))
 
     async def restore_deleted(self, caller: Asking, given: GivenRestore) -> RestoredView:
         """Bring back a tag with what it pointed to, or a manifest with its parts and what referred to it, or a blob.
@@ -100,20 +101,6 @@ def _restored(found: Restored) -> RestoredView:
         tags=list(found.tags),
         left=list(found.left),
     )
-
-
-def _text(cursor: Cursor | None) -> str | None:
-    return f"{cursor.at}/{int(cursor.is_tag)}/{cursor.id}/{cursor.name}" if cursor is not None else None
-
-
-def _cursor(text: str) -> Cursor | None:
-    if not text:
-        return None
-    parts = text.split("/", 3)
-    if len(parts) != 4 or not all(part.isascii() and part.isdecimal() and len(part) <= 19 for part in parts[:3]):
-        raise Invalid("after", "this is no cursor of this list: begin again without it")
-    at, is_tag, id_ = (min(int(part), 1 << 62) for part in parts[:3])
-    return Cursor(at, bool(is_tag), parts[3], id_)
 
 
 def deleted_routes(access: Access, undelete: Undelete) -> Routes:

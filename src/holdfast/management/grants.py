@@ -17,10 +17,13 @@ from holdfast.management.shape import ConditionsShape, GrantView, grant_view
 
 
 class KeptGrantView(GrantView):
-    """A grant that stands. `notice`: what its maker should know of it, '' nothing."""
+    """A grant that stands. `used_at`: when a client last did what it allows, or was refused what it denies, to ten
+    minutes; null: that was not seen, or the caller is not told. `notice`: what its maker should know of it, ''
+    nothing."""
 
     made_at: Moment
     made_by: str
+    used_at: Moment | None
     notice: str
 
 
@@ -91,7 +94,13 @@ class GrantHandlers:
 
 def kept_view(kept: KeptGrant) -> KeptGrantView:
     """A grant that stands as the API shows it."""
-    return KeptGrantView(**dict(grant_view(kept.grant)), made_at=kept.made_at, made_by=kept.made_by, notice=kept.notice)
+    return KeptGrantView(
+        **dict(grant_view(kept.grant)),
+        made_at=kept.made_at,
+        made_by=kept.made_by,
+        used_at=kept.used_at,
+        notice=kept.notice,
+    )
 
 
 def grant_routes(grants: Grants) -> Routes:

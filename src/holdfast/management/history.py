@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from fastapi import Query
 
-from holdfast.access.errors import Invalid
 from holdfast.access.policy.globs import TagGlob
 from holdfast.access.service import Access
 from holdfast.api.caller import Asking
@@ -14,7 +13,8 @@ from holdfast.api.page import Page, Paged
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import GivenMoment, Moment, Output
 from holdfast.oci.name import RepositoryName
-from holdfast.registry.history.model import ALWAYS, Change, Cursor, Difference, Filter, Stood, What
+from holdfast.registry.history.cursors import change_text, place_text, read_change, read_place
+from holdfast.registry.history.model import ALWAYS, Change, Difference, Filter, Stood, What
 from holdfast.registry.history.service import History
 from holdfast.registry.history.targets import read_target
 
@@ -99,10 +99,9 @@ class HistoryHandlers:
             TagGlob.parse(tags)
         wanted = Filter(tags, actor, What(action) if action else None, since or 0, ALWAYS if until is None else until)
         permit = self._access.path(caller.who, "", caller.origin)
-        after = _cursor(paging.after_text())
+        after = read_change(paging.after_text())
         found = await self._history.changes(permit, read_target(target), wanted, after, paging.limit)
-        at = "/".join(map(str, found.next)) if found.next is not None else None
-        return paging.part(found.changes, _change, at)
+        return paging.part(found.changes, _change, change_text(found.next))
 
     async def list_tags_at(
         self, caller: Asking, paging: Paged, repository: RepositoryText, at: GivenMoment | None = None
@@ -133,29 +132,6 @@ class HistoryHandlers:
             permit, read_target(target), since, until, after=after, limit=paging.limit
         )
         return paging.part(found.found, _difference, place_text(found.next))
-
-
-def read_place(text: str) -> tuple[str, str]:
-    """A repository and a tag of a cursor. Raises `Invalid`."""
-    path, colon, tag = text.partition(":")
-    if text and not colon:
-        raise Invalid("after", "this is no cursor of this list: begin again without it")
-    return path, tag
-
-
-def place_text(place: tuple[str, str] | None) -> str | None:
-    """The key of a cursor."""
-    return ":".join(place) if place is not None else None
-
-
-def _cursor(text: str) -> Cursor | None:
-    if not text:
-        return None
-    at, _, rest = text.partition("/")
-    repo_id, slash, tag = rest.partition("/")
-    if not slash or not all(part.isascii() and part.isdecimal() and len(part) <= 19 for part in (at, repo_id)):
-        raise Invalid("after", "this is no cursor of this list: begin again without it")
-    return Cursor(min(int(at), ALWAYS), min(int(repo_id), ALWAYS), tag)
 
 
 def _change(found: Change) -> TagChangeView:

@@ -47,6 +47,13 @@ class JobView(Output):
     error: str | None
 
 
+class JobLineView(Output):
+    """A line of what the runs of a job said."""
+
+    at: Moment
+    text: str
+
+
 class JobHandlers:
     """The operations on jobs."""
 
@@ -75,6 +82,18 @@ class JobHandlers:
     async def show_job(self, caller: Asking, id: Id) -> JobView:
         """Show a job."""
         return job_view(await self._jobs.get(caller.who, id, origin=caller.origin))
+
+    async def show_job_lines(self, caller: Asking, id: Id) -> Page[JobLineView]:
+        """What the runs of a job said last, in order: 100 lines at most. What the registry does by itself and well is
+        done silently."""
+        found = await self._jobs.lines(caller.who, id, origin=caller.origin)
+        return Page(items=[JobLineView(at=line.at, text=line.text) for line in found])
+
+    async def retry_job(self, caller: Asking, id: Id) -> JobView:
+        """Let a job that failed or was cancelled run again, from where it came to, or one that waits run now; and of
+        one that is done and left something, a new job that does only that. For who operates the registry: who started
+        it may have lost since what it was started with."""
+        return job_view(await self._jobs.retry(caller.who, id, origin=caller.origin))
 
     async def cancel_job(self, caller: Asking, id: Id) -> JobView:
         """End a job. One that runs is told to end, and keeps what it has done so far: look at its state again."""
@@ -112,5 +131,7 @@ def job_routes(jobs: SeenJobs) -> Routes:
         "jobs",
         Route("GET", "", on.list_jobs),
         Route("GET", "/{id}", on.show_job),
+        Route("GET", "/{id}/lines", on.show_job_lines),
         Route("POST", "/{id}/cancel", on.cancel_job),
+        Route("POST", "/{id}/retry", on.retry_job),
     )

@@ -24,6 +24,9 @@ _Owner = Annotated[
 ]
 
 
+_AN_HOUR = 3600
+
+
 class SecretView(Output):
     """A live secret of a key, told by its last characters. `used_at`: its last use, up to a minute late."""
 
@@ -36,7 +39,8 @@ class SecretView(Output):
 
 
 class KeyView(Output):
-    """A key. `bounds` null: all that its owner may; `secrets`: the live ones, the newest first."""
+    """A key. `bounds` null: all that its owner may; `suspended_at`: since when it is refused, null: it is not;
+    `slowed_until`: until when it may make few requests a minute; `secrets`: the live ones, the newest first."""
 
     id: int
     owner: str
@@ -45,6 +49,10 @@ class KeyView(Output):
     made_at: Moment
     made_by: str
     expires_at: Moment | None
+    suspended_at: Moment | None
+    suspended_by: str | None
+    suspended_why: str | None
+    slowed_until: Moment | None
     secrets: list[SecretView]
 
 
@@ -77,6 +85,19 @@ class Rotation(Input):
     """`overlap`: for how many seconds the secret until now lives on; null: as is set."""
 
     overlap: int | None = Field(None, ge=0, le=_MOST_SECONDS)
+
+
+class Suspension(Input):
+    """`reason`: what the holder of the key is told."""
+
+    reason: str = Field("", max_length=300)
+
+
+class Slowing(Input):
+    """For how long a key is slowed, and why."""
+
+    seconds: int = Field(_AN_HOUR, ge=1, le=30 * 86400)
+    reason: str = Field("", max_length=300)
 
 
 class KeyHandlers:
@@ -138,6 +159,30 @@ class KeyHandlers:
         """End a key, and what was made of it."""
         await self._keys.revoke(caller.who, name, owner=_owner(owner), origin=caller.origin)
 
+    async def suspend_key(
+        self, caller: Asking, owner: _Owner, name: Segment, given: Suspension | None = None
+    ) -> KeyView:
+        """Refuse a key until it is resumed; nothing of it is lost."""
+        why = given.reason if given is not None else ""
+        return key_view(await self._keys.suspend(caller.who, name, why, owner=_owner(owner), origin=caller.origin))
+
+    async def slow_key(self, caller: Asking, owner: _Owner, name: Segment, given: Slowing | None = None) -> KeyView:
+        """Let a key make ten requests a minute only, in each worker process, for a while; resuming it ends that."""
+        seconds, why = (given.seconds, given.reason) if given is not None else (_AN_HOUR, "")
+        changed = await self._keys.slow(
+            caller.who,
+            name,
+            why,
+            span=seconds * 1_000_000,
+            owner=_owner(owner),
+            origin=caller.origin,
+        )
+        return key_view(changed)
+
+    async def resume_key(self, caller: Asking, owner: _Owner, name: Segment) -> KeyView:
+        """Let a key that is suspended or slowed be used as before."""
+        return key_view(await self._keys.resume(caller.who, name, owner=_owner(owner), origin=caller.origin))
+
 
 def key_view(key: Key) -> KeyView:
     """A key as the API shows it: no secret."""
@@ -149,6 +194,10 @@ def key_view(key: Key) -> KeyView:
         made_at=key.made_at,
         made_by=key.made_by,
         expires_at=key.expires_at,
+        suspended_at=key.suspended_at,
+        suspended_by=key.suspended_by,
+        suspended_why=key.suspended_why,
+        slowed_until=key.slowed_until,
         secrets=[SecretView.model_validate(each) for each in key.secrets],
     )
 
@@ -177,4 +226,7 @@ def key_routes(keys: Keychain) -> Routes:
         Route("DELETE", "/{owner}/{name}", on.revoke_key, 204),
         Route("POST", "/{owner}/{name}/rotate", on.rotate_key),
         Route("POST", "/{owner}/{name}/finish", on.finish_key),
+        Route("POST", "/{owner}/{name}/suspend", on.suspend_key),
+        Route("POST", "/{owner}/{name}/slow", on.slow_key),
+        Route("POST", "/{owner}/{name}/resume", on.resume_key),
     )

@@ -14,7 +14,7 @@ from holdfast.api.caller import Asking
 from holdfast.api.page import Paging
 from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import GivenMoment, Input, Moment, Output
-from holdfast.management.history import place_text, read_place
+from holdfast.registry.history.cursors import place_text, read_place
 from holdfast.registry.history.rollback.model import Effect, Item, Wish
 from holdfast.registry.history.rollback.service import Rollback
 from holdfast.registry.history.targets import read_target

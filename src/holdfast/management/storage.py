@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 from fastapi import Query
 
@@ -14,8 +15,8 @@ from holdfast.api.routing import Route, Routes, routes
 from holdfast.api.shape import Moment, Output
 from holdfast.management.jobs import JobView, job_view
 from holdfast.management.quotas import UsedView, counts_view
-from holdfast.registry.ledger.figures_store import FigureRow
-from holdfast.registry.ledger.service import Part, Storage, Whole
+from holdfast.registry.ledger.figures_store import DayRow, FigureRow, LargestRow
+from holdfast.registry.ledger.service import Asked, Grown, Part, Storage, Whole
 from holdfast.registry.scrub.seeing import Damaged, Damages
 from holdfast.registry.scrub.store import RoundRow
 
@@ -91,10 +92,37 @@ class PathStorageView(Output):
     figure: StorageFigureView | None
 
 
-class StorageFigurePage(Page[StorageFigureView]):
-    """A piece of the list, as of `as_of`."""
+class StorageRepositoryView(StorageFigureView):
+    """A repository. `growth`: by how many bytes its total grew since the day that the page names, null: not known."""
+
+    growth: int | None
+
+
+class StorageFigurePage(Page[StorageRepositoryView]):
+    """A piece of the list, as of `as_of`. `growth_since`: the day from which growth is counted, null: nothing is known
+    yet."""
 
     as_of: Moment | None
+    growth_since: str | None
+
+
+class StorageDayView(Output):
+    """What a path used on a day (UTC): of everything as it lies there, of a path in bytes of content."""
+
+    day: str
+    live: int
+    history: int
+    pending: int
+
+
+class LargestContentView(Output):
+    """Large content: one of the `repositories` (100 at most are counted) that show it, null when none does any
+    more."""
+
+    digest: str
+    size: int
+    repositories: int
+    repository: str | None
 
 
 class DamagedContentView(Output):
@@ -125,14 +153,38 @@ class StorageHandlers:
         permit = self._access.path(caller.who, path, caller.origin)
         return _part(await self._storage.part(permit), operator=self._storage.operates(permit))
 
-    async def list_storage(self, caller: Asking, paging: Paged, path: _Path = "") -> StorageFigurePage:
-        """What each repository at and below a path uses, of those that you may be told of."""
+    async def list_storage(
+        self,
+        caller: Asking,
+        paging: Paged,
+        path: _Path = "",
+        order: Annotated[
+            Literal["name", "size"], Query(description="By name, or by what is live, the largest first.")
+        ] = "name",
+    ) -> StorageFigurePage:
+        """What each repository at and below a path uses, of those that you may be told of, and how it grew in 30
+        days."""
         permit = self._access.path(caller.who, path, caller.origin)
-        found = await self._storage.repositories(permit, paging.after_text(), paging.limit)
+        by_size = order == "size"
+        found = await self._storage.growing(permit, Asked(by_size, by_size, paging.after_text()), paging.limit)
         operator = self._storage.operates(permit)
-        page = paging.part(found.figures, lambda row: _figure(row, operator=operator), found.next)
+        page = paging.part(found.rows, lambda row: _repository(row, operator=operator), found.next)
         as_of = found.walk.began_at if found.walk is not None else None
-        return StorageFigurePage(items=page.items, next=page.next, as_of=as_of)
+        since = _date(found.since) if found.since is not None else None
+        return StorageFigurePage(items=page.items, next=page.next, as_of=as_of, growth_since=since)
+
+    async def show_storage_days(
+        self, caller: Asking, path: _Path = "", days: Annotated[int, Query(ge=1, le=400)] = 30
+    ) -> Page[StorageDayView]:
+        """What a path used on each of the last days, today among them, from the first of which it is known. Of
+        everything: for who operates the registry."""
+        permit = self._access.path(caller.who, path, caller.origin)
+        return Page(items=[_day(row, whole=not path) for row in await self._storage.days(permit, days)])
+
+    async def show_largest_content(self, caller: Asking, path: _Path = "") -> Page[LargestContentView]:
+        """The largest contents (layers, as a rule) at and below a path, seen as its days are."""
+        permit = self._access.path(caller.who, path, caller.origin)
+        return Page(items=[_largest(row) for row in await self._storage.largest(permit)])
 
     async def count_storage(self, caller: Asking) -> JobView:
         """Count again what every path uses: for who operates the registry. Look at the job until it is done."""
@@ -208,6 +260,27 @@ def _figure(row: FigureRow, *, operator: bool) -> StorageFigureView:
     )
 
 
+def _repository(grown: Grown, *, operator: bool) -> StorageRepositoryView:
+    return StorageRepositoryView(**_figure(grown.figure, operator=operator).model_dump(), growth=grown.growth)
+
+
+def _day(row: DayRow, *, whole: bool) -> StorageDayView:
+    day = _date(row.day)
+    if whole:
+        return StorageDayView(day=day, live=row.live_stored, history=row.history_stored, pending=row.pending_stored)
+    return StorageDayView(day=day, live=row.live, history=row.history, pending=row.pending)
+
+
+def _largest(row: LargestRow) -> LargestContentView:
+    return LargestContentView(
+        digest=row.digest, size=row.size, repositories=row.repositories, repository=row.repository
+    )
+
+
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).date().isoformat()
+
+
 def _damage(found: Damaged) -> DamagedContentView:
     return DamagedContentView(digest=found.digest, size=found.size, repositories=found.repositories)
 
@@ -221,6 +294,8 @@ def storage_routes(access: Access, storage: Storage, damages: Damages, jobs: See
         Route("GET", "", on.show_storage),
         Route("GET", "/path", on.show_path_storage),
         Route("GET", "/repositories", on.list_storage),
+        Route("GET", "/days", on.show_storage_days),
+        Route("GET", "/largest", on.show_largest_content),
         Route("POST", "/count", on.count_storage, 202),
     )
 

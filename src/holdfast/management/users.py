@@ -8,6 +8,7 @@ from pydantic import Field
 from holdfast.access.accounts.model import User
 from holdfast.access.accounts.users import Users
 from holdfast.access.errors import Invalid, Unauthenticated
+from holdfast.access.signin.second_factor import SecondFactors
 from holdfast.api.caller import Asking
 from holdfast.api.etag import Expected, mark
 from holdfast.api.page import Page, Paged
@@ -19,7 +20,8 @@ _PASSWORD_LIMIT = 1024
 
 class UserView(Output):
     """A person. `provider`: the sign-in that the person comes by (null: a password here); `groups_note`: how the
-    provider's groups came last; `made_by`: null when an older version made the user."""
+    provider's groups came last; `second_factor`: whether a code is asked for beside the password; `made_by`:
+    null when an older version made the user."""
 
     subject: str
     name: str
@@ -28,6 +30,7 @@ class UserView(Output):
     provider: str | None
     groups_note: str | None
     has_password: bool
+    second_factor: bool
     disabled: bool
     disabled_at: Moment | None
     made_at: Moment
@@ -61,8 +64,9 @@ class NewPassword(Input):
 class UserHandlers:
     """The operations on users."""
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: Users, factors: SecondFactors) -> None:
         self._users = users
+        self._factors = factors
 
     async def list_users(self, caller: Asking, paging: Paged) -> Page[UserView]:
         """List users by name: all for an administrator, oneself for everyone else."""
@@ -129,6 +133,11 @@ class UserHandlers:
         except Unauthenticated as error:
             raise Invalid("old", "this is not your password") from error
 
+    async def reset_second_factor(self, caller: Asking, name: Segment) -> None:
+        """Take the second factor away from a user who lost it. For administrators; one's own is disabled in the
+        browser, at /me."""
+        await self._factors.reset(caller.who, name, origin=caller.origin)
+
 
 def user_view(user: User) -> UserView:
     """A user as the API shows it."""
@@ -140,6 +149,7 @@ def user_view(user: User) -> UserView:
         provider=user.provider,
         groups_note=user.groups_note,
         has_password=bool(user.has_password),
+        second_factor=bool(user.second_factor),
         disabled=user.disabled_at is not None,
         disabled_at=user.disabled_at,
         made_at=user.made_at,
@@ -153,9 +163,9 @@ def _answered(user: User, response: Response) -> UserView:
     return user_view(user)
 
 
-def user_routes(users: Users) -> Routes:
+def user_routes(users: Users, factors: SecondFactors) -> Routes:
     """The routes of `/users`."""
-    on = UserHandlers(users)
+    on = UserHandlers(users, factors)
     return routes(
         "/users",
         "users",
@@ -167,4 +177,5 @@ def user_routes(users: Users) -> Routes:
         Route("POST", "/{name}/disable", on.disable_user),
         Route("POST", "/{name}/enable", on.enable_user),
         Route("PUT", "/{name}/password", on.set_password, 204),
+        Route("DELETE", "/{name}/second-factor", on.reset_second_factor, 204),
     )

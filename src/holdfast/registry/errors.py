@@ -103,3 +103,7 @@ class NoRoom(RegistryError):
 
 class ContentUnavailable(RegistryError):
     """The store does not answer now."""
+
+
+class EventsArchived(RegistryError):
+    """Events that were asked for were archived and are not here any more."""

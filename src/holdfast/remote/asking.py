@@ -15,6 +15,10 @@ from holdfast.remote.errors import BadAnswer, Unreachable, UrlRefused
 from holdfast.remote.model import Answer, Asked, Barred, Lookup
 
 _CONNECT = 5.0
+_IDLE = 4.0
+"""Seconds for which a connection is kept that nobody uses: less than servers keep theirs."""
+_MOST_READ = 64 << 10
+"""Bytes of a body that are read and dropped, so that its connection can be used again."""
 Check = Callable[[str, str], None]
 """From a scheme and an address: raises `Barred` unless it may be connected to."""
 
@@ -50,9 +54,11 @@ class _Resolver(AbstractResolver):
 
 
 class Asking:
-    """Sessions of one process, one a scheme. `ca_file`: certificates to trust beside the system's."""
+    """Sessions of one process, one a scheme. `ca_file`: certificates to trust beside the system's; `connections`: at
+    once, of one scheme."""
 
-    def __init__(self, lookup: Lookup, check: Check, ca_file: Path | None) -> None:
+    def __init__(self, lookup: Lookup, check: Check, ca_file: Path | None, connections: int) -> None:
+        self._connections = connections
         self._lookup = lookup
         self._check = check
         self._ca_file = ca_file
@@ -70,7 +76,7 @@ class Asking:
                 allow_redirects=False,
                 timeout=timeout,
             ) as response:
-                return await _whole(response, asked.limit)
+                return await (_whole if asked.whole else _beginning)(response, asked.limit)
         except aiohttp.InvalidURL as error:
             raise UrlRefused("that is no URL") from error
         except TimeoutError as error:
@@ -104,7 +110,8 @@ class Asking:
                 resolver=_Resolver(self._lookup, check),
                 use_dns_cache=False,
                 socket_factory=connect,
-                limit=32,
+                limit=self._connections,
+                keepalive_timeout=_IDLE,
             )
             session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
@@ -135,6 +142,20 @@ async def _whole(response: aiohttp.ClientResponse, limit: int) -> Answer:
         pieces.append(piece)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status, headers, b"".join(pieces))
+
+
+async def _beginning(response: aiohttp.ClientResponse, limit: int) -> Answer:
+    """The answer with the first bytes of its body, whatever it is."""
+    kept = bytearray()
+    size = 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        kept += piece[: limit - len(kept)]
+        if size > _MOST_READ:
+            response.close()
+            break
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, headers, bytes(kept))
 
 
 def _said(error: Exception) -> str:

@@ -18,7 +18,8 @@ class Barred(OSError):
 
 class Asked(NamedTuple):
     """One request. `form` is sent as application/x-www-form-urlencoded instead of `body`; `limit`: bytes of the
-    answer's body; `seconds`: until all of it is here."""
+    answer's body; `seconds`: until all of it is here; `whole`: whether an answer that is longer, compressed or a
+    redirect is none; else so many bytes of it are given as they are."""
 
     method: str
     url: str
@@ -27,6 +28,7 @@ class Asked(NamedTuple):
     form: Mapping[str, str] | None
     limit: int
     seconds: float
+    whole: bool = True
 
 
 class Answer(NamedTuple):

@@ -1,4 +1,4 @@
-"""Requests to URLs that somebody stored: issuers of tokens, sign-in providers.
+"""Requests to URLs that somebody stored: issuers of tokens, sign-in providers, targets of webhooks.
 
 Promises (rules 21 and 22): a URL is checked when it is saved (`check_url`) and again at every connect, by the address
 that is connected to, so that a name which leads elsewhere by then leads nowhere; of a name that has several addresses
@@ -12,6 +12,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from holdfast.remote.addresses import Network, inside, refusal
 from holdfast.remote.errors import BadAnswer, UrlRefused
 from holdfast.remote.model import Answer, Asked, Barred, Lookup
+from holdfast.telemetry.traces import Traces
 
 if TYPE_CHECKING:
     from holdfast.remote.asking import Asking
@@ -39,11 +41,23 @@ async def system_lookup(host: str, port: int) -> list[str]:
 
 class Outbound:
     """Asks other hosts. `allow`: networks beyond the public internet that may be connected to, also without TLS;
-    `ca_file`: certificates to trust beside the system's; `lookup`: how names become addresses."""
+    `ca_file`: certificates to trust beside the system's; `lookup`: how names become addresses; `setting`: the one that
+    `allow` comes from, for the words of refusals; `connections`: at once, with TLS and without;
+    `traces`: None where nobody traces."""
 
     def __init__(
-        self, allow: Sequence[Network] = (), ca_file: Path | None = None, *, lookup: Lookup = system_lookup
+        self,
+        allow: Sequence[Network] = (),
+        ca_file: Path | None = None,
+        *,
+        lookup: Lookup = system_lookup,
+        setting: str = "outbound.allow",
+        connections: int = 32,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
+        self._connections = connections
+        self._setting = setting
         self._allow = tuple(allow)
         self._ca_file = ca_file
         self._lookup = lookup
@@ -95,12 +109,25 @@ class Outbound:
         `form` is sent as application/x-www-form-urlencoded instead of `body`; `limit`: bytes of the answer's body;
         `seconds`: until all of it is here. Raises `UrlRefused`, `Unreachable`, `BadAnswer`.
         """
-        scheme, host, _ = _parts(url)
+        return await self._send(Asked(method, url, headers or {}, body, form, limit, seconds))
+
+    async def _send(self, asked: Asked) -> Answer:
+        scheme, host, _ = _parts(asked.url)
         if self._asking is None:
             from holdfast.remote.asking import Asking
 
-            self._asking = Asking(self._lookup, self._check, self._ca_file)
-        return await self._asking.send(Asked(method, url, headers or {}, body, form, limit, seconds), scheme, host)
+            self._asking = Asking(self._lookup, self._check, self._ca_file, self._connections)
+        if self._traces is None:
+            return await self._asking.send(asked, scheme, host)
+        with self._traces.outbound(asked.method, host) as leg:
+            answer = await self._asking.send(asked._replace(headers={**asked.headers, **leg.headers}), scheme, host)
+            leg.status = answer.status
+            return answer
+
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes, limit: int, seconds: float) -> Answer:
+        """Send `body`, and give the answer whatever it is, redirects too, with the first `limit` bytes of its body.
+        Raises `UrlRefused`, `Unreachable`."""
+        return await self._send(Asked("POST", url, headers, body, None, limit, seconds, whole=False))
 
     async def close(self) -> None:
         """End every connection."""
@@ -112,11 +139,12 @@ class Outbound:
         """Raise `Barred` unless `address` may be connected to with `scheme`."""
         why = refusal(address, self._allow)
         if why is not None:
-            raise Barred(f"the address {address} {why}: outbound.allow would have to name its network")
+            raise Barred(f"the address {address} {why}: {self._setting} would have to name its network")
         if scheme != "https" and not inside(address, self._allow):
-            raise Barred(f"the address {address} is asked by https only, unless outbound.allow names its network")
+            raise Barred(f"the address {address} is asked by https only, unless {self._setting} names its network")
 
 
+@lru_cache(1024)
 def _parts(url: str) -> tuple[str, str, int]:
     """Scheme, host and port. Raises `UrlRefused` for what is no plain URL of a host."""
     if len(url) > _URL_LIMIT or not _URL.fullmatch(url) or "\\" in url:
@@ -127,7 +155,7 @@ def _parts(url: str) -> tuple[str, str, int]:
     except ValueError as error:
         raise UrlRefused("that is no URL") from error
     if parts.scheme not in ("https", "http"):
-        raise UrlRefused("a URL begins with https:// (with http:// only where outbound.allow names the network)")
+        raise UrlRefused("a URL begins with https:// (with http:// only where a setting names the network)")
     if "@" in parts.netloc:
         raise UrlRefused("a URL holds no user name or password")
     if not parts.hostname or not _HOST.fullmatch(parts.hostname):

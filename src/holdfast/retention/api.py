@@ -47,7 +47,7 @@ class RetentionView(Output):
 class PlanView(Output):
     """A plan. `keeps`: what rules would drop and others keep; `tags`: all that were looked at; `bytes`: what it frees
     once the history window is over, `freed`: of that, what was carried out; `tracked_since`: from when on use is known,
-    null where no rule asks."""
+    null where no rule asks; `tried`: the rules that it was made with, null: those that held."""
 
     id: int
     path: str
@@ -66,6 +66,7 @@ class PlanView(Output):
     dropped: int
     skipped: int
     freed: int
+    tried: dict[str, Any] | None
 
 
 class ItemView(Output):
@@ -85,10 +86,12 @@ class ItemView(Output):
 
 
 class GivenPlan(Input):
-    """Make a plan for a path ('': everything) and, with `apply`, carry it out at once."""
+    """Make a plan for a path ('': everything) and, with `apply`, carry it out at once. `rules`: as if these held there;
+    such a plan is only looked at."""
 
     path: str = Field(max_length=255)
     apply: bool = False
+    rules: dict[str, Any] | None = None
 
 
 class StartedView(Output):
@@ -187,7 +190,8 @@ class RetentionHandlers:
     async def make_plan(self, caller: Asking, given: GivenPlan) -> StartedView:
         """Begin a plan: a job finds what the rules would drop, and changes nothing unless `apply` says so."""
         permit = self._access.path(caller.who, given.path, caller.origin)
-        return _started(await self._retention.make(permit, apply=given.apply))
+        tried = from_plain(given.rules) if given.rules is not None else None
+        return _started(await self._retention.make(permit, apply=given.apply, tried=tried))
 
     async def list_plans(self, caller: Asking, paging: Paged, path: str | None = None) -> Page[PlanView]:
         """Plans, newest first: those that the caller may see. `path`: only those that were made for exactly it."""
@@ -271,7 +275,8 @@ def _started(found: Started) -> StartedView:
 
 
 def _plan(row: store.PlanRow) -> PlanView:
-    return PlanView(**{**row._asdict(), "state": PlanState(row.state).name.lower()})
+    tried = json.loads(row.tried) if row.tried is not None else None
+    return PlanView(**{**row._asdict(), "state": PlanState(row.state).name.lower(), "tried": tried})
 
 
 def _item(item: Item) -> ItemView:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from holdfast.access.model import PathPermit
+from holdfast.access.policy.model import Action
 from holdfast.api.routing import Routes
-from holdfast.feature.model import Feature, Handler, Serving
+from holdfast.feature.model import Feature, Handler, Pages, Serving
 from holdfast.jobs.model import Priority
 from holdfast.jobs.schedule import Schedule
 from holdfast.journal.model import ChangeKind
 from holdfast.registry.effective.kinds import SettingKind
 from holdfast.retention import rules, written
 from holdfast.retention.tasks import DUE, FORGET, on_push, tasks
+from holdfast.web.frame import Frame
+from holdfast.web.slots import Added, Tab
 
 KIND = SettingKind(
     rules.SETTING,
@@ -20,6 +24,9 @@ KIND = SettingKind(
     written.canonical,
     written.write,
     "none",
+    title="Retention",
+    words=written.in_words,
+    page="retention",
 )
 
 
@@ -32,6 +39,25 @@ def _routes(serving: Serving) -> Sequence[Routes]:
         retention_routes(serving.access, Retention(serving.db, serving.objects, serving.settings)),
         inventory_routes(serving.access, Inventories(serving.db)),
     )
+
+
+def _pages(serving: Serving, frame: Frame) -> Pages:
+    from holdfast.registry.namespaces.settings import SettingsTree
+    from holdfast.retention.editing import RulePages
+    from holdfast.retention.pages import RetentionPages
+    from holdfast.retention.service import Retention
+
+    retention = Retention(serving.db, serving.objects, serving.settings)
+    rules = RulePages(frame, retention, SettingsTree(serving.db, (KIND,)))
+    return Pages(
+        (*rules.routes(), *RetentionPages(frame, retention).routes()),
+        Added(tabs=(Tab("retention", "Retention", "retention", "rn", 35, _sees),)),
+        "holdfast.retention",
+    )
+
+
+def _sees(permit: PathPermit, path: str) -> bool:
+    return not permit.lacks(Action.SETTINGS, path) or not permit.lacks(Action.LIST, path)
 
 
 RETENTION = Feature(
@@ -50,4 +76,5 @@ RETENTION = Feature(
     ),
     tasks=tasks,
     routes=_routes,
+    pages=_pages,
 )

@@ -59,9 +59,12 @@ class Planner:
     async def repository(self, plan: store.PlanRow, row: store.RepositoryRow, told: Told) -> Counts:
         """Make the items of a repository, anew where a run ended within it."""
         settings = await effective(self._db, RepositoryName(row.path).prefixes())
-        policy = policy_of(settings)
-        if not policy.rules or (plan.owner is not None and owner_of(settings) != plan.owner):
+        owner = owner_of(settings)
+        policy = policy_of(settings) if plan.tried is None else parse(plan.tried)
+        if not policy.rules or (plan.owner is not None and owner != plan.owner):
             return Counts()
+        if plan.tried is not None and owner is not None and len(owner) > len(plan.path):
+            return Counts()  # it would go on with rules of its own
         await self._forget(plan.id, row.id)
         since = await self._known_since(plan, policy)
         look = Look(

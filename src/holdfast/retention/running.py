@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from holdfast.api.shape import rfc3339
 from holdfast.db.port import Reader
+from holdfast.journal.moments import rfc3339
 from holdfast.registry.effective.service import prefixes_of
 from holdfast.retention import inventory_store, store
 from holdfast.retention.rules import Policy, Rule

@@ -7,9 +7,12 @@ named: `Invalid`, `Denied`, `StalePermit`, `holdfast.db.errors`.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
-from holdfast.access.errors import Conflict, Unknown
+from holdfast.access.errors import Conflict, Invalid, Unknown
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
@@ -19,7 +22,7 @@ from holdfast.oci.errors import NameInvalid
 from holdfast.oci.name import RepositoryName, Tag
 from holdfast.registry.effective.service import effective, prefixes_of
 from holdfast.registry.errors import ManifestUnknown, RepositoryUnknown
-from holdfast.registry.lastuse.tracking import tracked_since
+from holdfast.registry.lastuse.tracking import last_pulls, tracked_since
 from holdfast.registry.namespaces.sight import require_sight
 from holdfast.registry.objects import Objects
 from holdfast.registry.settings import RegistrySettings
@@ -27,12 +30,14 @@ from holdfast.retention import store
 from holdfast.retention.looking import Look, Repository
 from holdfast.retention.model import Cause, Item, Outcome, PlanState
 from holdfast.retention.planning import owner_of, policy_of
-from holdfast.retention.rules import Policy
+from holdfast.retention.rules import Policy, plain_of
 from holdfast.retention.tasks import apply_job, new_plan, plan_job
 from holdfast.retention.texts import Writings
 from holdfast.retention.verdict import Thing, Verdict
 
 NEWEST = 2**62
+Place = tuple[int, str, int]
+"""Where an item stands in its plan: repository, name, content."""
 _CHUNKS = 20
 _CHUNK = 500
 
@@ -49,6 +54,15 @@ class Rules(NamedTuple):
 
     policy: Policy
     set_at: str | None
+
+
+class Looked(NamedTuple):
+    """An item. `pulled`: when it was pulled last, None: never, as far as is known; `referrers`: how many signatures and
+    the like go with it."""
+
+    item: Item
+    pulled: int | None
+    referrers: int
 
 
 class Tested(NamedTuple):
@@ -73,14 +87,18 @@ class Retention:
         settings = await effective(self._db, prefixes_of(permit.path))
         return Rules(policy_of(settings), owner_of(settings))
 
-    async def make(self, permit: PathPermit, *, apply: bool = False) -> Started:
-        """Begin a plan for the permit's path, and with `apply` carry it out as soon as it is made."""
+    async def make(self, permit: PathPermit, *, apply: bool = False, tried: Policy | None = None) -> Started:
+        """Begin a plan for the permit's path, and with `apply` carry it out as soon as it is made. `tried`: as if these
+        rules held there; such a plan is only looked at."""
         path = _checked(permit.path)
+        if apply and tried is not None:
+            raise Invalid("apply", "rules that are only tried are not applied: set them, and make a plan without them")
         permit.require_all(Action.SETTINGS, path)
 
         async def begin(unit: Unit) -> Started:
             await check_permit(unit, permit)
-            plan = await new_plan(unit, path, None, Cause.ASKED, permit.subject.actor)
+            text = json.dumps(plain_of(tried)) if tried is not None else None
+            plan = await new_plan(unit, path, None, Cause.ASKED, permit.subject.actor, tried=text)
             job = await enqueue(unit, plan_job(plan, apply=apply, account=permit.subject.id))
             return Started(plan, job or 0)
 
@@ -91,6 +109,8 @@ class Retention:
         `Conflict`."""
         plan = await self.plan(permit, plan_id)
         permit.require_all(Action.SETTINGS, plan.path)
+        if plan.tried is not None:
+            raise Conflict(f"plan {plan_id} only tries rules: set them, and make a plan without them")
 
         async def begin(unit: Unit) -> Started:
             await check_permit(unit, permit)
@@ -135,9 +155,7 @@ class Retention:
             before = rows[-1].id
         return found
 
-    async def items(
-        self, permit: PathPermit, plan_id: int, after: tuple[int, str, int], limit: int
-    ) -> list[tuple[tuple[int, str, int], Item]]:
+    async def items(self, permit: PathPermit, plan_id: int, after: Place, limit: int) -> list[tuple[Place, Item]]:
         """Items of a plan beyond a place, each with its own. Raises `Unknown`."""
         await self.plan(permit, plan_id)
         repo_id, name, content_id = after
@@ -145,6 +163,43 @@ class Retention:
             store.ITEMS, plan_id=plan_id, repo_id=repo_id, name=name, content_id=content_id, limit=limit
         )
         return [((row.repo_id, row.name, row.content_id), _item(row)) for row in rows]
+
+    async def shown(
+        self, permit: PathPermit, plan_id: int, after: Place, limit: int, *, drop: bool
+    ) -> tuple[list[Looked], Place | None]:
+        """The items that go (`drop`), or those that stay although a rule would drop them, with what people ask of each
+        before they let it go; and where to go on. Raises `Unknown`."""
+        found: list[tuple[Place, Item]] = []
+        following: Place | None = after
+        for _ in range(_CHUNKS):
+            rows = await self.items(permit, plan_id, after, _CHUNK)
+            found += [(place, item) for place, item in rows if item.drop is drop]
+            if len(found) > limit or len(rows) < _CHUNK:
+                following = found[limit - 1][0] if len(found) > limit else None
+                break
+            after = following = rows[-1][0]
+        return await self._looked(found[:limit]), following
+
+    async def _looked(self, found: Sequence[tuple[Place, Item]]) -> list[Looked]:
+        pulled: dict[Place, int] = {}
+        referrers: dict[tuple[int, int], int] = {}
+        for repo_id, part in groupby(found, key=lambda each: each[0][0]):
+            places = [place for place, _ in part]
+            tags = {name: content for _, name, content in places if name}
+            by_tag, by_content = await last_pulls(self._db, repo_id, tags, [each[2] for each in places])
+            pulled |= {each: by_tag.get(each[1], 0) if each[1] else by_content.get(each[2], 0) for each in places}
+            ids = sorted({each[2] for each in places})
+            rows = await self._db.all(store.REFERRERS, repo_id=repo_id, ids=ids)
+            referrers |= {(repo_id, row.content_id): row.total for row in rows}
+        return [
+            Looked(item, pulled[place] or None, referrers.get((place[0], place[2]), 0) if item.bytes else 0)
+            for place, item in found
+        ]
+
+    async def collected(self, path: str) -> int:
+        """When at the earliest the bytes are free of what is dropped at a path now, microseconds."""
+        settings = await effective(self._db, prefixes_of(_checked(path)))
+        return settings.collectable(self._settings, self._db.now())
 
     async def test(self, permit: PathPermit, name: str, policy: Policy | None = None) -> Tested:
         """What the rules of the permit's repository, or others (`policy`), say of a tag now. Needs `list` or `settings`

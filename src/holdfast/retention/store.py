@@ -90,7 +90,8 @@ class PlanId(NamedTuple):
 
 
 class PlanRow(NamedTuple):
-    """A plan. `state`: see `PlanState`; `bytes`: what it frees, `freed`: what the items freed that were carried out."""
+    """A plan. `state`: see `PlanState`; `bytes`: what it frees, `freed`: what the items freed that were carried out;
+    `tried`: the rules that it was made with, None: those that held."""
 
     id: int
     path: str
@@ -110,6 +111,7 @@ class PlanRow(NamedTuple):
     dropped: int
     skipped: int
     freed: int
+    tried: str | None
 
 
 class ItemRow(NamedTuple):
@@ -139,6 +141,13 @@ class ShownItem(NamedTuple):
     bytes: int
     outcome: int
     skipped: str | None
+
+
+class CountedRow(NamedTuple):
+    """How many there are of content."""
+
+    content_id: int
+    total: int
 
 
 class SettingRow(NamedTuple):
@@ -261,14 +270,14 @@ KEEPERS = Query("select kept_id, keeper_id from edge where repo_id = :repo_id an
 
 NEW_PLAN = Query(
     """
-    insert into retention_plan (path, owner, cause, state, made_at, made_by)
-    values (:path, :owner, :cause, 0, :now, :actor) returning id
+    insert into retention_plan (path, owner, cause, state, made_at, made_by, tried)
+    values (:path, :owner, :cause, 0, :now, :actor, :tried) returning id
     """,
     PlanId,
 )
 _PLAN = """
     select id, path, owner, cause, state, made_at, made_by, applied_at, applied_by, tracked_since, repositories, tags,
-      drops, keeps, bytes, dropped, skipped, freed
+      drops, keeps, bytes, dropped, skipped, freed, tried
     from retention_plan
 """
 PLAN = Query(_PLAN + " where id = :id", PlanRow)
@@ -385,6 +394,17 @@ ITEMS = Query(
     order by i.repo_id, i.name, i.content_id limit :limit
     """,
     ShownItem,
+)
+# What refers to manifests, and goes with them: a tag keeps it.
+REFERRERS = Query(
+    """
+    select e.keeper_id as content_id, count(*) as total from edge e
+    join link l on l.repo_id = e.repo_id and l.content_id = e.kept_id
+    where e.repo_id = :repo_id and e.keeper_id = any(:ids) and l.subject = e.keeper_id and l.gone_at is null
+      and not exists (select 1 from tag t where t.repo_id = e.repo_id and t.content_id = e.kept_id)
+    group by e.keeper_id
+    """,
+    CountedRow,
 )
 PLAN_ITEMS = Query(
     """

@@ -43,9 +43,11 @@ def apply_job(plan_id: int, account: int = 0) -> NewJob:
     return NewJob(APPLY, {"plan": plan_id}, dedupe=f"{APPLY}:{plan_id}", account=account)
 
 
-async def new_plan(unit: Unit, path: str, owner: str | None, cause: Cause, actor: str) -> int:
-    """A plan that nothing was found for yet; its id."""
-    row = await unit.one(store.NEW_PLAN, path=path, owner=owner, cause=str(cause), actor=actor)
+async def new_plan(
+    unit: Unit, path: str, owner: str | None, cause: Cause, actor: str, *, tried: str | None = None
+) -> int:
+    """A plan that nothing was found for yet; its id. `tried`: rules instead of those that hold, as they are kept."""
+    row = await unit.one(store.NEW_PLAN, path=path, owner=owner, cause=str(cause), actor=actor, tried=tried)
     assert row is not None
     return row.id
 

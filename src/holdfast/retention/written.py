@@ -80,6 +80,18 @@ def write(text: str) -> str:
     return json.dumps(plain_of(policy)) if policy.rules else "none"
 
 
+def in_words(text: str) -> str:
+    """What people write, in a few words."""
+    policy = NOTHING if text == "none" else parse(text)
+    if not policy.rules:
+        return "Everything stays"
+    drops = sum(rule.verb is Verb.DROP for rule in policy.rules)
+    found = f"{drops} drop and {len(policy.rules) - drops} keep"
+    if policy.schedule:
+        found += f", by the schedule {policy.schedule}"
+    return found + (", after each push" if policy.on_push else "")
+
+
 def _rule(found: Any, number: int) -> Rule:
     where = f"rule {number}"
     plain = _object(found, where, _RULE_FIELDS)

@@ -18,7 +18,8 @@ _BUFFERED_LINES = 2000
 
 
 class Access(NamedTuple):
-    """What is known of a request when it ends. `seconds`: from its first byte to the last of the answer."""
+    """What is known of a request when it ends. `seconds`: from its first byte to the last of the answer; `trace`: the
+    id of its trace, where there is one."""
 
     request: str
     remote: str
@@ -30,6 +31,7 @@ class Access(NamedTuple):
     received: int
     seconds: float
     agent: str
+    trace: str = ""
 
 
 class AccessLog:
@@ -43,11 +45,13 @@ class AccessLog:
     def add(self, access: Access) -> None:
         """Note one request; it is written within a quarter of a second."""
         lines = self._lines
+        trace = f',"trace":"{access.trace}"' if access.trace else ""
         lines.append(
             f'{{"at":{time.time():.3f},"event":"request","request":"{access.request}","remote":{quote(access.remote)},'
             f'"subject":{quote(access.subject[:_FIELD])},"method":{quote(access.method[:16])},'
             f'"path":{quote(access.path[:_FIELD])},"status":{access.status},"sent":{access.sent},'
-            f'"received":{access.received},"ms":{access.seconds * 1000:.2f},"agent":{quote(access.agent[:_FIELD])}}}\n'
+            f'"received":{access.received},"ms":{access.seconds * 1000:.2f},"agent":{quote(access.agent[:_FIELD])}'
+            f"{trace}}}\n"
         )
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(INTERVAL, self.flush)

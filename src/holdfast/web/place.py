@@ -11,11 +11,13 @@ _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 class Place(NamedTuple):
     """`origin`: of every absolute URL; `own`: the origins that a form may come from; `fixed`: whether it was set, and
-    not only guessed from the listener on this machine."""
+    not only guessed from the listener on this machine; `private`: whether its certificate is of an authority that
+    clients have to be told of."""
 
     origin: str
     own: frozenset[str]
     fixed: bool
+    private: bool = False
 
     @property
     def secure(self) -> bool:

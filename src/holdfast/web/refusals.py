@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from holdfast.access import errors as access
+from holdfast.access.policy.globs import GlobInvalid
+from holdfast.blobs.errors import BlobError
 from holdfast.db import errors as db
-from holdfast.web.forms import BadForm, ForeignForm, FormTooLarge
+from holdfast.oci.errors import Invalid as OciInvalid
+from holdfast.registry import errors as registry
+from holdfast.web.forms import BadForm, ForeignForm, FormTooLarge, Repeated
 
 
 class NoPage(Exception):
@@ -44,17 +48,36 @@ TABLE: dict[type[BaseException], Refusal] = {
         "This form is not taken",
         "It was not sent from a page of this registry, or that page is too old. Go back, reload it, and try again.",
     ),
+    Repeated: Refusal(
+        409, "This form was sent already", "What it asked for was done once. Go back and look before you send it again."
+    ),
     access.Unauthenticated: Refusal(403, "You are not signed in", "Sign in again."),
     access.Denied: Refusal(403, "This is refused", ""),
     access.Unknown: Refusal(404, "There is no such thing", ""),
     access.Invalid: Refusal(400, "This cannot be done", ""),
     access.Conflict: Refusal(409, "This cannot be done", ""),
     access.StalePermit: Refusal(409, "Your account has changed", "Go back, reload the page, and try again."),
+    access.Changed: Refusal(412, "It has changed since you looked", "Go back, reload the page, and look again."),
+    access.TooManyRequests: Refusal(429, "Too many requests", ""),
     access.Throttled: Refusal(429, "Too many failed sign-ins", ""),
     access.Busy: Refusal(429, "Too many sign-ins at once", "Try again in a moment."),
     access.ProviderAway: Refusal(
         502, "The sign-in provider does not answer", "Try again in a moment, or tell an administrator."
     ),
+    GlobInvalid: Refusal(400, "This cannot be done", ""),
+    OciInvalid: Refusal(400, "This cannot be done", ""),
+    registry.RepositoryUnknown: Refusal(
+        404, "Not here, or not for you", "There is no such repository, or you may not see it: the answer is the same."
+    ),
+    registry.ManifestUnknown: Refusal(404, "There is no such image", ""),
+    registry.BlobUnknown: Refusal(404, "There is no such content", ""),
+    registry.UploadUnknown: Refusal(404, "There is no such upload", ""),
+    registry.QuotaExceeded: Refusal(403, "The quota is used up", ""),
+    registry.NoRoom: Refusal(507, "The disk of the registry is full", "Nothing of this was stored."),
+    registry.ContentUnavailable: Refusal(503, "The registry cannot answer now", "Try again in a moment."),
+    registry.EventsArchived: Refusal(410, "What was asked for is in the archive", ""),
+    registry.RegistryError: Refusal(409, "This cannot be done", ""),
+    BlobError: Refusal(503, "The storage does not answer now", "Try again in a moment."),
     db.ReadOnly: Refusal(503, "The registry is read-only now", ""),
     db.Full: Refusal(507, "The disk of the registry is full", "Nothing of this was stored."),
     db.DatabaseError: Refusal(503, "The registry cannot answer now", "Try again in a moment."),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from holdfast.access.errors import Unauthenticated
 from holdfast.access.signin.model import Session
 from holdfast.journal.model import Origin
-from holdfast.web.forms import BODY_LIMIT, FormTooLarge, parse_form
+from holdfast.web.caller import Caller
+from holdfast.web.forms import BODY_LIMIT, BadForm, Fields, FormTooLarge, parse_form
 from holdfast.web.refusals import Malformed
 
 Scope = MutableMapping[str, Any]
@@ -33,9 +34,26 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Look(NamedTuple):
+    """How somebody wants pages to look. `theme`: auto, light or dark; `density`: comfortable or compact; `zone`: of
+    times, an IANA name, '' the browser's; `keys`: whether single keys do something."""
+
+    theme: str = "auto"
+    density: str = "comfortable"
+    zone: str = ""
+    keys: bool = True
+
+
+class Toast(NamedTuple):
+    """What the page before this one did. `undo`: where that is undone, '' nowhere."""
+
+    text: str
+    undo: str = ""
+
+
 class Visit:
-    """One request. `session`: of the browser, None when nobody is signed in; `named`: the parts of the path that the
-    route names."""
+    """One request. `session`: of the browser, None when nobody is signed in; `caller`: who that is, with the rights of
+    this moment; `named`: the parts of the path that the route names; `running`: how many jobs the header tells of."""
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str, address: str) -> None:
         self.method: str = scope["method"]
@@ -49,7 +67,12 @@ class Visit:
         self._scope = scope
         self._receive = receive
         self._ended = self.method in ("GET", "HEAD")
-        self._form: dict[str, str] | None = None
+        self._form: Fields | None = None
+        self.caller: Caller | None = None
+        self.counted = False
+        self.look = Look()
+        self.toast: Toast | None = None
+        self.running = 0
 
     def read_headers(self) -> None:
         """Keep the headers. Raises `Malformed` for those that could be read in two ways (RFC 9112, 3.2 and 6.3)."""
@@ -69,6 +92,18 @@ class Visit:
         if "transfer-encoding" in self.headers and "content-length" in self.headers:
             raise Malformed("Content-Length and Transfer-Encoding exclude each other")
         self.origin = self.origin._replace(agent=self.headers.get("user-agent", "")[:_AGENT])
+
+    @property
+    def here(self) -> str:
+        """The path and the query, as links write them."""
+        raw: bytes = self._scope["query_string"]
+        path = quote(self.path)
+        return f"{path}?{raw.decode('ascii', 'replace')}" if raw else path
+
+    @property
+    def partial(self) -> bool:
+        """Whether a script asks for a part of a page, and does not restore one."""
+        return self.headers.get("hx-request") == "true" and "hx-history-restore-request" not in self.headers
 
     @property
     def query(self) -> dict[str, str]:
@@ -95,11 +130,16 @@ class Visit:
         connection break."""
         try:
             if not self._ended and "expect" not in self.headers:
-                await self._body()
-        except (FormTooLarge, Malformed):
+                await self.form()
+        except (FormTooLarge, Malformed, BadForm):
             return
 
-    async def form(self) -> dict[str, str]:
+    @property
+    def sent(self) -> Fields | None:
+        """The fields of the form, as far as it was read."""
+        return self._form
+
+    async def form(self) -> Fields:
         """The fields of the form, however often they are asked for. Raises `BadForm`, `FormTooLarge`, `Malformed`."""
         if self._form is None:
             self._form = parse_form(self.headers.get("content-type", ""), await self._body())

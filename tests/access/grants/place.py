@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from tests.backends import laid_database_url
-from tests.databases import open_at
+from tests.databases import lay_file, open_at
 
 from holdfast.access.grants.groups import Groups
 from holdfast.access.grants.model import KeptGrant, NewGrant
@@ -22,7 +22,6 @@ from holdfast.access.model import Credential, CredentialKind, Identity, Recognis
 from holdfast.access.policy.decide import Bound
 from holdfast.access.policy.model import Action, Circumstances
 from holdfast.access.why import Why
-from holdfast.db.migrate import migrate
 from holdfast.db.port import Database, Unit
 from holdfast.db.query import Command, Query
 from holdfast.journal.model import Origin
@@ -162,7 +161,7 @@ def living(tmp_path: Path, scenario: Callable[[Place], Awaitable[T]], *names: st
     async def main() -> T:
         target = laid_database_url() if engine is Engine.POSTGRES else str(tmp_path / "holdfast.db")
         if engine is Engine.SQLITE:
-            migrate(target)
+            lay_file(target)
         db = await open_at(target, lambda: place.now)
         place = Place(db)
         try:

@@ -36,6 +36,16 @@ def test_the_rules_that_name_the_subject_or_its_groups() -> None:
     }
 
 
+def test_a_deny_at_some_tags_is_no_reason_where_nothing_is_allowed() -> None:
+    denied = deny({Action.DELETE_TAG}, "team/**:prod-*", id=5)
+    assert said(rights(denied), Action.DELETE_TAG, None).endswith(STRANGER)
+    assert said(rights(denied), Action.DELETE_TAG, "prod-1").endswith("on team/**:prod-*)")
+    both = rights(allow("owner", "team/**:prod-1", id=4), denied)
+    assert said(both, Action.DELETE_TAG, None).endswith(
+        "denied by grant 5 (user:alice: deny delete-tag on team/**:prod-*)"
+    )
+
+
 def test_the_condition_that_failed() -> None:
     networks = Conditions(networks=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
     held = rights(allow("reader", "team/**", conditions=networks))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from ipaddress import ip_network
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.db.engines import Engine, make_engine, run
 
 from holdfast.access.model import ANONYMOUS, Credential, CredentialKind, Identity, Subject
 from holdfast.access.policy.decide import Rights
-from holdfast.access.policy.model import Action
+from holdfast.access.policy.model import Action, Conditions, Effect, Grant, Grantee, GranteeKind
 from holdfast.access.usage import folds, watch
 from holdfast.access.usage.folds import MINUTE, Folds
+from holdfast.access.usage.granting import WRITTEN_AGAIN
 from holdfast.access.usage.model import agent_name, claims_text, groups_text, network_of
 from holdfast.access.usage.watch import Watch
 from holdfast.db.errors import ReadOnly
@@ -54,6 +56,11 @@ class DayRow(NamedTuple):
     allowed_rows: int
     denied_rows: int
     lost: int
+
+
+class GrantUsed(NamedTuple):
+    id: int
+    used_at: int | None
 
 
 class Row(NamedTuple):
@@ -287,7 +294,75 @@ def test_addresses_are_kept_as_blocks(address: str, block: str) -> None:
 
 def test_agents_are_kept_by_name_and_claims_without_what_is_new_in_every_token() -> None:
     assert agent_name("docker/27.1 go/go1.21 UpstreamClient(x)") == "docker"
+    assert agent_name("regclient/regsync (v0.8.3)") == "regclient/regsync"
+    assert agent_name("trivy/v0.64.0") == "trivy"
+    assert agent_name("x/unknown/1") == "x/unknown"
     assert agent_name("") == ""
     assert json.loads(claims_text({"ref": "refs/heads/main", "jti": "1", "exp": "2"})) == {"ref": "refs/heads/main"}
     assert json.loads(claims_text({"ref": "main", "long": "x" * 5000})) == {"ref": "main"}
     assert groups_text([f"corp/group-{i}" for i in range(1000)]) == "*"
+
+
+GRANTED = Query("select id, used_at from access_grant order by id", GrantUsed)
+_ADD_GRANT = Command(
+    """
+    insert into access_grant (id, effect, subject_kind, subject_id, repository, home, made_at, made_by)
+    values (:id, 0, 1, 7, 'x', 'x', 1, 'x')
+    """
+)
+
+
+_DROP_GRANT = Command("delete from access_grant where id = 8")
+
+
+def granted(id: int, actions: set[Action], repository: str, tag: str | None = None, **more: Any) -> Grant:
+    """A grant to alice, or with `effect` a deny."""
+    effect = more.pop("effect", Effect.ALLOW)
+    to = Grantee(GranteeKind.ACCOUNT, 7, "user:alice")
+    return Grant(id, effect, to, "some", frozenset(actions), repository, tag, **more)
+
+
+def test_each_grant_that_allowed_something_is_marked_and_each_deny_that_refused(engine: Engine) -> None:
+    clock = Clock()
+    elsewhere = Conditions(networks=(ip_network("10.0.0.0/8"),))
+    grants = [
+        granted(1, {Action.PULL}, "team/**"),
+        granted(2, {Action.PULL}, "team/app", "v*"),
+        granted(3, {Action.PULL}, "team/app", "w*"),
+        granted(4, {Action.PULL}, "team/**", conditions=elsewhere),
+        granted(5, {Action.DELETE_TAG}, "team/**"),
+        granted(6, {Action.DELETE_TAG}, "team/**", effect=Effect.DENY),
+        granted(7, {Action.PULL}, "other/**"),
+    ]
+    alice = Identity(Subject(7, "alice"), 1, Rights("user:alice", grants, {}), Credential(CredentialKind.KEY, 12))
+
+    async def scenario(db: Database) -> None:
+        async def people(unit: Unit) -> None:
+            await unit.run(ACCOUNT)
+            for id in range(1, 9):
+                await unit.run(_ADD_GRANT, id=id)
+
+        await db.write(people)
+        seen = Watch(db)
+        seen.used(alice, HERE, Action.PULL, "team/app", "v1")
+        seen.denied(alice, HERE, Action.DELETE_TAG, "team/app", "v1", "denied")
+        await seen.flush()
+        assert await db.all(GRANTED) == [
+            *((1, NOON), (2, NOON), (3, None), (4, None), (5, None), (6, NOON), (7, None), (8, None))
+        ]
+        clock.now += WRITTEN_AGAIN - 1
+        seen.used(alice, HERE, Action.PULL, "team/app", f"sha256:{'0' * 64}")
+        await seen.flush()
+        marked = {row.id: row.used_at for row in await db.all(GRANTED)}
+        assert marked[1] == marked[2] == NOON, "not again within ten minutes"
+        assert marked[3] == clock.now, "what a digest was reached by is not known"
+        clock.now += 1
+        seen.used(alice, HERE._replace(address="10.1.2.3"), Action.PULL, "team/app", "x")
+        await db.write(lambda unit: unit.run(_DROP_GRANT))
+        await seen.flush()
+        marked = {row.id: row.used_at for row in await db.all(GRANTED)}
+        assert marked[1] == marked[4] == clock.now
+        assert marked[2] == NOON
+        assert 8 not in marked
+
+    run(engine, scenario, clock)

@@ -13,10 +13,10 @@ from holdfast.access.policy.model import Action, Circumstances, Effect, Grant, G
 from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.oci.name import Tag
-from holdfast.registry.ledger import figures, figures_store, service
+from holdfast.registry.ledger import figures, figures_store, walking
 from holdfast.registry.ledger.figures import Figures
 from holdfast.registry.ledger.figures_store import FigureRow
-from holdfast.registry.ledger.service import Storage
+from holdfast.registry.ledger.service import Asked, Storage
 from holdfast.registry.ledger.totals import totals
 
 READ = frozenset({Action.LIST, Action.PULL})
@@ -121,7 +121,7 @@ def test_the_whole_is_what_lies_there(place: Place, page: int, monkeypatch: pyte
 @pytest.mark.parametrize("page", [1, 2, 500])
 def test_repositories_are_listed_to_who_may_know_them(place: Place, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing tells of the others, not even where a page ends."""
-    monkeypatch.setattr(service, "_PAGE", page)
+    monkeypatch.setattr(walking, "_PAGE", page)
 
     async def scenario(house: House) -> None:
         for repo in ("a/hidden", "a/shown", "b/hidden", "b/shown", "c"):
@@ -138,15 +138,15 @@ def test_repositories_are_listed_to_who_may_know_them(place: Place, page: int, m
 
         storage, seen, after = Storage(house.db), [], ""
         while True:
-            found = await storage.repositories(asking(""), after, 1)
-            seen += [row.path for row in found.figures]
+            found = await storage.growing(asking(""), Asked(at=after), 1)
+            seen += [row.figure.path for row in found.rows]
             if found.next is None:
                 break
             assert found.next in seen
             after = found.next
         assert seen == ["a/shown", "b/shown", "c"]
-        assert [row.path for row in (await storage.repositories(asking("b"), "", 9)).figures] == ["b/shown"]
-        assert (await storage.repositories(asking("b/hidden"), "", 9)).figures == []
+        assert [row.figure.path for row in (await storage.growing(asking("b"), Asked(), 9)).rows] == ["b/shown"]
+        assert (await storage.growing(asking("b/hidden"), Asked(), 9)).rows == []
         assert (await storage.part(asking("a/shown"))).figure is not None
         for path in ("", "a", "a/hidden", "nowhere"):
             with pytest.raises(Unknown):

@@ -21,6 +21,7 @@ from holdfast.registry.ledger.figures import Figures
 from holdfast.registry.quotas.folding import fold
 from holdfast.registry.quotas.managing import Quotas
 from holdfast.registry.quotas.model import read_number, read_percent, read_size
+from holdfast.registry.quotas.telling import PAUSE, Exceeding
 from holdfast.registry.upload.intake import Chunk
 
 KIB = 1024
@@ -233,3 +234,33 @@ def test_numbers_and_percentages() -> None:
     for text in ("0", "101", "x"):
         with pytest.raises(Invalid):
             read_percent(text)
+
+
+def test_that_a_quota_was_exceeded_is_told_once_a_minute(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        await limit(house, "team", bytes=10)
+        await limit(house, "other", tags=1)
+        exceeding = Exceeding(house.db)
+
+        async def refused(repo: str, actor: str) -> None:
+            with pytest.raises(QuotaExceeded) as found:
+                await house.image("v1", "v2", repo=repo)
+            exceeding.tell(found.value, actor, Origin("r1", "192.0.2.7"))
+
+        for actor in ("user:a", "user:b"):
+            await refused("team/app", actor)
+            await refused("other/app", actor)
+        house.clock.move(PAUSE)
+        await refused("team/app", "user:c")
+        await exceeding.close()
+        rows = house.sql("select path, actor, data from journal where kind = 'quota.exceeded' order by id")
+        assert [(path, actor) for path, actor, _ in rows] == [
+            ("team", "user:a"),
+            ("other", "user:a"),
+            ("team", "user:c"),
+        ]
+        data = json.loads(rows[0][2])
+        assert (data["path"], data["quota"], data["limit"], data["used"]) == ("team", "bytes", 10, 0)
+        assert data["more"] > 10
+
+    place.run(scenario)

@@ -108,7 +108,13 @@ class Laid:
                 sql("insert into tag_event values (?, ?, ?, ?, null, ?)", repo, seq, name, content, tag.ended)
             else:
                 sql("delete from tag where repo_id = ? and name = ?", repo, name)
-                sql("insert into tag values (?, ?, ?, null, ?, '')", repo, name, content, seq)
+                sql(
+                    "insert into tag (repo_id, name, content_id, seq, version_key) values (?, ?, ?, ?, '')",
+                    repo,
+                    name,
+                    content,
+                    seq,
+                )
         sql("commit")
         return repo
 

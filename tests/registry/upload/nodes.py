@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 from tests.backends import laid_database_url
+from tests.databases import lay_file
 from tests.object_servers import bucket
 
 from holdfast.access.model import UNCHECKED, PullPermit, PushPermit, Subject
@@ -21,7 +22,6 @@ from holdfast.blobs.envelope import Envelope
 from holdfast.blobs.local import LocalBlobs
 from holdfast.blobs.memory import MemoryBlobs
 from holdfast.blobs.port import BlobStore, Staging
-from holdfast.db.migrate import migrate
 from holdfast.db.port import Database
 from holdfast.db.postgres import PostgresDatabase
 from holdfast.db.query import Command, Query
@@ -230,7 +230,7 @@ def run(root: Path, place: str, scenario: Callable[[Cluster], Awaitable[T]]) -> 
         if place.startswith("postgresql"):
             cluster.url = laid_database_url()
         else:
-            migrate(str(root / "holdfast.db"))
+            lay_file(str(root / "holdfast.db"))
         await cluster.blobs.open("tests")
         try:
             return await scenario(cluster)

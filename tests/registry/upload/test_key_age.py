@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.databases import lay_file
 
 from holdfast.access.model import UNCHECKED, PushPermit, Subject
 from holdfast.blobs.key import issued_at
 from holdfast.blobs.local import LocalBlobs
-from holdfast.db.migrate import migrate
 from holdfast.db.sqlite import SqliteDatabase
 from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
@@ -57,7 +57,7 @@ async def slowly(clock: Clock) -> AsyncIterator[bytes]:
 async def upload(blobs: LocalBlobs, clock: Clock, place: Path, *, chunked: bool) -> list[str]:
     """Send a blob slowly; returns the keys of the objects that are there afterwards."""
     database = str(place / "holdfast.db")
-    migrate(database)
+    lay_file(database)
     db = SqliteDatabase(database, clock=clock)
     settings = RegistrySettings(reserve=0)
     try:

@@ -84,8 +84,15 @@ def _turn(client: Client, rng: random.Random, name: str, repository: str) -> Non
         client.manifest(repository, index(first, second), f"again-{name}")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"deep": True}, {"deep": True, "repair": True}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"deep": True}, marks=pytest.mark.slow),
+        {"deep": True, "repair": True},
+    ],
+    ids=str,
+)
 def test_nothing_is_found_beside_a_server_under_load(tmp_path: Path, options: dict[str, bool]) -> None:
     with running_server(tmp_path, "--open", "--workers", "2", env={"HOLDFAST_COLLECT_GRACE": "0s"}) as server:
         site, failures = Site(server.data), list[str]()

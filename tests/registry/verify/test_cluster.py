@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import warm
 from tests.backends import database_url
 from tests.databases import Tables
 from tests.faults.client import Caller, Ledger, Pushing, content, manifest_of
 from tests.object_servers import bucket
 from tests.pairs import Pair
-from tests.serving import Server, program, running_server
+from tests.serving import Server, running_server
 
 REPO = "verify/cluster"
 SMALL, LARGE, CHUNKED = content(1, 900), content(2, 200_000), content(3, 700_000)
@@ -39,8 +40,7 @@ def push(server: Server) -> None:
 
 
 def holdfast(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command, environment = [str(program()), *words], {**os.environ, **env}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    return warm.run(words, {**os.environ, **env}, timeout=120)
 
 
 def verify(server: Server, *flags: str, status: int = 0) -> dict[str, Any]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import warm
 from tests.databases import Tables
 from tests.faults.client import Caller, Ledger, Pushing, content, manifest_of
 from tests.pairs import Pair
-from tests.serving import Server, program, running_server
+from tests.serving import Server, running_server
 
 REPO = "verify/encrypted"
 SMALL, LARGE, CHUNKED = content(1, 900), content(2, 200_000), content(3, 700_000)
@@ -38,9 +38,8 @@ def push(server: Server) -> dict[str, str]:
 
 
 def verify(server: Server, *flags: str, status: int = 0) -> dict[str, Any]:
-    command = [str(program()), "verify", "--json", "--data", str(server.data), *flags]
-    environment = {**os.environ, **server.env}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    words = ["verify", "--json", "--data", str(server.data), *flags]
+    done = warm.run(words, {**os.environ, **server.env}, timeout=120)
     assert done.returncode == status, done.stdout + done.stderr
     said: dict[str, Any] = json.loads(done.stdout) if status < 2 else {"error": done.stderr}
     return said
@@ -99,8 +98,7 @@ def test_damage_in_an_object_or_a_segment_is_found(server: Server, which: int) -
 
 def test_what_an_older_content_key_encrypts_is_counted(server: Server, tables: Tables) -> None:
     (before,) = tables.sql("select wrapped_key from content order by id limit 1")
-    command = [str(program()), "rotate-keys", "--data", str(server.data)]
-    subprocess.run(command, env={**os.environ, **server.env}, capture_output=True, timeout=60, check=True)
+    warm.run(["rotate-keys", "--data", str(server.data)], {**os.environ, **server.env}).check_returncode()
     assert verify(server)["notes"] == []
     tables.sql("update content set wrapped_key = ? where id = (select min(id) from content)", before)
     said = verify(server, "--deep")

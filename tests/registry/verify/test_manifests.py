@@ -39,7 +39,10 @@ def test_what_is_no_manifest_becomes_a_blob(site: Site) -> None:
 def test_an_unreadable_manifest_that_is_used_is_left_alone(site: Site) -> None:
     config, place = config_of("new"), (site.repository(OTHER), site.id_of(config_of("new")))
     site.sql(f"update link set kind = 1, media_type = 'a/b' where {LINK}", *place)
-    site.sql("insert into tag values (?, 'odd', ?, null, 99, '0')", *place)
+    site.sql(
+        "insert into tag (repo_id, name, content_id, was_id, seq, version_key) values (?, 'odd', ?, null, 99, '0')",
+        *place,
+    )
     site.sql("insert into tag_event values (?, 99, 'odd', null, ?, 0)", *place)
     site.sql("update repository set seq = 99 where id = ?", place[0])
     assert site.classes(repair=True) == ["manifest-unparsable"]

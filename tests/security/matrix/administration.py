@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from joserfc.jwk import ECKey
-from tests.security.matrix.managing import Operation
+from tests.security.matrix.operation import Operation
 from tests.security.matrix.subjects import Subject
 from tests.security.matrix.world import World, escaped
 from tests.wire.client import Answer, Connection, basic, connected
@@ -122,6 +122,31 @@ class Administration:
     def _foreign_grant(self, name: str) -> str:
         return self._grant(name, "other")
 
+    def _request(self, name: str, namespace: str = "team") -> str:
+        """The number of a request of the user for access to the namespace."""
+        user = self._user(name)
+        given = json.dumps({"action": "pull", "repository": f"{namespace}/app"}).encode()
+        headers = {"Authorization": basic(user, _PASSWORD), "Content-Type": "application/json"}
+        with connected(self.world.server.port, headers) as theirs:
+            made = theirs.ask("POST", "/api/v1/access-requests", given)
+        assert made.status == 201, str(made)
+        return str(made.json["id"])
+
+    def _foreign_request(self, name: str) -> str:
+        return self._request(name, "other")
+
+    def _invitation(self, _name: str, namespace: str = "team") -> str:
+        given = {"role": "reader", "scope": f"{namespace}/**"}
+        return str(self.world.api(201, "POST", "invitations", given).json["id"])
+
+    def _foreign_invitation(self, name: str) -> str:
+        return self._invitation(name, "other")
+
+    def _code(self, name: str) -> str:
+        """The code of an invitation to a namespace of its own."""
+        given = {"role": "reader", "scope": f"{name}/**"}
+        return str(self.world.api(201, "POST", "invitations", given).json["code"])
+
     def _session(self, _name: str) -> str:
         """The id of a refresh token of the user."""
         login = basic(self._thing("user"), _PASSWORD)
@@ -162,9 +187,23 @@ class Administration:
     def _foreign_plan(self, name: str) -> str:
         return self._plan(name, "other")
 
+    def _webhook(self, name: str, namespace: str = "team") -> str:
+        given = {"path": f"{namespace}/{name}", "url": "https://127.0.0.1:1/hook"}
+        return str(self.world.api(201, "POST", "webhooks", given).json["id"])
+
+    def _foreign_webhook(self, name: str) -> str:
+        return self._webhook(name, "other")
+
+    def _tested(self, _name: str) -> str:
+        """The number of a test of the webhook."""
+        return str(self.world.api(200, "POST", f"webhooks/{self._thing('webhook')}/test").json["event"])
+
     def _source(self, name: str) -> str:
         self.world.api(200, "PUT", f"inventories/{name}?path=team", {"images": []})
         return name
+
+    def _canary(self, name: str) -> str:
+        return str(self.world.api(201, "POST", "unusual/canaries", {"repository": f"team/{name}"}).json["id"])
 
     def _shown(self, _name: str) -> str:
         return "team/app"

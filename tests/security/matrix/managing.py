@@ -7,31 +7,16 @@ some; `administrator`, `operator`; `manage team`, `manage or audit other`, ...: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
+from tests.security.matrix.features import OF_FEATURES
+from tests.security.matrix.operation import Operation
 from tests.security.matrix.roles import may
 from tests.security.matrix.subjects import Subject
-
-
-class Operation(NamedTuple):
-    """One operation of the API. `path`, `body`: with `{names}` of things that are made afresh (administration.py);
-    `done`: the status when it may be done; `refused`: when it may not."""
-
-    id: str
-    method: str
-    path: str
-    rule: str
-    body: Mapping[str, object] | None = None
-    done: int = 200
-    refused: int = 403
-    sees: str = ""
-
 
 _T = "https://ci.example"
 _CLAIMS = {"sub": "a-machine"}
 _PROVIDER = {"name": "{new}", "issuer": "https://127.0.0.1:1", "client_id": "x"}
 OPERATIONS: tuple[Operation, ...] = (
+    *OF_FEATURES,
     Operation("show_me", "GET", "me", "signed in"),
     # users
     Operation("list_users", "GET", "users", "signed in"),
@@ -43,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("disable_user", "POST", "users/{user}/disable", "administrator", refused=404),
     Operation("enable_user", "POST", "users/{user}/enable", "administrator", refused=404),
     Operation("set_password", "PUT", "users/{user}/password", "administrator", {"password": "another long one"}, 204),
+    Operation("reset_second_factor", "DELETE", "users/{user}/second-factor", "administrator", None, 204, 404),
     # groups
     Operation("list_groups", "GET", "groups", "signed in"),
     Operation("create_group", "POST", "groups", "manage anywhere", {"name": "{new}"}, 201),
@@ -75,6 +61,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("revoke_key", "DELETE", "keys/robot:{keyed}/k", "manage team", None, 204, 404),
     Operation("rotate_key", "POST", "keys/robot:{keyed}/k/rotate", "manage team", {}, refused=404),
     Operation("finish_key", "POST", "keys/robot:{keyed}/k/finish", "manage team", refused=404),
+    Operation("suspend_key", "POST", "keys/robot:{keyed}/k/suspend", "manage team", {"reason": "x"}, refused=404),
+    Operation("slow_key", "POST", "keys/robot:{keyed}/k/slow", "manage team", {"seconds": 60}, refused=404),
+    Operation("resume_key", "POST", "keys/robot:{keyed}/k/resume", "manage team", refused=404),
     # roles
     Operation("list_roles", "GET", "roles", "signed in"),
     Operation("create_role", "POST", "roles", "manage anywhere", {"name": "{new}", "actions": ["pull"]}, 201),
@@ -123,6 +112,33 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("show_grant", "GET", "grants/{grant}", "manage or audit team", refused=404),
     Operation("remove_grant", "DELETE", "grants/{grant}", "manage team", None, 204, 404, "audit team"),
     Operation("remove_grant", "DELETE", "grants/{foreign_grant}", "manage other", None, 204, 404, "audit other"),
+    # access requests
+    Operation("list_access_requests", "GET", "access-requests", "signed in"),
+    Operation(
+        "create_access_request",
+        "POST",
+        "access-requests",
+        "self person",
+        {"action": "administer", "repository": "{new}/app"},
+        400,
+    ),
+    Operation("show_access_request", "GET", "access-requests/{request}", "manage team", refused=404),
+    Operation("approve_access_request", "POST", "access-requests/{request}/approve", "manage team", {}, refused=404),
+    Operation("decline_access_request", "POST", "access-requests/{request}/decline", "manage team", {}, refused=404),
+    Operation("withdraw_access_request", "POST", "access-requests/{request}/withdraw", "nobody", refused=404),
+    Operation("show_access_request", "GET", "access-requests/{foreign_request}", "manage other", refused=404),
+    Operation(
+        "approve_access_request", "POST", "access-requests/{foreign_request}/approve", "manage other", {}, refused=404
+    ),
+    # invitations
+    Operation("list_invitations", "GET", "invitations", "signed in"),
+    Operation("create_invitation", "POST", "invitations", "manage team", {"role": "reader", "scope": "team/**"}, 201),
+    Operation("create_invitation", "POST", "invitations", "manage other", {"role": "reader", "scope": "other/**"}, 201),
+    Operation("show_invitation", "GET", "invitations/{invitation}", "manage team", refused=404),
+    Operation("revoke_invitation", "DELETE", "invitations/{invitation}", "manage team", None, 204, 404),
+    Operation("revoke_invitation", "DELETE", "invitations/{foreign_invitation}", "manage other", None, 204, 404),
+    Operation("look_at_invitation", "POST", "invitations/offered", "self person", {"code": "{code}"}),
+    Operation("accept_invitation", "POST", "invitations/accepted", "self person", {"code": "{code}"}, 201),
     # visibility
     Operation("show_visibility", "GET", "visibility?path=team", "list or pull team", refused=404),
     Operation("set_visibility", "PUT", "visibility", "manage team", {"path": "team/x", "visibility": "private"}),
@@ -184,6 +200,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("show_job", "GET", "jobs/{job}", "operator", refused=404),
     Operation("show_job", "GET", "jobs/999999999", "signed in", done=404),
     Operation("cancel_job", "POST", "jobs/999999999/cancel", "signed in", done=404),
+    Operation("show_job_lines", "GET", "jobs/{job}/lines", "operator", refused=404),
+    Operation("show_job_lines", "GET", "jobs/999999999/lines", "signed in", done=404),
+    Operation("retry_job", "POST", "jobs/999999999/retry", "signed in", done=404),
     # audit, usage, policy
     Operation("list_audit", "GET", "audit", "audit grant"),
     Operation("list_audit", "GET", "audit?repository=team/app", "audit team"),
@@ -214,7 +233,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("show_path_storage", "GET", "storage/path?path=team", "list team", refused=404),
     Operation("show_path_storage", "GET", "storage/path?path=other", "list other", refused=404),
     Operation("list_storage", "GET", "storage/repositories", "signed in"),
+    Operation("show_storage_days", "GET", "storage/days", "operator"),
+    Operation("show_storage_days", "GET", "storage/days?path=team", "list team", refused=404),
+    Operation("show_largest_content", "GET", "storage/largest", "operator"),
+    Operation("show_largest_content", "GET", "storage/largest?path=other", "list other", refused=404),
     Operation("count_storage", "POST", "storage/count", "operator", {}, 202),
+    Operation("list_uploads", "GET", "uploads", "signed in"),
+    Operation("cancel_upload", "DELETE", "uploads/0000-none", "signed in", done=404),
     Operation("list_damage", "GET", "damage", "operator"),
     # images
     Operation(
@@ -235,6 +260,12 @@ OPERATIONS: tuple[Operation, ...] = (
         refused=404,
         sees="list or pull other",
     ),
+    # events: whoever sees nothing of a place is shown nothing
+    Operation("list_events", "GET", "events", "signed in"),
+    Operation("list_events", "GET", "events?repository=team/app&order=newest", "signed in"),
+    Operation("show_event", "GET", "events/1", "audit everything", refused=404),
+    Operation("show_event", "GET", "events/999999999", "signed in", done=404),
+    Operation("stream_events", "HEAD", "events/stream", "signed in"),
     # history
     Operation("list_history", "GET", "history?target=team/app", "list or pull team", refused=404),
     Operation("list_history", "GET", "history?target=other/app:dev-1", "list or pull other", refused=404),
@@ -320,10 +351,6 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("import_retention", "POST", "retention/import", "signed in", {"document": "[]"}),
     Operation("list_inventories", "GET", "inventories", "signed in"),
-    Operation("tell_inventory", "PUT", "inventories/{new}?path=team", "settings team", {"images": []}),
-    Operation("tell_inventory", "PUT", "inventories/{new}?path=other", "settings other", {"images": []}),
-    Operation("tell_inventory", "PUT", "inventories/{new}", "administrator", {"images": []}),
-    Operation("remove_inventory", "DELETE", "inventories/{source}?path=team", "settings team", None, 204),
     # settings, namespaces, repositories, purges
     Operation("show_settings", "GET", "settings?path=team", "list or pull team", refused=404),
     Operation("show_setting", "GET", "settings/window?path=team", "list or pull team", refused=404),

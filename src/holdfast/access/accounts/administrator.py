@@ -8,6 +8,8 @@ from holdfast.access.accounts.store import (
     ADD_ACCOUNT,
     ADD_ADMINISTRATOR,
     ANY_ACCOUNT,
+    DROP_RECOVERY_CODES,
+    DROP_SECOND_FACTOR,
     LOCK_POLICY,
     LOGIN,
     SET_VERIFIER,
@@ -62,8 +64,8 @@ async def ensure_administrator(db: Database, password: str | None) -> str | None
 
 
 async def reset_password(db: Database, name: str) -> Reset:
-    """Give the user `name` a new generated password, and end every key, token and session of the account, from the next
-    request on. Rights stay as they are, and an account that is disabled stays so.
+    """Give the user `name` a new generated password, take a second factor away, and end every key, token and session of
+    the account, from the next request on. Rights stay as they are, and an account that is disabled stays so.
 
     Raises LookupError when there is no user of the name, ValueError when it signs in by a provider.
     """
@@ -78,9 +80,14 @@ async def reset_password(db: Database, name: str) -> Reset:
         if account.provider is not None:
             raise ValueError(f"{name[:64]!r} signs in by a provider and has no password here")
         await unit.run(SET_VERIFIER, id=account.id, verifier=stored, version=version)
+        await unit.run(DROP_RECOVERY_CODES, id=account.id)
+        await unit.run(DROP_SECOND_FACTOR, id=account.id)
         ended = await end_credentials(unit, account.id, version)
+        second = account.factor is not None
         data: dict[str, object] = {"id": account.id, "name": name, "reset": True, "ended": ended._asdict()}
+        if second:
+            data["second_factor"] = "taken away"
         await note(unit, ChangeKind.PASSWORD_CHANGED, actor=_HOST, origin=_NO_REQUEST, data=data)
-        return Reset(chosen, *ended, account.disabled_at is not None)
+        return Reset(chosen, *ended, second, account.disabled_at is not None)
 
     return await db.write(change)

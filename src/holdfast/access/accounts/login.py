@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from holdfast.access.accounts.store import LOGIN, MOVE_VERIFIER, Login
-from holdfast.access.errors import Busy, Unauthenticated
+from holdfast.access.errors import Busy, SecondFactorNeeded, Unauthenticated
 from holdfast.access.model import Credential, CredentialKind, Recognised, SubjectKind
 from holdfast.access.names import may_exist
 from holdfast.access.password import PasswordChecker, is_outdated
@@ -57,7 +57,18 @@ class PasswordLogin:
         self._under_way: dict[str, dict[bytes, asyncio.Task[bool]]] = {}
 
     async def recognise(self, name: str, secret: str, origin: Origin) -> Recognised:
-        """Whose name and password these are. Raises `Unauthenticated`, `Throttled`, `Busy`."""
+        """Whose name and password these are. Raises `Unauthenticated`, `SecondFactorNeeded` where a password does not
+        suffice, `Throttled`, `Busy`."""
+        found, account = await self._recognised(name, secret, origin)
+        if account.factor is not None:
+            raise SecondFactorNeeded
+        return found
+
+    async def first_step(self, name: str, secret: str, origin: Origin) -> Recognised:
+        """The same, for who asks for the second factor himself where there is one."""
+        return (await self._recognised(name, secret, origin))[0]
+
+    async def _recognised(self, name: str, secret: str, origin: Origin) -> tuple[Recognised, Login]:
         account: Login | None = None
         if may_exist(name):
             account = await self._db.one(LOGIN, name=name)
@@ -72,7 +83,7 @@ class PasswordLogin:
         elif not await self._checked(attempt):
             raise Unauthenticated
         assert usable is not None
-        return Recognised(usable.id, Credential(CredentialKind.PASSWORD), usable.expires_at or 0)
+        return Recognised(usable.id, Credential(CredentialKind.PASSWORD), usable.expires_at or 0), usable
 
     def _usable(self, account: Login) -> bool:
         return (

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 class User(NamedTuple):
     """A person. `disabled_at` None: enabled; `provider`: the sign-in that the person comes by, None: a password here;
-    `groups_note`: how the provider's groups came last; `made_by`: the actor, None: an older program."""
+    `groups_note`: how the provider's groups came last; `second_factor`: whether a code is asked for beside the
+    password; `password_at`: when that was changed, None: it is the one that the user was made with; `made_by`: the
+    actor, None: an older program."""
 
     id: int
     name: str
@@ -17,6 +19,8 @@ class User(NamedTuple):
     provider: str | None
     groups_note: str | None
     has_password: bool
+    second_factor: bool
+    password_at: int | None
     made_at: int
     made_by: str | None
     signed_in_at: int | None
@@ -40,10 +44,12 @@ class Robot(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """A way back in: the new password, and what ended with the old one. `disabled`: the account still is."""
+    """A way back in: the new password, and what ended with the old one. `second_factor`: there was one; `disabled`: the
+    account still is."""
 
     password: str
     keys: int
     tokens: int
     sessions: int
+    second_factor: bool
     disabled: bool

@@ -10,7 +10,7 @@ from holdfast.db.query import Command, Query
 
 class Login(NamedTuple):
     """An account that somebody logs in to. `verifier`: of its password, None: it has none; `old`: it stands where
-    older programs look for it."""
+    older programs look for it; `factor`: since when a second one is asked for."""
 
     id: int
     name: str
@@ -20,6 +20,14 @@ class Login(NamedTuple):
     disabled_at: int | None
     expires_at: int | None
     provider: int | None
+    factor: int | None
+
+
+class GroupOf(NamedTuple):
+    """A group that an account is in."""
+
+    account_id: int
+    name: str
 
 
 class Taken(NamedTuple):
@@ -44,9 +52,11 @@ class Made(NamedTuple):
 
 LOGIN = Query(
     """
-    select id, name, kind, coalesce(verifier, password) as verifier,
-      case when password is null then 0 else 1 end as old, disabled_at, expires_at, provider
-    from account where name = :name and gone_at is null
+    select a.id, a.name, a.kind, coalesce(a.verifier, a.password) as verifier,
+      case when a.password is null then 0 else 1 end as old, a.disabled_at, a.expires_at, a.provider,
+      f.confirmed_at as factor
+    from account a left join second_factor f on f.account_id = a.id
+    where a.name = :name and a.gone_at is null
     """,
     Login,
 )
@@ -67,7 +77,11 @@ ADD_ADMINISTRATOR = Command(
     values (0, 1, :id, 'administrator', '**', '', 'the first administrator', :now, :made_by)
     """
 )
-SET_VERIFIER = Command("update account set verifier = :verifier, password = null, changed = :version where id = :id")
+SET_VERIFIER = Command(
+    """
+    update account set verifier = :verifier, password = null, password_at = :now, changed = :version where id = :id
+    """
+)
 # The same password under other parameters, or in the place of today: nobody's rights change. While a program older than
 # schema 7 serves beside this one, the place where it looks is left alone.
 MOVE_VERIFIER = Command(
@@ -96,6 +110,9 @@ REMOVE = Command(
 DROP_GRANTS = Command("delete from access_grant where subject_kind = 1 and subject_id = :id")
 DROP_MEMBERSHIPS = Command("delete from membership where account_id = :id")
 DROP_PROVIDER_SESSION = Command("delete from provider_session where account_id = :id")
+DROP_SECOND_FACTOR = Command("delete from second_factor where account_id = :id")
+DROP_RECOVERY_CODES = Command("delete from recovery_code where account_id = :id")
+DROP_PROFILE = Command("delete from profile where account_id = :id")
 
 # What a password opened: tokens that were given for it, and browsers' sessions.
 END_LOGIN_TOKENS = Command(
@@ -119,10 +136,19 @@ END_SECRETS = Command(
 _USER = """
     select a.id, a.name, a.description, a.display, p.name as provider, a.groups_note,
       case when coalesce(a.verifier, a.password) is null then 0 else 1 end as has_password,
-      a.made_at, a.made_by, a.signed_in_at, a.disabled_at, a.changed
+      case when f.confirmed_at is null then 0 else 1 end as second_factor,
+      a.password_at, a.made_at, a.made_by, a.signed_in_at, a.disabled_at, a.changed
     from account a left join identity_provider p on p.id = a.provider
+    left join second_factor f on f.account_id = a.id
 """
 USER = Query(_USER + " where a.name = :name and a.kind = 0 and a.gone_at is null", User)
+GROUPS_OF = Query(
+    """
+    select m.account_id, g.name from membership m join user_group g on g.id = m.group_id
+    where m.account_id = any(:ids) and g.gone_at is null
+    """,
+    GroupOf,
+)
 USERS = Query(_USER + " where a.name > :after and a.kind = 0 and a.gone_at is null order by a.name limit :limit", User)
 _ROBOT = """
     select id, name, namespace, description, made_at, made_by, expires_at, disabled_at, changed from account

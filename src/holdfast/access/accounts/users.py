@@ -7,7 +7,7 @@ holds at the next request of every node. Raises besides what is named: `Unknown`
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from holdfast.access.accounts.ending import end_credentials
@@ -19,11 +19,15 @@ from holdfast.access.accounts.store import (
     DISABLE,
     DROP_GRANTS,
     DROP_MEMBERSHIPS,
+    DROP_PROFILE,
     DROP_PROVIDER_SESSION,
+    DROP_RECOVERY_CODES,
+    DROP_SECOND_FACTOR,
     ENABLE,
     END_LOGIN_TOKENS,
     END_SESSIONS,
     END_TOKENS,
+    GROUPS_OF,
     REMOVE,
     SET_VERIFIER,
     TAKEN,
@@ -43,6 +47,14 @@ from holdfast.journal.service import note
 
 T = TypeVar("T")
 PAGE_LIMIT = 1000
+_WITH_THE_USER = (
+    DROP_MEMBERSHIPS,
+    DROP_PROVIDER_SESSION,
+    DROP_PROFILE,
+    DROP_RECOVERY_CODES,
+    DROP_SECOND_FACTOR,
+    DROP_GRANTS,
+)
 
 
 class Users:
@@ -100,11 +112,19 @@ class Users:
         `Invalid`."""
         check_after(after)
         if await self._administers(self._db, caller, origin):
-            return await self._db.all(USERS, after=after, limit=min(limit, PAGE_LIMIT))
+            return await list_users(self._db, after=after, limit=limit)
         own: User | None = None
         if self._is_person(caller):
             own = await self._db.one(USER, name=caller.subject.name)
         return [own] if own is not None and own.name > after and limit > 0 else []
+
+    async def groups_of(self, caller: Identity, users: Sequence[User], *, origin: Origin) -> dict[int, list[str]]:
+        """The groups that users are in, by their ids; for administrators. Raises `Denied`."""
+        await self._require_administrator(self._db, caller, origin)
+        found: dict[int, list[str]] = {}
+        for row in await self._db.all(GROUPS_OF, ids=[user.id for user in users]):
+            found.setdefault(row.account_id, []).append(row.name)
+        return {account: sorted(names) for account, names in found.items()}
 
     async def get(self, caller: Identity, name: str, *, origin: Origin) -> User:
         """One user: any for an administrator, oneself for everyone else. Raises `Unknown`."""
@@ -169,7 +189,7 @@ class Users:
             user = await self._kept(unit, caller, name, origin)
             await unit.run(REMOVE, id=user.id, version=version)
             await end_credentials(unit, user.id, version)
-            for command in (DROP_MEMBERSHIPS, DROP_PROVIDER_SESSION, DROP_GRANTS):
+            for command in _WITH_THE_USER:
                 await unit.run(command, id=user.id)
             await require_administrator_left(unit)
             await self._note(unit, ChangeKind.USER_DELETED, caller, origin, user)
@@ -185,7 +205,7 @@ class Users:
         if not self._is_person(caller):
             raise Denied("only users have a password of their own")
         check_password(new)
-        found = await self._login.recognise(name, old, origin)
+        found = await self._login.first_step(name, old, origin)
         if found.account_id != caller.subject.id:
             raise Unauthenticated
         await self._set_password(caller, name, new, origin, own=True)
@@ -257,3 +277,8 @@ def _taken(name: str, by: str, *, gone: bool) -> str:
     if by != name:
         return f"{name!r} differs from the user {by!r} in capitals only"
     return f"the name {name!r} is taken" + (" for ever by a user who was deleted" if gone else "")
+
+
+async def list_users(reader: Reader, *, after: str, limit: int) -> list[User]:
+    """Up to `limit` users by name, those after `after`: for who has proven that the caller is an administrator."""
+    return await reader.all(USERS, after=after, limit=min(limit, PAGE_LIMIT))

@@ -13,8 +13,9 @@ from holdfast.access.grants.model import KeptGrant
 from holdfast.access.grants.sight import named, sees, sees_all, sight_homes
 from holdfast.access.grants.store import GRANTS, GRANTS_AROUND, GRANTS_NUMBERED, GRANTS_TO, KeptRow
 from holdfast.access.model import Identity
+from holdfast.access.policy.delegation import oversees
 from holdfast.access.policy.languages import Scope, below, meet
-from holdfast.access.policy.model import Circumstances
+from holdfast.access.policy.model import Circumstances, GranteeKind
 from holdfast.access.rights import grants_of
 from holdfast.access.rights_store import GrantRow
 from holdfast.access.subjects import resolve
@@ -47,11 +48,23 @@ async def visible(
         for kept in await kept_of(reader, batch):
             about = around is None or meet(Scope(kept.grant.repository), around, tags=False)
             if about and sees(caller, kept.grant, own, here):
-                found.append(kept)
+                found.append(told(caller, kept, here))
         if len(batch) < _BATCH:
             break
         after = batch[-1].id
     return found[:limit]
+
+
+def tells_use(caller: Identity, kept: KeptGrant, here: Circumstances) -> bool:
+    """Whether the caller, who may see a grant, is told when it was used: the use of others is for who oversees it."""
+    grant = kept.grant
+    own = grant.grantee.kind is GranteeKind.ACCOUNT and grant.grantee.id == caller.subject.id
+    return own or oversees(caller.rights, Scope(grant.repository, grant.tag), here)
+
+
+def told(caller: Identity, kept: KeptGrant, here: Circumstances) -> KeptGrant:
+    """A grant as it is told to who may see it."""
+    return kept if tells_use(caller, kept, here) else kept._replace(used_at=None)
 
 
 async def kept_of(reader: Reader, rows: list[KeptRow]) -> list[KeptGrant]:
@@ -59,7 +72,10 @@ async def kept_of(reader: Reader, rows: list[KeptRow]) -> list[KeptGrant]:
     if not rows:
         return []
     grants = await grants_of(reader, [GrantRow._make(row[: len(GrantRow._fields)]) for row in rows])
-    return [KeptGrant(grant, row.made_at, row.made_by, row.made_over) for grant, row in zip(grants, rows, strict=True)]
+    return [
+        KeptGrant(grant, row.made_at, row.made_by, row.made_over, row.used_at)
+        for grant, row in zip(grants, rows, strict=True)
+    ]
 
 
 async def _rows(

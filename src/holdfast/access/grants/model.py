@@ -28,12 +28,14 @@ class NewGrant(NamedTuple):
 
 
 class KeptGrant(NamedTuple):
-    """A grant that stands. `made_over`: how far up its maker managed access then ('': an administrator)."""
+    """A grant that stands. `made_over`: how far up its maker managed access then ('': an administrator); `used_at`:
+    when a client last did what it allows, or was refused what it denies; None: not seen, or not told."""
 
     grant: Grant
     made_at: int
     made_by: str
     made_over: str
+    used_at: int | None = None
 
     @property
     def id(self) -> int:

@@ -9,6 +9,7 @@ last administrator stays. Raises besides what is named: `Denied`, `StalePermit`,
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from holdfast.access.delegating import (
@@ -19,7 +20,7 @@ from holdfast.access.delegating import (
 )
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.grants.change import change, touch
-from holdfast.access.grants.listing import kept_of, visible
+from holdfast.access.grants.listing import kept_of, told, visible
 from holdfast.access.grants.model import KeptGrant, NewGrant
 from holdfast.access.grants.sight import named, sees
 from holdfast.access.grants.store import (
@@ -69,6 +70,14 @@ class Asked(NamedTuple):
     conditions: Conditions
     expires_at: int
     note: str
+
+
+class Cause(NamedTuple):
+    """Why a grant comes to be, where its maker did not ask for it in so many words: who acted, as the journal names
+    him, and what else the journal keeps of it."""
+
+    actor: str
+    data: Mapping[str, object]
 
 
 class Grants:
@@ -124,7 +133,7 @@ class Grants:
         found = await kept_of(reader, [row]) if row is not None else []
         if not found or not sees(caller, found[0].grant, named(caller), here):
             raise Unknown(f"there is no grant {id} in your sight")
-        return found[0]
+        return told(caller, found[0], here)
 
 
 def _check_path(path: str) -> None:
@@ -187,7 +196,14 @@ def check_reach(field: str, actions: frozenset[Action], scope: Scope) -> None:
 
 
 async def add_grant(
-    unit: Unit, caller: Identity, asked: Asked, *, version: int, here: Circumstances, origin: Origin
+    unit: Unit,
+    caller: Identity,
+    asked: Asked,
+    *,
+    version: int,
+    here: Circumstances,
+    origin: Origin,
+    cause: Cause | None = None,
 ) -> KeptGrant:
     """Make a grant in a unit that moved the policy version to `version`; checks all that `Grants.add` does."""
     if asked.expires_at and asked.expires_at <= here.now:
@@ -238,7 +254,8 @@ async def add_grant(
         asked.expires_at,
         asked.note,
     )
-    await note(unit, ChangeKind.GRANT_ADDED, actor=actor, origin=origin, data=said_of(grant))
+    acted, why = cause or Cause(actor, {})
+    await note(unit, ChangeKind.GRANT_ADDED, actor=acted, origin=origin, data={**said_of(grant), **why})
     return KeptGrant(grant, unit.now, actor, made_over)
 
 

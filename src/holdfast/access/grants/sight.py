@@ -3,9 +3,9 @@ holds manage-access or read-audit."""
 
 from __future__ import annotations
 
-from holdfast.access.model import Identity
-from holdfast.access.policy.delegation import oversees
-from holdfast.access.policy.languages import Scope
+from holdfast.access.model import Identity, PathPermit
+from holdfast.access.policy.delegation import manages, oversees
+from holdfast.access.policy.languages import Scope, below, is_above
 from holdfast.access.policy.model import Action, Circumstances, Effect, Grant
 
 
@@ -24,9 +24,39 @@ def sees_all(caller: Identity, here: Circumstances) -> bool:
     return oversees(caller.rights, Scope("**"), here)
 
 
+def knows(permit: PathPermit, path: str, *, whole: bool) -> bool:
+    """Whether the holder may be told of the repository `path`, or with `whole` of anything at or below the namespace:
+    by its rights alone, whatever is there."""
+    if oversees_path(permit, path, whole=whole):
+        return True
+    shown = permit.rights.shown(permit.here)
+    if not whole:
+        return shown.shows(path)
+    prefixes = shown.prefixes()
+    return prefixes is None or any(is_above(each, path) or is_above(path, each) for each in prefixes)
+
+
+def oversees_path(permit: PathPermit, path: str, *, whole: bool) -> bool:
+    """Whether the holder may see who may do what in the repository `path`, or with `whole` in the whole namespace."""
+    return oversees(permit.rights, below(path) if whole else Scope(path), permit.here)
+
+
+def manages_path(permit: PathPermit, path: str, *, whole: bool) -> bool:
+    """Whether the holder manages access on the repository `path`, or with `whole` on the whole namespace."""
+    return manages(permit.rights, below(path) if whole else Scope(path), permit.here)
+
+
 def sight_homes(caller: Identity) -> list[str]:
     """The paths, none inside another, on or below which lives whatever others were given that the caller may see."""
-    telling = {Action.ADMINISTER, Action.MANAGE_ACCESS, Action.READ_AUDIT}
+    return _homes(caller, {Action.ADMINISTER, Action.MANAGE_ACCESS, Action.READ_AUDIT})
+
+
+def managed_homes(caller: Identity) -> list[str]:
+    """The paths, none inside another, on or below which lies whatever the caller manages access on."""
+    return _homes(caller, {Action.ADMINISTER, Action.MANAGE_ACCESS})
+
+
+def _homes(caller: Identity, telling: set[Action]) -> list[str]:
     homes = {
         Scope(grant.repository).home
         for grant in caller.rights.grants

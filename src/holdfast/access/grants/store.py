@@ -27,6 +27,7 @@ class KeptRow(NamedTuple):
     made_at: int
     made_by: str
     made_over: str
+    used_at: int | None
 
 
 class Id(NamedTuple):
@@ -95,7 +96,7 @@ class Total(NamedTuple):
 _KEPT = """
     select g.id, g.effect, g.subject_kind, g.subject_id, g.role, g.actions, g.repository, g.tag, g.conditions,
       g.expires_at, g.note, a.name as account_name, a.kind as account_kind, u.name as group_name, g.made_at, g.made_by,
-      g.made_over
+      g.made_over, g.used_at
     from access_grant g
     left join account a on g.subject_kind = 1 and a.id = g.subject_id
     left join user_group u on g.subject_kind = 2 and u.id = g.subject_id

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from holdfast.access.delegating import circumstances_of, require_manage, require_over_grantee
 from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
+from holdfast.access.keys import suspending
 from holdfast.access.keys.asking import EVERYTHING, no_later, parent_id, read_asked, within
 from holdfast.access.keys.bounds import plain_bounds, read_bounds, write_bounds
 from holdfast.access.keys.model import Asked, Key, NewKey, Secret
@@ -35,6 +36,7 @@ from holdfast.access.keys.store import (
     Owner,
     SecretRow,
 )
+from holdfast.access.keys.suspending import LONGEST_WHY
 from holdfast.access.model import CredentialKind, Identity, Subject, SubjectKind
 from holdfast.access.names import key_name, may_exist
 from holdfast.access.policy.model import Action, GranteeKind
@@ -47,6 +49,8 @@ T = TypeVar("T")
 PAGE_LIMIT = 1000
 KEYS_LIMIT = 100
 """Keys that an account has at most."""
+LONGEST_SLOW = 30 * 86400 * 1_000_000
+"""Microseconds for which a key can be slowed at once."""
 _MAKERS = frozenset(
     {CredentialKind.PASSWORD, CredentialKind.KEY, CredentialKind.REFRESH, CredentialKind.SESSION, CredentialKind.NONE}
 )
@@ -60,6 +64,11 @@ class Keychain:
         self._db = db
         self._hash_key = hash_key
         self._settings = settings
+
+    @property
+    def hash_key(self) -> bytes:
+        """What secrets that are shown once are hashed with."""
+        return self._hash_key
 
     async def create(
         self,
@@ -181,6 +190,59 @@ class Keychain:
 
         await self._change(caller, change)
 
+    async def suspend(self, caller: Identity, name: str, why: str, *, owner: str | None = None, origin: Origin) -> Key:
+        """Refuse the key, and the tokens that were given for it, until `resume`. For who may revoke it. Raises
+        `Conflict` for the key that the caller came by."""
+
+        async def begin(unit: Unit, version: int) -> Key:
+            of = await self._seen(unit, caller, owner, origin)
+            key = await self._found(unit, of, name)
+            await self._require_reach(unit, caller, key)
+            if await parent_id(unit, caller) == key.id:
+                raise Conflict("this is the key that you come by: it could not lift that again")
+            if key.suspended_at is None:
+                await suspending.change(unit, key.id, of.id, version, by=caller.subject.actor, why=why)
+                await self._note(unit, ChangeKind.KEY_SUSPENDED, caller, origin, key, reason=why[:LONGEST_WHY])
+            return await self._found(unit, of, name)
+
+        return await self._change(caller, begin)
+
+    async def slow(
+        self, caller: Identity, name: str, why: str, *, span: int, owner: str | None = None, origin: Origin
+    ) -> Key:
+        """Let the key make few requests a minute for `span` microseconds, on every node, or until `resume`. For who may
+        revoke it. Raises `Invalid`; `Conflict` for a key that is suspended."""
+        if not 0 < span <= LONGEST_SLOW:
+            raise Invalid("for", f"a key is slowed for 1 s to {LONGEST_SLOW // (86400 * 1_000_000)} days")
+
+        async def begin(unit: Unit, version: int) -> Key:
+            of = await self._seen(unit, caller, owner, origin)
+            key = await self._found(unit, of, name)
+            await self._require_reach(unit, caller, key)
+            if key.suspended_at is not None:
+                raise Conflict(f"the key {name!r} is suspended: it is refused already")
+            until = unit.now + span
+            await suspending.brake(unit, key.id, of.id, version, until=until)
+            said = why[:LONGEST_WHY]
+            await self._note(unit, ChangeKind.KEY_SLOWED, caller, origin, key, reason=said, until=until)
+            return await self._found(unit, of, name)
+
+        return await self._change(caller, begin)
+
+    async def resume(self, caller: Identity, name: str, *, owner: str | None = None, origin: Origin) -> Key:
+        """Let a key that is suspended or slowed be used as before. For who may revoke it."""
+
+        async def lift(unit: Unit, version: int) -> Key:
+            of = await self._seen(unit, caller, owner, origin)
+            key = await self._found(unit, of, name)
+            await self._require_reach(unit, caller, key)
+            if key.suspended_at is not None or key.slowed_until is not None:
+                await suspending.change(unit, key.id, of.id, version)
+                await self._note(unit, ChangeKind.KEY_RESUMED, caller, origin, key)
+            return await self._found(unit, of, name)
+
+        return await self._change(caller, lift)
+
     async def _change(self, caller: Identity, work: Callable[[Unit, int], Awaitable[T]]) -> T:
         async def change(unit: Unit) -> T:
             version = await begin_change(unit, caller)
@@ -271,6 +333,10 @@ def _key(row: KeyRow, secrets: Sequence[SecretRow]) -> Key:
         row.made_by,
         row.expires_at,
         tuple(map(_secret, own)),
+        row.suspended_at,
+        row.suspended_by,
+        row.suspended_why,
+        row.slowed_until,
     )
 
 

@@ -22,7 +22,9 @@ class Secret(NamedTuple):
 
 class Key(NamedTuple):
     """A key. `owner`: `user:alice`, `robot:team+ci`; `bounds`: what it may at most, None: all that its owner may;
-    `expires_at` None: never; `secrets`: the live ones, the newest first, none: it is of no use any more."""
+    `expires_at` None: never; `secrets`: the live ones, the newest first, none: it is of no use any more;
+    `suspended_*`: since when it is refused, by whose word and why, None: it is not; `slowed_until`: until when it
+    may make few requests (request_limits.py)."""
 
     id: int
     owner: str
@@ -32,6 +34,10 @@ class Key(NamedTuple):
     made_by: str
     expires_at: int | None
     secrets: tuple[Secret, ...]
+    suspended_at: int | None = None
+    suspended_by: str | None = None
+    suspended_why: str | None = None
+    slowed_until: int | None = None
 
 
 class NewKey(NamedTuple):

@@ -16,6 +16,7 @@ from holdfast.access.errors import ProviderAway, Unauthenticated
 from holdfast.access.keys.bounds import read_bounds
 from holdfast.access.keys.secret import is_well_formed, keyed_hash
 from holdfast.access.keys.store import HELD, USED, Held
+from holdfast.access.keys.suspending import refusal
 from holdfast.access.model import Credential, CredentialKind, Recognised, SubjectKind
 from holdfast.access.neutral import is_neutral
 from holdfast.access.throttle import Bounded, Hold, Throttle, Told
@@ -83,12 +84,14 @@ class Keys:
         self._heard: Bounded[tuple[int, str], int] = Bounded()
 
     async def recognise(self, name: str, secret: str, origin: Origin) -> Recognised:
-        """Whose key `secret` is; `name` is its owner's, or neutral. Raises `Unauthenticated`, `Throttled`."""
+        """Whose key `secret` is; `name` is its owner's. Raises `Unauthenticated`, `Suspended`, `Throttled`."""
         if not is_well_formed(secret):
             raise Unauthenticated
         held = await self._db.one(HELD, hash=keyed_hash(self._hash_key, secret))
         if held is None or not self._names(name, held) or self._ended(held):
             raise await self._refusal(name, secret, held, origin)
+        if held.suspended_at is not None:
+            raise refusal(held.suspended_at, held.suspended_why)
         until = [end for end in (held.expires_at, held.key_ends, held.account_ends) if end]
         if held.provider is not None:
             until.append(await self._confirmed(held))

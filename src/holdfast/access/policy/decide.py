@@ -192,6 +192,14 @@ class Rights:
             )
         )
 
+    def somewhere(self, action: Action, circumstances: Circumstances) -> bool:
+        """Whether some grant that holds now allows the action, wherever: what is shown to who has it is not decided by
+        this, only whether it is worth asking."""
+        return any(
+            grant.effect is Effect.ALLOW and action in grant.actions and hold(grant, circumstances)
+            for grant in self.grants
+        )
+
     def shown(self, circumstances: Circumstances) -> Shown:
         """Which repositories the subject may be told of."""
         return Shown(self, circumstances)
@@ -285,6 +293,23 @@ class Shown:
         if "" in found:
             return None
         return tuple(path for path in sorted(found) if found.isdisjoint(_prefixes(path)[1:-1]))
+
+    def globs(self) -> tuple[tuple[RepositoryGlob, ...], bool]:
+        """Globs that match every shown repository, and whether every repository that they match is shown."""
+        rights = self._rights
+        granted = [
+            grant
+            for grant in rights.grants
+            if grant.effect is Effect.ALLOW and not grant.actions.isdisjoint(PUBLIC_ACTIONS)
+        ]
+        denied = any(
+            grant.effect is Effect.DENY and not grant.actions.isdisjoint(PUBLIC_ACTIONS) for grant in rights.grants
+        )
+        texts = {grant.repository for grant in granted}
+        texts |= {f"{path}/**" if path else "**" for path, is_public in rights.public.items() if is_public}
+        plain = not any(grant.conditions.any or grant.expires_at for grant in granted)
+        exact = plain and not denied and rights.bounds is None and all(rights.public.values())
+        return tuple(RepositoryGlob.parse(text) for text in sorted(texts)), exact
 
     def _all(self, action: Action) -> bool:
         spoken = [grant for grant in self._rights.grants if action in grant.actions]

@@ -50,9 +50,14 @@ def said(grant: Grant) -> str:
 def _why(
     grants: Sequence[Grant], action: Action, tag: str | None, circumstances: Circumstances, *, bounded: bool
 ) -> str:
-    for grant in grants:
-        if grant.effect is Effect.DENY and _about(grant, action, tag) and fails(grant, circumstances) is None:
-            return f"denied by {said(grant)}" if grant.grantee.id else "denied by a rule for everyone"
+    denies = [
+        grant
+        for grant in grants
+        if grant.effect is Effect.DENY and _about(grant, action, tag) and fails(grant, circumstances) is None
+    ]
+    # Of no certain tag: a deny at some tags is no reason where nothing is allowed anyway.
+    for grant in denies if tag is not None else (each for each in denies if each.tag is None):
+        return _denied(grant)
     if bounded:
         return OUT_OF_BOUNDS
     allows = [grant for grant in grants if grant.effect is Effect.ALLOW and grant.grantee.id]
@@ -63,8 +68,12 @@ def _why(
     if not allows:
         return STRANGER
     if tag is None and action in TAG_ACTIONS:
-        return "no rule of yours allows it here"
+        return _denied(denies[0]) if denies else "no rule of yours allows it here"
     return f"{said(allows[0])} does not reach {'this tag' if tag is not None else 'the repository itself'}"
+
+
+def _denied(grant: Grant) -> str:
+    return f"denied by {said(grant)}" if grant.grantee.id else "denied by a rule for everyone"
 
 
 def _about(grant: Grant, action: Action, tag: str | None) -> bool:

@@ -25,7 +25,7 @@ from holdfast.access.signin.store import (
     ProviderRow,
 )
 from holdfast.access.versions import move
-from holdfast.db.port import Unit
+from holdfast.db.port import Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
 from holdfast.journal.service import note
 
@@ -75,12 +75,17 @@ class People:
         await self._groups(unit, linked.account_id, provider.id, person.groups, origin=origin)
         return linked
 
+    async def foresee(self, reader: Reader, provider: ProviderRow, person: Person, now: int) -> Linked:
+        """What `link` would come to, the id 0 where it would make an account. Raises `SignInFailed`."""
+        holder = await reader.one(HOLDER, issuer=provider.issuer, subject=person.subject)
+        if holder is None:
+            _require_made(provider)
+            return Linked(0, await self._free_name(reader, provider, person), made=True)
+        _require_usable(holder, now)
+        return Linked(holder.id, holder.name, made=False)
+
     async def _make(self, unit: Unit, provider: ProviderRow, person: Person, version: int, origin: Origin) -> Linked:
-        if not provider.creates:
-            raise SignInFailed(
-                "the person has no account, and the provider makes none",
-                "You have no account here. Ask an administrator of this registry.",
-            )
+        _require_made(provider)
         name = await self._free_name(unit, provider, person)
         made = await unit.one(
             ADD_PERSON,
@@ -105,10 +110,7 @@ class People:
     async def _update(
         self, unit: Unit, provider: ProviderRow, person: Person, holder: HolderRow, *, version: int, origin: Origin
     ) -> Linked:
-        if holder.gone_at is not None or holder.disabled_at is not None:
-            raise SignInFailed("the account is disabled or deleted")
-        if holder.expires_at is not None and holder.expires_at <= unit.now:
-            raise SignInFailed("the account has expired")
+        _require_usable(holder, unit.now)
         if holder.provider != provider.id:  # the same issuer under another name: what the old one gave ends
             await self._groups(unit, holder.id, holder.provider, (), origin=origin)
         await unit.run(
@@ -122,7 +124,7 @@ class People:
         return Linked(holder.id, holder.name, made=False)
 
     @staticmethod
-    async def _free_name(unit: Unit, provider: ProviderRow, person: Person) -> str:
+    async def _free_name(reader: Reader, provider: ProviderRow, person: Person) -> str:
         """The proposed name, or the first free one of NAME@PROVIDER, NAME-2@PROVIDER, ..."""
         for number in range(_TRIES):
             suffix = "" if number == 0 else f"@{provider.name}" if number == 1 else f"-{number}@{provider.name}"
@@ -131,6 +133,21 @@ class People:
                 user_name(name)
             except Invalid:
                 continue
-            if await unit.one(NAMED, name=name) is None:
+            if await reader.one(NAMED, name=name) is None:
                 return name
         raise SignInFailed("there is no free name for the person")
+
+
+def _require_made(provider: ProviderRow) -> None:
+    if not provider.creates:
+        raise SignInFailed(
+            "the person has no account, and the provider makes none",
+            "You have no account here. Ask an administrator of this registry.",
+        )
+
+
+def _require_usable(holder: HolderRow, now: int) -> None:
+    if holder.gone_at is not None or holder.disabled_at is not None:
+        raise SignInFailed("the account is disabled or deleted")
+    if holder.expires_at is not None and holder.expires_at <= now:
+        raise SignInFailed("the account has expired")

@@ -15,9 +15,10 @@ from holdfast.access.errors import ProviderAway
 from holdfast.access.signin.discovery import Discovery
 from holdfast.access.signin.errors import ProviderRefused
 from holdfast.access.signin.exchange import Exchange
+from holdfast.access.signin.flow import client_of
 from holdfast.access.signin.id_token import Expected, TokenInvalid
 from holdfast.access.signin.sealing import NotSealed, Seal
-from holdfast.access.signin.service import client_of, refresh_purpose
+from holdfast.access.signin.service import refresh_purpose
 from holdfast.access.signin.settings import SigninSettings
 from holdfast.access.signin.store import (
     CLAIM_WORD,

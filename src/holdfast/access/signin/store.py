@@ -80,6 +80,15 @@ class SubjectRow(NamedTuple):
     subject: str | None
 
 
+class CalledRow(NamedTuple):
+    """A group that has, or had, a name."""
+
+    id: int
+    name: str
+    provider: int | None
+    gone_at: int | None
+
+
 class EndedRow(NamedTuple):
     """How a session that was ended was begun."""
 
@@ -157,6 +166,14 @@ UPDATE_PERSON = Command(
     where id = :id
     """
 )
+GROUPS_CALLED = Query("select id, name, provider, gone_at from user_group where name = any(:names)", CalledRow)
+GROUPS_BESIDE = Query(
+    """
+    select g.id, g.name, g.provider, g.gone_at from membership m join user_group g on g.id = m.group_id
+    where m.account_id = :account_id and g.gone_at is null and coalesce(g.provider, 0) <> :provider order by g.name
+    """,
+    CalledRow,
+)
 SIGNED_IN = Command("update account set signed_in_at = :now where id = :id")
 KEEP_WORD = Command(
     """
@@ -231,5 +248,11 @@ SEE_SESSION = Command("update web_session set seen_at = :now where hash = :hash 
 END_SESSION = Query(
     "delete from web_session where hash = :hash and account_id = :account_id returning method",
     EndedRow,
+)
+END_OTHER_SESSIONS = Command("delete from web_session where account_id = :account_id and hash <> :hash")
+END_TOKENS = Command(
+    """
+    update refresh_token set gone_at = :now, changed = :version where account_id = :account_id and gone_at is null
+    """
 )
 DROP_ENDED = Command("delete from web_session where expires_at <= :now")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -38,6 +39,7 @@ FLEETING_CLAIMS = frozenset(
 """Claims that are new in every token, or say nothing of its holder: they are not kept."""
 UNKNOWN_GROUPS = "*"
 """Instead of a list of groups that is longer than what is kept."""
+_PROGRAM = re.compile(r"[A-Za-z][A-Za-z_-]+", re.ASCII)  # after a slash: no version, which has digits
 _TEXT, _AGENT, _CLAIMS, _GROUPS, _NAME = 512, 64, 2048, 4096, 256
 
 
@@ -134,8 +136,10 @@ def network_of(address: str) -> str:
 
 @lru_cache(4096)
 def agent_name(agent: str) -> str:
-    """The name of a client in its User-Agent, without its version: `containerd`, `docker`, `skopeo`."""
-    return clean(agent.strip()[:_TEXT].partition(" ")[0].partition("/")[0], _AGENT)
+    """The name of a client in its User-Agent, without its version: `containerd`, `docker`, `regclient/regsync`."""
+    name, _, rest = agent.strip()[:_TEXT].partition(" ")[0].partition("/")
+    more = rest.partition("/")[0]
+    return clean(f"{name}/{more}" if _PROGRAM.fullmatch(more) else name, _AGENT)
 
 
 def clean(text: str, limit: int = _TEXT) -> str:

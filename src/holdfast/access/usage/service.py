@@ -5,19 +5,22 @@ Who has `read-audit` on a repository reads its use. Raises `Denied`, `holdfast.d
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from holdfast.access.delegating import circumstances_of
 from holdfast.access.errors import Denied
-from holdfast.access.model import UNCHECKED, Identity
+from holdfast.access.model import UNCHECKED, Identity, PathPermit
 from holdfast.access.policy.model import Action
+from holdfast.access.standing import check_permit
 from holdfast.access.usage import store
 from holdfast.access.usage.model import DAY, KeptUse
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import Origin
 
 MOST = 500
+MOST_PULLS = 2_000
 _CHUNK = 1000
 _CHUNKS = 20
 _FORGOTTEN = 500
@@ -52,6 +55,18 @@ class UsePart(NamedTuple):
     uses: list[KeptUse]
     next: str | None
     lost: int
+
+
+class Puller(NamedTuple):
+    """Who pulled something, with what, from where (a /24 or /64), and how often by each reference; times are
+    microseconds."""
+
+    subject: str
+    agent: str
+    network: str
+    times: Mapping[str, int]
+    first_at: int
+    last_at: int
 
 
 class LastUse(NamedTuple):
@@ -94,6 +109,33 @@ class Usage:
             if len(rows) < _CHUNK:
                 return UsePart(found, None, lost)
         return UsePart(found, key.hex(), lost)
+
+    async def pullers(
+        self, permit: PathPermit, repository: str, references: Sequence[str], since: int
+    ) -> tuple[list[Puller], bool]:
+        """Who pulled any of these tags and digests since a day, the latest first, and whether there are more.
+
+        Raises `Denied` (this needs `read-audit` there), `StalePermit`.
+        """
+        await check_permit(self._db, permit)
+        permit.require(Action.READ_AUDIT, repository)
+        rows = await self._db.all(
+            store.PULLS,
+            repository=repository,
+            references=list(references),
+            since=since - since % DAY,
+            limit=MOST_PULLS + 1,
+        )
+        found: dict[tuple[str, str, str], Puller] = {}
+        for row in rows[:MOST_PULLS]:
+            key = (row.subject, row.agent, row.network)
+            known = found.get(key) or Puller(*key, {}, row.first_at, row.last_at)
+            found[key] = known._replace(
+                times={**known.times, row.reference: row.times},
+                first_at=min(known.first_at, row.first_at),
+                last_at=max(known.last_at, row.last_at),
+            )
+        return sorted(found.values(), key=lambda each: (-each.last_at, each.subject)), len(rows) > MOST_PULLS
 
     async def forget(self, keep: int) -> int:
         """Forget the use of days that ended more than `keep` microseconds ago; returns how many aggregates went."""

@@ -48,6 +48,37 @@ class LastRow(NamedTuple):
     last_at: int
 
 
+class PullRow(NamedTuple):
+    """How often somebody pulled by one reference, in one way."""
+
+    subject: str
+    agent: str
+    network: str
+    reference: str
+    times: int
+    first_at: int
+    last_at: int
+
+
+class Number(NamedTuple):
+    """One number, None where there is none."""
+
+    number: int | None
+
+
+class PlaceRow(NamedTuple):
+    """The highest place that a batch of the feed has got."""
+
+    pos: int
+
+
+class BatchRow(NamedTuple):
+    """A batch of the feed: JSON, a list of lists in the order of `FedUse`."""
+
+    pos: int
+    uses: str
+
+
 LOCK_DAY = Query(
     "select allowed_rows, denied_rows, count as lost from access_use_overflow where day = :day for update", DayRow
 )
@@ -79,6 +110,7 @@ PUT_USE = Command(
       :reference, :allowed, :times, :first_at, :last_at)
     """
 )
+MARK_GRANT = Command("update access_grant set used_at = :at where id = :id and (used_at is null or used_at < :at)")
 MEMBERSHIPS = Query(
     """
     select m.account_id, g.name from membership m join user_group g on g.id = m.group_id
@@ -104,7 +136,38 @@ LAST_PULLS = Query(
     """,
     LastRow,
 )
+PULLS = Query(
+    """
+    select subject, agent, network, reference, cast(sum(count) as bigint) as times, min(first_at) as first_at,
+      max(last_at) as last_at
+    from access_use
+    where repository = :repository and reference = any(:references) and day >= :since and action = 'pull'
+      and allowed = 1
+    group by subject, agent, network, reference
+    order by max(last_at) desc limit :limit
+    """,
+    PullRow,
+)
 OLD_DAY = Query("select day from access_use where day < :before order by day limit 1", OldDay)
 OLD_USES = Query("select key from access_use where day = :day order by key limit :limit", OldUse)
 DROP_USES = Command("delete from access_use where day = :day and key <= :last")
 DROP_DAYS = Command("delete from access_use_overflow where day < :before")
+
+# -- the feed ---------------------------------------------------------------------------------------------------------
+
+ADD_BATCH = Command("insert into use_feed (at, uses) values (:now, :uses)")
+UNPLACED = Query("select min(id) as number from use_feed where pos is null", Number)
+LOCK_PLACES = Query("select pos from use_place where id = 1 for update skip locked", PlaceRow)
+PLACES = Query("select pos from use_place where id = 1", PlaceRow)
+SET_PLACES = Command("update use_place set pos = :pos where id = 1")
+WAITING_BATCHES = Query("select id as number from use_feed where pos is null order by id limit :limit", Number)
+PLACE_BATCHES = Command(
+    """
+    update use_feed set pos = placed.pos
+    from (select id, :base + row_number() over (order by id) as pos from use_feed where id = any(:ids)) placed
+    where use_feed.id = placed.id
+    """
+)
+BATCHES = Query("select pos, uses from use_feed where pos > :after order by pos limit :limit", BatchRow)
+DROPPABLE = Query("select min(pos) as number from use_feed where pos <= :through or at < :before", Number)
+DROP_BATCHES = Command("delete from use_feed where pos <= :through or at < :before")

@@ -11,6 +11,7 @@ class TagRow(NamedTuple):
     """What a tag pointed to."""
 
     content_id: int
+    digest: str
 
 
 class TargetRow(NamedTuple):
@@ -69,7 +70,13 @@ class BuriedRow(NamedTuple):
     since: int
 
 
-TAG = Query("select content_id from tag where repo_id = :repo_id and name = :name", TagRow)
+TAG = Query(
+    """
+    select t.content_id, c.digest from tag t join content c on c.id = t.content_id
+    where t.repo_id = :repo_id and t.name = :name
+    """,
+    TagRow,
+)
 DROP_TAG = Command("delete from tag where repo_id = :repo_id and name = :name")
 TARGET = Query(
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from holdfast.blobs.errors import Corrupt
 from holdfast.db.port import Reader
@@ -21,6 +21,8 @@ from holdfast.registry.reach.signed import SignedTags
 _AT_ONCE = 500
 _DEPTH = 16
 _READ = 64 << 10
+_STATEMENTS = 100
+_PREDICATE_TYPE = "in-toto.io/predicate-type"
 _ORDER = list(ReferrerKind)
 
 
@@ -129,6 +131,42 @@ async def referring(
     return Referring(tuple(each), more or bool(waiting))
 
 
+class ReferrerPage(NamedTuple):
+    """A page of what refers to one manifest, in the order it came; `next`: where the next page begins."""
+
+    found: tuple[Referrer, ...]
+    next: int | None
+
+
+async def referrers_after(  # noqa: PLR0917 - what a page needs
+    reader: Reader, objects: Objects, repo_id: int, subject: tuple[int, str], after: int, limit: int
+) -> ReferrerPage:
+    """What refers to a manifest (id and digest) by a field of its own, after a cursor (0: from the first on)."""
+    id_, digest = subject
+    rows = await reader.all(store.REFERRERS_AFTER, repo_id=repo_id, content_id=id_, after=after, limit=limit + 1)
+    page = [_Row(*row, None) for row in rows[:limit]]
+    told = await _told(reader, objects, page)
+    each = tuple(_referrer(row, digest, told.get(row.id, {})) for row in page)
+    return ReferrerPage(each, page[-1].id if len(rows) > limit else None)
+
+
+async def predicates(reader: Reader, objects: Objects, manifests: Mapping[int, str]) -> dict[str, tuple[str, ...]]:
+    """What attestations that lie in an index state, by their digests: the predicate types of their layers."""
+    documents = await _documents(reader, objects, manifests)
+    found: dict[str, tuple[str, ...]] = {}
+    for id_, document in documents.items():
+        layers = document.get("layers")
+        said = [_predicate(each) for each in layers] if isinstance(layers, list) else []
+        found[manifests[id_]] = tuple(each for each in said[:_STATEMENTS] if each)
+    return found
+
+
+def _predicate(layer: object) -> str:
+    annotations = layer.get("annotations") if isinstance(layer, dict) else None
+    text = annotations.get(_PREDICATE_TYPE) if isinstance(annotations, dict) else None
+    return text if isinstance(text, str) else ""
+
+
 async def _step(
     reader: Reader, signed: SignedTags, repo_id: int, ids: Mapping[int, str], hidden: Callable[[str], bool]
 ) -> list[_Row]:
@@ -149,18 +187,25 @@ async def _step(
 
 async def _told(reader: Reader, objects: Objects, rows: Iterable[_Row]) -> dict[int, Mapping[str, str]]:
     """The annotations of referrers, of small manifests that are whole."""
-    small = {row.id: row.digest for row in rows if row.size <= _READ}
+    documents = await _documents(reader, objects, {row.id: row.digest for row in rows if row.size <= _READ})
     found: dict[int, Mapping[str, str]] = {}
-    for body in await reader.all(store.BODIES, ids=sorted(small)) if small else []:
-        digest = Digest(small[body.id])
-        try:
-            data = objects.open(body.wrapped_key, digest, body.bytes)
-            document = decode(data) if Digest.of(data, digest.algorithm) == digest else {}
-        except (Corrupt, ManifestInvalid):
-            continue
+    for id_, document in documents.items():
         annotations = document.get("annotations")
         if isinstance(annotations, dict):
-            found[body.id] = {name: text for name, text in annotations.items() if isinstance(text, str)}
+            found[id_] = {name: text for name, text in annotations.items() if isinstance(text, str)}
+    return found
+
+
+async def _documents(reader: Reader, objects: Objects, manifests: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    """The manifests themselves, by id; without those that are not whole."""
+    found: dict[int, dict[str, Any]] = {}
+    for body in await reader.all(store.BODIES, ids=sorted(manifests)) if manifests else []:
+        digest = Digest(manifests[body.id])
+        try:
+            data = objects.open(body.wrapped_key, digest, body.bytes)
+            found[body.id] = decode(data) if Digest.of(data, digest.algorithm) == digest else {}
+        except (Corrupt, ManifestInvalid):
+            continue
     return found
 
 

@@ -8,50 +8,28 @@ configurations are texts, however they are meant.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from holdfast.access.errors import Conflict, Invalid
+from holdfast.access.errors import Conflict
 from holdfast.access.model import PathPermit, PullPermit
 from holdfast.access.standing import prove
 from holdfast.db.port import Database, Reader
-from holdfast.oci import manifest as oci_manifest
 from holdfast.oci.digest import Digest
-from holdfast.oci.document import decode
-from holdfast.oci.image_config import (
-    MAX_BYTES,
-    UNKNOWN,
-    ImageConfig,
-    Platform,
-    is_image_config,
-    parse_config,
-    platform_of,
-)
-from holdfast.oci.manifest import Kind, Manifest
+from holdfast.oci.manifest import Kind
 from holdfast.oci.name import RepositoryName, Tag, signed_digest
 from holdfast.registry.details import store
 from holdfast.registry.details.differences import differences_of
 from holdfast.registry.details.graph import Belonging, Referring, belonging, referring, shared_with_others
-from holdfast.registry.details.layers import align, layers_of
-from holdfast.registry.details.model import (
-    MOST_TAGS,
-    ArtifactKind,
-    Compared,
-    Comparison,
-    Details,
-    Image,
-    Part,
-)
+from holdfast.registry.details.layers import align
+from holdfast.registry.details.model import MOST_TAGS, Compared, Comparison, Details, Image, Part
+from holdfast.registry.details.opening import USUAL, Listed, Opened, Opening, parsed
 from holdfast.registry.errors import ManifestUnknown
 from holdfast.registry.model import StoredManifest
 from holdfast.registry.objects import Objects
-from holdfast.registry.pull.service import Pull
 from holdfast.registry.reach.showing import reading_in
 from holdfast.registry.settings import RegistrySettings
 
-_PIECE = 1 << 20
 _LOOKED_AT = 1_000
-_USUAL = "linux/amd64"
-_ATTESTS = "vnd.docker.reference.digest"
 
 
 class Named(NamedTuple):
@@ -61,21 +39,13 @@ class Named(NamedTuple):
     reference: Tag | Digest
 
 
-class _Listed(NamedTuple):
-    """A manifest that an index lists."""
+class NoCommonPlatform(Conflict):
+    """Two artifacts have no platform in common. `platforms`: of each, with the digests of its images."""
 
-    digest: str
-    media_type: str
-    platform: Platform
-    attests: str | None
-
-
-class _Opened(NamedTuple):
-    """A manifest that was pulled, parsed, and what it lists if it is an index."""
-
-    stored: StoredManifest
-    manifest: Manifest
-    listed: tuple[_Listed, ...]
+    def __init__(self, platforms: Sequence[Mapping[str, str]]) -> None:
+        said = " and ".join(", ".join(each) or "none" for each in platforms)
+        super().__init__(f"they have no platform in common: {said[:512]}")
+        self.platforms = tuple(platforms)
 
 
 class _Around(NamedTuple):
@@ -96,7 +66,7 @@ class Artifacts:
     def __init__(self, db: Database, objects: Objects, settings: RegistrySettings) -> None:
         self._db = db
         self._objects = objects
-        self._pull = Pull(db, objects, settings)
+        self._opening = Opening(db, objects, settings)
 
     async def show(self, permit: PathPermit, named: Named, platform: str | None = None) -> Details:
         """Everything of one artifact; of an index with the image for `platform` (None: the usual one).
@@ -104,8 +74,8 @@ class Artifacts:
         Raises `RepositoryUnknown`, `ManifestUnknown`, `Denied`, `Invalid` (there is no such platform), `StalePermit`.
         """
         reading = reading_in(permit, named.repository)
-        opened = await self._open(reading, named.reference)
-        image = await self._chosen(reading, opened, platform)
+        opened = await self._opening.open(reading, named.reference)
+        image = await self._opening.chosen(reading, opened, platform)
         around = await self._objects.knowing(
             lambda: self._db.snapshot(lambda reader: self._around(reader, reading, opened.stored))
         )
@@ -117,7 +87,7 @@ class Artifacts:
             repository=named.repository,
             digest=opened.stored.digest,
             media_type=opened.stored.media_type,
-            kind=_kind(manifest),
+            kind=opened.kind,
             artifact_type=manifest.referrer_type if manifest.kind is Kind.IMAGE else manifest.artifact_type,
             subject=manifest.subject.digest if manifest.subject is not None else None,
             size=opened.stored.size,
@@ -127,7 +97,7 @@ class Artifacts:
             annotations=manifest.annotations,
             tags=tuple(around.tags),
             more_tags=around.more_tags,
-            parts=tuple(_parts(opened.listed, belongs)),
+            parts=tuple(parts_of(opened.listed, belongs)),
             image=image,
             referrers=around.referring.found,
             more_referrers=around.referring.more,
@@ -136,15 +106,17 @@ class Artifacts:
     async def compare(self, permit: PathPermit, a: Named, b: Named, platform: str | None = None) -> Comparison:
         """Two images compared; of indexes those for `platform` (None: one that both have).
 
-        Raises as `show` does, and `Conflict` when they have no platform in common.
+        Raises as `show` does, and `NoCommonPlatform`.
         """
         readings = [reading_in(permit, each.repository) for each in (a, b)]
-        opened = [await self._open(reading, each.reference) for reading, each in zip(readings, (a, b), strict=True)]
+        opened = [
+            await self._opening.open(reading, each.reference) for reading, each in zip(readings, (a, b), strict=True)
+        ]
         if platform is None:
             platform = await self._common(readings, opened)
         images = []
         for reading, each in zip(readings, opened, strict=True):
-            image = await self._chosen(reading, each, platform)
+            image = await self._opening.chosen(reading, each, platform)
             if image is None:
                 raise Conflict(f"{each.stored.digest} holds no image to compare")
             images.append(image)
@@ -159,51 +131,6 @@ class Artifacts:
             align(images[0].layers, images[1].layers),
             differences_of(images[0].config, images[1].config, annotations[0], annotations[1]),
         )
-
-    async def _open(self, reading: PullPermit, reference: Tag | Digest) -> _Opened:
-        stored = await self._pull.manifest(reading, reference)
-        manifest = oci_manifest.parse(stored.data, stored.media_type)
-        listed = _listed(stored.data) if manifest.kind is Kind.INDEX else ()
-        return _Opened(stored, manifest, listed)
-
-    async def _chosen(self, reading: PullPermit, opened: _Opened, platform: str | None) -> Image | None:
-        """The image that is shown: itself, or the one of an index for `platform`. Raises `Invalid`."""
-        if opened.manifest.kind is not Kind.INDEX:
-            return await self._image(reading, opened.stored, opened.manifest)
-        known = {str(each.platform): each for each in reversed(opened.listed) if each.platform.known}
-        chosen = known.get(platform) if platform is not None else known.get(_USUAL) or next(iter(known.values()), None)
-        if chosen is None:
-            if platform is None:
-                return None
-            said = ", ".join(sorted(known)) or "none"
-            raise Invalid("platform", f"there is no image for {platform[:64]} in it; platforms: {said[:512]}")
-        try:
-            child = await self._open(reading, Digest.parse(chosen.digest))
-        except ManifestUnknown:
-            return None  # a sparse index waits for it
-        if child.manifest.kind is Kind.INDEX:
-            return None
-        image = await self._image(reading, child.stored, child.manifest)
-        return image._replace(platform=str(chosen.platform))
-
-    async def _image(self, reading: PullPermit, stored: StoredManifest, manifest: Manifest) -> Image:
-        config = await self._config(reading, manifest)
-        layers, after = layers_of(manifest, config)
-        platform = str(config.platform) if config is not None else ""
-        return Image(stored.digest, platform, config, layers, after)
-
-    async def _config(self, reading: PullPermit, manifest: Manifest) -> ImageConfig | None:
-        descriptor = manifest.config
-        if descriptor is None or not is_image_config(descriptor.media_type) or descriptor.size > MAX_BYTES:
-            return None
-        blob = await self._pull.blob(reading, descriptor.digest)
-        if blob.size > MAX_BYTES:
-            return None
-        pieces = [
-            await self._pull.read(reading, blob, start, min(start + _PIECE, blob.size))
-            for start in range(0, blob.size, _PIECE)
-        ]
-        return parse_config(b"".join(pieces))
 
     async def _around(self, reader: Reader, reading: PullPermit, stored: StoredManifest) -> _Around:
         target = await reader.one(store.TARGET, path=reading.repository, digest=stored.digest)
@@ -227,50 +154,25 @@ class Artifacts:
         more = len(names) > MOST_TAGS or len(rows) == limit
         return _Around(target, belongs, shared, digests, names[:MOST_TAGS], more, refers)
 
-    async def _common(self, readings: Sequence[PullPermit], opened: Sequence[_Opened]) -> str | None:
-        """The platform to compare two for; None: neither is an index. Raises `Conflict`."""
-        indexes = [each for each in opened if each.manifest.kind is Kind.INDEX]
-        if not indexes:
+    async def _common(self, readings: Sequence[PullPermit], opened: Sequence[Opened]) -> str | None:
+        """The platform to compare two for; None: neither is an index. Raises `NoCommonPlatform`."""
+        if not any(each.manifest.kind is Kind.INDEX for each in opened):
             return None
-        sets: list[dict[str, None]] = []
+        sets: list[dict[str, str]] = []
         for reading, each in zip(readings, opened, strict=True):
             if each.manifest.kind is Kind.INDEX:
-                sets.append({str(one.platform): None for one in each.listed if one.platform.known})
+                sets.append({str(one.platform): one.digest for one in each.listed if one.platform.known})
             else:
-                config = await self._config(reading, each.manifest)
-                sets.append({str(config.platform): None} if config is not None else {})
+                config = parsed(await self._opening.config(reading, each.manifest))
+                sets.append({str(config.platform): str(each.stored.digest)} if config is not None else {})
         both = [platform for platform in sets[0] if platform in sets[1]]
         if not both:
-            said = " and ".join(", ".join(each) or "none" for each in sets)
-            raise Conflict(f"they have no platform in common: {said[:512]}")
-        return _USUAL if _USUAL in both else both[0]
+            raise NoCommonPlatform(sets)
+        return USUAL if USUAL in both else both[0]
 
 
-def _kind(manifest: Manifest) -> ArtifactKind:
-    if manifest.kind is Kind.INDEX:
-        return ArtifactKind.INDEX
-    config = manifest.config
-    return ArtifactKind.IMAGE if config is not None and is_image_config(config.media_type) else ArtifactKind.ARTIFACT
-
-
-def _listed(data: bytes) -> tuple[_Listed, ...]:
-    entries: list[dict[str, Any]] = decode(data).get("manifests") or []
-    found = []
-    for entry in entries:
-        platform = entry.get("platform")
-        annotations: Mapping[str, str] = entry.get("annotations") or {}
-        found.append(
-            _Listed(
-                entry["digest"],
-                entry["mediaType"],
-                platform_of(platform) if isinstance(platform, dict) else UNKNOWN,
-                annotations.get(_ATTESTS),
-            )
-        )
-    return tuple(found)
-
-
-def _parts(listed: Sequence[_Listed], belongs: Belonging) -> list[Part]:
+def parts_of(listed: Sequence[Listed], belongs: Belonging) -> list[Part]:
+    """What an index lists, with sizes."""
     platforms = {each.digest: str(each.platform) for each in listed}
     sizes = belongs.sizes_of()
     return [

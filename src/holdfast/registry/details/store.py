@@ -65,6 +65,28 @@ class BodyRow(NamedTuple):
     bytes: bytes
 
 
+class SharingRow(NamedTuple):
+    """A blob, and how many other manifests of its repository keep it, at most so many."""
+
+    id: int
+    digest: str
+    images: int
+
+
+class PlaceRow(NamedTuple):
+    """A repository that has a blob, too."""
+
+    id: int
+    path: str
+
+
+class PushRow(NamedTuple):
+    """How a tag came to where it is, and who brought it there."""
+
+    at: int
+    actor: str | None
+
+
 TARGET = Query(
     """
     select r.id as repo_id, c.id as content_id, l.artifact_type, l.put_at,
@@ -123,3 +145,51 @@ BODIES = Query(
     BodyRow,
 )
 DIGESTS = Query("select digest from content where id = any(:ids)", DigestRow)
+SHARING = Query(
+    """
+    select c.id, c.digest, (
+      select count(*) from (
+        select 1 from edge e
+        where e.repo_id = :repo_id and e.kept_id = c.id and not e.keeper_id = any(:keepers) limit :limit
+      ) counted
+    ) as images
+    from content c where c.digest = any(:digests)
+    """,
+    SharingRow,
+)
+# The places of each blob in the order of their ids, so that what all repositories have is not walked through.
+PLACES = Query(
+    """
+    select c.id, r.path
+    from content c
+    join link l on l.content_id = c.id and l.repo_id <= (
+      select max(n.repo_id) from (
+        select f.repo_id from link f where f.content_id = c.id order by f.repo_id limit :limit
+      ) n
+    )
+    join repository r on r.id = l.repo_id
+    where c.id = any(:ids) and l.repo_id <> :repo_id and l.gone_at is null and r.gone_at is null
+    """,
+    PlaceRow,
+)
+LAST_PUSH = Query(
+    """
+    select e.at, j.actor
+    from tag_event e
+    left join journal j on j.id = (
+      select min(o.id) from journal o where o.repo_id = e.repo_id and o.seq = e.seq and o.seq > 0
+    )
+    where e.repo_id = :repo_id and e.name = :name order by e.seq desc limit 1
+    """,
+    PushRow,
+)
+REFERRERS_AFTER = Query(
+    """
+    select l.content_id as id, l.subject, c.digest, l.media_type, l.artifact_type, c.size, l.put_at
+    from link l join content c on c.id = l.content_id
+    where l.subject = :content_id and l.repo_id = :repo_id and l.content_id > :after and l.gone_at is null
+      and l.kind > 0 and c.state = 0
+    order by l.content_id limit :limit
+    """,
+    ReferrerRow,
+)

@@ -34,13 +34,15 @@ _WITHOUT_ANNOTATIONS = frozenset({mediatype.DOCKER_MANIFEST, mediatype.DOCKER_LI
 
 class Annotate(NamedTuple):
     """Set and remove annotations of `reference`; `tag`: what the result is called, None: as the reference, if that is
-    a tag."""
+    a tag. `still`: what that tag, where it is there, must point to still, None: what the reference was read as, if that
+    is the tag."""
 
     repository: RepositoryName
     reference: Tag | Digest
     put: Mapping[str, str]
     remove: Sequence[str] = ()
     tag: Tag | None = None
+    still: Digest | None = None
 
 
 class MakeIndex(NamedTuple):
@@ -86,10 +88,18 @@ class Editing:
         data = _annotated(found.data, wanted.put, wanted.remove)
         own = wanted.reference if not isinstance(wanted.reference, Digest) else None
         tag = wanted.tag or own
-        expected = found.digest if tag is not None and tag == own else None
+        expected = wanted.still or (found.digest if tag is not None and tag == own else None)
         put = ManifestPut(data, found.media_type, None, (tag,) if tag is not None else (), expected)
         pushed = await self._push.manifest(writing, put)
         return Edited(pushed.digest, found.digest, tag, len(data))
+
+    async def put_back(
+        self, permit: PathPermit, repository: RepositoryName, tag: Tag, to: Digest, still: Digest
+    ) -> None:
+        """Let a tag that points to `still` point to `to` again. Raises as `annotate` does."""
+        reading, writing = reading_in(permit, repository), writing_in(permit, repository)
+        found = await self._pull.manifest(reading, to)
+        await self._push.manifest(writing, ManifestPut(found.data, found.media_type, to, (tag,), still))
 
     async def index(self, permit: PathPermit, wanted: MakeIndex) -> Edited:
         """Make an index. The platforms come from the configurations of the images.

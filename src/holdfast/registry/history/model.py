@@ -20,7 +20,7 @@ class What(StrEnum):
 class Change(NamedTuple):
     """One change of a tag. `was` and `now`: digests; None where there was none, and for content that is gone (`what`
     tells which). `actor`, `request`: who did it and in which request, None where the caller may not know or the audit
-    does not hold it any more."""
+    does not hold it any more; so is `client`, the program that asked, '' where it said nothing."""
 
     repository: str
     seq: int
@@ -31,6 +31,7 @@ class Change(NamedTuple):
     at: int
     actor: str | None
     request: str | None
+    client: str | None = None
 
 
 class Difference(NamedTuple):
@@ -46,12 +47,13 @@ class Difference(NamedTuple):
 
 class Stood(NamedTuple):
     """A tag as it stood at an instant: its digest (None: the content is gone), since when, and whether that can still
-    be pulled."""
+    be pulled. `today`: what it points to now, None: it is not there any more."""
 
     tag: str
     digest: str | None
     since: int
     live: bool
+    today: str | None = None
 
 
 class Filter(NamedTuple):

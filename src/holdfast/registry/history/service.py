@@ -8,28 +8,28 @@ or read the audit.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 
 from holdfast.access.errors import Invalid
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.globs import text_glob
-from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_reading
 from holdfast.db.port import Database, Reader
 from holdfast.registry.errors import TooManyChanges
 from holdfast.registry.history import store
 from holdfast.registry.history.model import ALWAYS, Change, Cursor, Difference, Filter, Stood, what_of
 from holdfast.registry.history.since import moved_between
 from holdfast.registry.history.store import RepositoryRow
-from holdfast.registry.history.targets import Target, may_tell, one_repository, repositories, tells
+from holdfast.registry.history.targets import Target, one_repository, repositories
+from holdfast.registry.reach.showing import knows_who, may_tell, tells
 
 MOST_DIFFERENCES = 100_000
 _PIECE = 500
 _LOOKED_AT = 5000
 _WALKED = 2000
 _FIRST, _AFTER_ALL = "", "\x7f"
-_WRITING = (Action.CREATE_TAG, Action.OVERWRITE, Action.DELETE_TAG)
 
 
 class Changes(NamedTuple):
@@ -68,7 +68,7 @@ class History:
 
         Raises `RepositoryUnknown`, `Denied`, `StalePermit`.
         """
-        await check_permit(self._db, permit)
+        await check_reading(self._db, permit)
         repos = await repositories(self._db, permit, target, wanted.since)
         start = after or Cursor(min(wanted.until, ALWAYS - 1) + 1, 0, _FIRST)
         repos = sorted(repos, key=lambda row: (row.last_at, row.id), reverse=True)
@@ -126,7 +126,7 @@ class History:
         moment = self._db.now() if at is None else at
 
         async def read(reader: Reader) -> Standing:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             row = await one_repository(reader, permit, path)
             # Now is whatever was done: the time of a repository may be ahead of the clock.
             place = await reader.one(store.PLACE_AT, repo_id=row.id, at=ALWAYS if at is None else at)
@@ -137,7 +137,7 @@ class History:
                 span = {"repo_id": row.id, "last": last, "seq": place.seq, "limit": limit + 1}
                 rows = sorted(await reader.all(store.STOOD, **span), key=lambda each: each.name)
                 found += [
-                    Stood(each.name, each.digest, each.at or 0, each.live)
+                    Stood(each.name, each.digest, each.at or 0, each.live, each.today)
                     for each in rows
                     if each.now_id is not None and told(each.name)
                 ]
@@ -167,7 +167,7 @@ class History:
         end = ALWAYS if until is None else until
         if end < since:
             raise Invalid("until", "the second instant lies before the first")
-        await check_permit(self._db, permit)
+        await check_reading(self._db, permit)
         found: list[Difference] = []
         for row in await repositories(self._db, permit, target, since):
             if row.path < after[0]:
@@ -218,16 +218,20 @@ def _passing(permit: PathPermit, row: RepositoryRow, wanted: Filter) -> Callable
     """What makes the change of an event, None of one that does not pass the filter or may not be told."""
     told = tells(may_tell(permit, row.path))
     glob = text_glob(wanted.tags) if wanted.tags is not None else None
-    knows = any(not permit.tags(action, row.path).nothing for action in _WRITING)
-    knows = knows or permit.tags(Action.READ_AUDIT, row.path).everything
+    knows = knows_who(permit, row.path)
 
     def change(event: store.EventRow) -> Change | None:
         if not told(event.name) or (glob is not None and not glob(event.name)):
             return None
         what = what_of(event.was_id, event.now_id)
-        actor, request = (event.actor, event.request) if knows else (None, None)
+        actor, request, client = (event.actor, event.request, _client(event)) if knows else (None, None, None)
         if (wanted.what is not None and what is not wanted.what) or wanted.actor not in (None, actor):
             return None
-        return Change(row.path, event.seq, event.name, what, event.was, event.now, event.at, actor, request)
+        return Change(row.path, event.seq, event.name, what, event.was, event.now, event.at, actor, request, client)
 
     return change
+
+
+def _client(event: store.EventRow) -> str:
+    """The program that asked for it, as it called itself."""
+    return str(json.loads(event.origin).get("agent", "")) if event.origin else ""

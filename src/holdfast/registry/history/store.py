@@ -17,7 +17,8 @@ class RepositoryRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """An event with its digests (None also where the content is gone) and the first journal row of its place."""
+    """An event with its digests (None also where the content is gone) and the first journal row of its place.
+    `origin`: from where it was asked for, a JSON object."""
 
     seq: int
     name: str
@@ -28,6 +29,7 @@ class EventRow(NamedTuple):
     now: str | None
     actor: str | None
     request: str | None
+    origin: str | None
 
 
 class SinceRow(NamedTuple):
@@ -47,13 +49,14 @@ class SeqRow(NamedTuple):
 
 class StoodRow(NamedTuple):
     """A tag as it was left by its last event up to an instant; all None where it was born later. `live`: whether what
-    it pointed to can be pulled now."""
+    it pointed to can be pulled now; `today`: what the tag points to now, None: it is not there."""
 
     name: str
     at: int | None
     now_id: int | None
     digest: str | None
     live: bool
+    today: str | None
 
 
 class DigestRow(NamedTuple):
@@ -77,7 +80,7 @@ REPOSITORIES = Query(
 _EVENT = """
     select e.seq, e.name, e.at, e.was_id, e.now_id,
       (select c.digest from content c where c.id = e.was_id) as was,
-      (select c.digest from content c where c.id = e.now_id) as now, j.actor, j.request
+      (select c.digest from content c where c.id = e.now_id) as now, j.actor, j.request, j.origin
     from tag_event e
     left join journal j on j.id = (
       select min(o.id) from journal o where o.repo_id = e.repo_id and o.seq = e.seq and o.seq > 0
@@ -153,7 +156,11 @@ STOOD = Query(
         join content c on c.id = e.now_id
         where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name
           and l.gone_at is null and l.kind > 0 and c.state = 0
-      ) then 1 else 0 end as live
+      ) then 1 else 0 end as live,
+      (
+        select c.digest from tag t join content c on c.id = t.content_id
+        where t.repo_id = :repo_id and t.name = w.name
+      ) as today
     from (
       select name, (
         select max(s.seq) from tag_event s where s.repo_id = :repo_id and s.name = walk.name and s.seq <= :seq

@@ -8,18 +8,15 @@ asked of a namespace; tags that he may not be told of do not either.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import NamedTuple
 
 from holdfast.access.model import PathPermit
-from holdfast.access.policy.decide import TagRights
-from holdfast.access.policy.model import Action
 from holdfast.db.port import Reader
 from holdfast.oci.name import RepositoryName, Tag
 from holdfast.registry.errors import RepositoryUnknown
 from holdfast.registry.history import store
 from holdfast.registry.history.store import RepositoryRow
-from holdfast.registry.reach.spans import listed
+from holdfast.registry.reach.showing import may_tell
 
 _PIECE = 1000
 _EVERYWHERE = "**"
@@ -50,17 +47,6 @@ def read_target(text: str) -> Target:
         return Target(RepositoryName.parse(text.removesuffix(_BELOW)), None, True)
     path, colon, tag = text.partition(":")
     return Target(RepositoryName.parse(path), Tag.parse(tag) if colon else None)
-
-
-def may_tell(permit: PathPermit, repository: str) -> TagRights:
-    """At which tags of `repository` the caller may be told of them."""
-    listing = permit.tags(Action.LIST, repository)
-    return listing if listing.everything else permit.tags(Action.PULL, repository)
-
-
-def tells(rights: TagRights) -> Callable[[str], bool]:
-    """Whether a tag may be told: those that belong to a digest only to who may be told all."""
-    return (lambda _tag: True) if rights.everything else listed(rights).matches
 
 
 async def one_repository(reader: Reader, permit: PathPermit, path: str) -> RepositoryRow:

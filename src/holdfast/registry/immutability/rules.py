@@ -163,3 +163,16 @@ def _written(words: list[str]) -> Rule:
         else:
             raise Invalid("value", f"{word[:64]!r} is none of: except GLOB, allow-move, allow-delete")
     return Rule(words[0], tuple(exceptions), "allow-move" in flags, "allow-delete" in flags)
+
+
+def in_words(text: str) -> str:
+    """What people write as one line, in sentences."""
+    found = read(read_written(text), "").rules
+    if not found:
+        return "No tag is immutable"
+    return "; ".join(f"{rule} cannot be {_forbidden(rule)}" for rule in found)
+
+
+def _forbidden(rule: Rule) -> str:
+    words = [word for word, free in (("moved", rule.move), ("deleted", rule.delete)) if not free]
+    return " or ".join(words)

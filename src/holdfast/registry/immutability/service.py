@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.db.port import Reader
-from holdfast.registry.effective.kinds import SettingKind
+from holdfast.registry.effective.kinds import SettingKind, Shape
 from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.errors import Immutable
 from holdfast.registry.immutability import rules
@@ -22,6 +22,9 @@ KIND = SettingKind(
     rules.read_written,
     rules.write,
     "none",
+    title="Immutable tags",
+    shape=Shape.RULES,
+    words=rules.in_words,
 )
 
 

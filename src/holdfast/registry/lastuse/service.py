@@ -2,9 +2,9 @@
 
 Promises: noting a pull costs an entry of a dict; memory is bounded, and what found no room is known as a gap; nothing
 that the database refuses for a while is lost before the bounds are reached. A pull counts for the tag that was named
-and for the manifest that was sent, by GET or HEAD, also where the client had it already (304). Times are those of the
-database's clock, to within `EVERY`. A process that is killed leaves a gap, which `tracking.py` finds: what was not used
-since a gap is unknown, never unused.
+and for the manifest that was sent, by GET or HEAD, also where the client had it already (304); that of a scanner only
+as settings say (scanners.py). Times are those of the database's clock, to within `EVERY`. A process that is killed
+leaves a gap, which `tracking.py` finds: what was not used since a gap is unknown, never unused.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from holdfast.db.errors import DatabaseError, Full
 from holdfast.db.port import Database, Unit
 from holdfast.registry.lastuse import store
+from holdfast.registry.lastuse.scanners import Scanners
 
 EVERY = 10.0
 """Seconds between two times that a process stores what was pulled, and says that it has nothing more."""
@@ -46,9 +47,13 @@ class LastUse:
         self._pulled: dict[tuple[str, str], int] = {}
         self._lost = False
         self._storing = asyncio.Lock()
+        self._scanners = Scanners()
 
-    def pulled(self, repository: str, reference: str, digest: str) -> None:
-        """A manifest was sent: `reference` is the tag or digest that was asked for, `digest` the manifest's own."""
+    def pulled(self, repository: str, reference: str, digest: str, subject: str = "", agent: str = "") -> None:
+        """A manifest was sent: `reference` is the tag or digest that was asked for, `digest` the manifest's own;
+        `subject` (as the journal has actors), `agent`: who asked."""
+        if self._scanners.ignore(repository, subject, agent):
+            return
         pulled = self._pulled
         if len(pulled) >= self._most and (repository, digest) not in pulled:
             self._lost = True
@@ -61,6 +66,7 @@ class LastUse:
         """Say that this process serves: before it does. `node`: the process tree that it belongs to (db/nodes.py).
         Raises `DatabaseError`, but starts without room for a row: the time until there is some is a gap."""
         self._node = node
+        await self._scanners.read(self._db)
 
         async def begin(unit: Unit) -> None:
             await unit.run(store.BEGIN_TRACKING)
@@ -86,6 +92,7 @@ class LastUse:
     async def flush(self) -> None:
         """Store everything that was pulled, and say until when. Raises `DatabaseError`; what is not stored is kept."""
         async with self._storing:
+            await self._scanners.read(self._db)
             at = self._db.now()
             taken, self._pulled = self._pulled, {}
             lost, self._lost = self._lost, False
@@ -107,6 +114,7 @@ class LastUse:
         repo_id = rows[0].id
 
         async def store_(unit: Unit) -> None:
+            await unit.one(store.HOLD, repo_id=repo_id)
             if batch.names:
                 await unit.run(store.USE_TAGS, repo_id=repo_id, names=batch.names, at=batch.at)
             if batch.digests:

@@ -20,6 +20,14 @@ class Since(NamedTuple):
     since: int
 
 
+class SaidRow(NamedTuple):
+    """A setting, and where it is said."""
+
+    path: str
+    name: str
+    value: str
+
+
 class Process(NamedTuple):
     """A process that serves, the node that it belongs to, and when it told its use last."""
 
@@ -71,6 +79,8 @@ class Below(NamedTuple):
 
 
 REPOSITORIES = Query("select id, path from repository where path = any(:paths) and gone_at is null", RepositoryRow)
+# As whoever changes tags does: what follows writes to them, too (migration `lists`).
+HOLD = Query("select id, path from repository where id = :repo_id for no key update", RepositoryRow)
 # Only what is there, and in the order of its key, so that no two units wait for each other.
 USE_TAGS = Command(
     """
@@ -89,6 +99,7 @@ USE_CONTENT = Command(
     where excluded.last_at > content_use.last_at
     """
 )
+SAID = Query("select path, name, value from setting where name = any(:names)", SaidRow)
 BEGIN_TRACKING = Command("insert into use_tracking (id, since) values (1, :now) on conflict (id) do nothing")
 TRACKED = Query("select since from use_tracking where id = 1", Since)
 # A gap: use of this moment may be missing.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.decide import TagRights
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_reading
 from holdfast.db.port import Database, Reader
 from holdfast.oci.name import RepositoryName, signed_digest
 from holdfast.oci.version import version_key
@@ -60,7 +60,7 @@ class TagList:
         rights = _told_of(permit, repository)
 
         async def read(reader: Reader) -> TagPage:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             row = next(iter(await reader.all(store.REPOSITORIES, paths=[repository])), None)
             if row is None:
                 raise unseen(repository)

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from enum import IntEnum
+from functools import partial
+from heapq import heappush, heappushpop
 from itertools import islice
 
 from holdfast.db.port import Database, Unit
+from holdfast.db.query import Command
 from holdfast.registry.effective.service import prefixes_of
 from holdfast.registry.ledger import figures_store as store
 
@@ -27,6 +30,11 @@ EVERY = 300_000_000
 """Microseconds between the end of a walk and the next."""
 RARELY = 20
 """How many times longer than it took."""
+DAY = 86_400_000_000
+KEPT_DAYS = 92
+"""Days of which it is known what was found."""
+LARGEST = 20
+"""Contents of each namespace that are remembered for their size."""
 Report = Callable[[int], Awaitable[None]]
 
 
@@ -68,6 +76,7 @@ class Level:
         self.logical = 0
         self.exclusive = 0
         self._seen = Marks()
+        self._largest: list[tuple[int, int]] | None = [] if key.endswith("/") else None
         self._clear = [0, 0, 0, 0]
         self._stored = [0, 0, 0, 0]
 
@@ -81,6 +90,16 @@ class Level:
             if before:
                 self._clear[before] -= row.size
                 self._stored[before] -= row.stored
+            elif self._largest is not None:
+                if len(self._largest) < LARGEST:
+                    heappush(self._largest, (row.size, -row.content_id))
+                elif row.size > self._largest[0][0]:
+                    heappushpop(self._largest, (row.size, -row.content_id))
+
+    def largest(self) -> list[store.LargeRow]:
+        """The largest contents, from the largest down."""
+        found = sorted(self._largest or (), reverse=True)
+        return [store.LargeRow(self.key, n, -id, size) for n, (size, id) in enumerate(found, 1)]
 
     def figure(self) -> store.FigureRow:
         """What was counted."""
@@ -113,6 +132,7 @@ class Figures:
         self._walk = 0
         self._levels: list[Level] = []
         self._done: list[store.FigureRow] = []
+        self._large: list[store.LargeRow] = []
 
     async def due(self) -> bool:
         """Whether the last walk is so long ago that another is worth its while."""
@@ -140,8 +160,10 @@ class Figures:
         await self._split()
         orphaned = await self._orphaned()
         await self._db.write(lambda unit: unit.run(store.END, walk=begun.walk, orphaned=orphaned))
-        while await self._db.write(lambda unit: unit.run(store.FORGET, walk=begun.walk, limit=PAGE)):
-            pass
+        await self._note_days()
+        for old in (store.FORGET, store.FORGET_LARGEST):
+            while await self._db.write(partial(_forget, statement=old, walk=begun.walk)):
+                pass
         await self._db.write(lambda unit: unit.run(store.FORGET_WALKS, walk=begun.walk))
         return begun.walk
 
@@ -183,6 +205,7 @@ class Figures:
 
     def _close(self, first: int) -> None:
         self._done += [level.figure() for level in self._levels[first:]]
+        self._large += [row for level in self._levels[first:] for row in level.largest()]
         del self._levels[first:]
 
     async def _flush(self) -> None:
@@ -195,6 +218,26 @@ class Figures:
 
             await self._db.write(put)
         self._done.clear()
+        large = iter(self._large)
+        while rows := list(islice(large, KEEPERS)):
+
+            async def put_large(unit: Unit, rows: list[store.LargeRow] = rows) -> None:
+                for row in rows:
+                    await unit.run(store.PUT_LARGEST, walk=self._walk, **row._asdict())
+
+            await self._db.write(put_large)
+        self._large.clear()
+
+    async def _note_days(self) -> None:
+        """Keep what was found as that of this day, where it is another than before; forget what is long ago."""
+        day, after = self._db.now() // DAY, ""
+        while rows := await self._db.all(store.SOME_PATHS, walk=self._walk, after=after, limit=PAGE):
+            last = rows[-1].path
+            await self._db.write(partial(_note, walk=self._walk, day=day, after=after, last=last))
+            after = last
+        old = {"walk": self._walk, "day": day - KEPT_DAYS, "limit": PAGE}
+        while await self._db.write(lambda unit: unit.run(store.FORGET_DAYS, **old)):
+            pass
 
     async def _tags(self, repo_id: int) -> AsyncIterator[list[int]]:
         after = ""
@@ -262,3 +305,11 @@ class Figures:
             after = rows[-1].content_id
             total += sum(row.stored for row in rows)
         return total
+
+
+async def _forget(unit: Unit, statement: Command, walk: int) -> int:
+    return await unit.run(statement, walk=walk, limit=PAGE)
+
+
+async def _note(unit: Unit, walk: int, day: int, after: str, last: str) -> None:
+    await unit.run(store.NOTE_DAYS, walk=walk, day=day, after=after, last=last)

@@ -38,7 +38,7 @@ _HARDLY_LESS = 0.7
 _GUARD = "guard"
 """The mark of a store that its sweepers go by (registry/sweep): it belongs to the rows that move."""
 _OWN = frozenset({"moving", "moving_object", "moving_upload", "moving_constraint"})
-_LAID = frozenset({"audit_seal", "ledger", "policy", "scrub", "search_filled"})
+_LAID = frozenset({"audit_seal", "ledger", "policy", "scrub", "search_filled", "use_place"})
 """Tables of an empty schema that hold a row."""
 
 

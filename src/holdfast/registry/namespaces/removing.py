@@ -7,13 +7,15 @@ result; a run that ends early is carried on where it stood. What was said of nam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.db.port import Reader, Unit
+from holdfast.jobs.model import LEFT
 from holdfast.jobs.run import Run
 from holdfast.journal.model import Origin
 from holdfast.registry.effective.service import prefixes_of
+from holdfast.registry.immutability.rules import Blocked
 from holdfast.registry.immutability.service import rules_for
 from holdfast.registry.namespaces import store
 from holdfast.registry.namespaces.ending import Actor, Ended, bring_back, end, held_back
@@ -28,10 +30,12 @@ _PAGE = 500
 
 
 class State:
-    """How far a run is, as its checkpoint keeps it. `kept`: the first repositories that were left."""
+    """How far a run is, as its checkpoint keeps it. `kept`: the first repositories that were left; `left`: the same,
+    and why."""
 
     def __init__(self, saved: dict[str, Any] | None) -> None:
-        self.saved: dict[str, Any] = saved or {"after": "", "repositories": 0, "tags": 0, "bytes": 0, "kept": []}
+        begun = {"after": "", "repositories": 0, "tags": 0, "bytes": 0, "kept": []}
+        self.saved: dict[str, Any] = {LEFT: [], **(saved or begun)}
 
     @property
     def after(self) -> str:
@@ -43,15 +47,19 @@ class State:
         """How many are done."""
         return int(self.saved["repositories"])
 
-    def with_batch(self, last: str, done: Sequence[Ended], kept: Sequence[str]) -> State:
-        """After one more batch, which ended with the name `last`."""
+    def with_batch(self, last: str, done: Sequence[Ended], left: Mapping[str, str]) -> State:
+        """After one more batch, which ended with the name `last`; `left`: what could not be done, and why."""
         return State(
             {
                 "after": last,
                 "repositories": self.repositories + len(done),
                 "tags": self.saved["tags"] + sum(each.tags for each in done),
                 "bytes": self.saved["bytes"] + sum(each.bytes for each in done),
-                "kept": [*self.saved["kept"], *kept][:_TOLD],
+                "kept": [*self.saved["kept"], *left][:_TOLD],
+                LEFT: [
+                    *self.saved[LEFT],
+                    *({"name": name, "reason": reason} for name, reason in left.items()),
+                ][:_TOLD],
             }
         )
 
@@ -114,39 +122,47 @@ async def restore_all(run: Run, window: int) -> None:
 async def _delete_batch(run: Run, actor: Actor, state: State, names: Sequence[str], *, force: bool) -> State:
     async def batch(unit: Unit) -> State:
         done: list[Ended] = []
-        kept: list[str] = []
+        left: dict[str, str] = {}
         for name in names:
-            if not force and await _is_held_back(unit, name):
-                kept.append(name)
+            held = None if force else await _held_back(unit, name)
+            if held is not None:
+                left[name] = str(held)
             elif (ended := await end(unit, actor, name, force=force)) is not None:
                 done.append(ended)
-        after = state.with_batch(names[-1], done, kept)
+        after = state.with_batch(names[-1], done, left)
         await run.keep(unit, after.saved)
         return after
 
-    return await run.write(batch)
+    return _told(run, state, await run.write(batch))
 
 
 async def _restore_batch(run: Run, actor: Actor, state: State, newest: dict[str, int], window: int) -> State:
     async def batch(unit: Unit) -> State:
         done: list[Ended] = []
-        kept: list[str] = []
+        left: dict[str, str] = {}
         for name in sorted(newest):
             if await unit.one(store.REPOSITORY, path=name) is not None:
-                kept.append(name)
+                left[name] = "its name is taken by another repository"
             elif (ended := await bring_back(unit, actor, newest[name], window)) is not None:
                 done.append(ended)
-        after = state.with_batch(max(newest), done, kept)
+        after = state.with_batch(max(newest), done, left)
         await run.keep(unit, after.saved)
         return after
 
-    return await run.write(batch)
+    return _told(run, state, await run.write(batch))
 
 
-async def _is_held_back(unit: Unit, name: str) -> bool:
-    """Whether a tag in the repository may not be deleted."""
+def _told(run: Run, before: State, after: State) -> State:
+    """The state after a batch; what it left is said."""
+    for each in after.saved[LEFT][len(before.saved[LEFT]) :]:
+        run.say(f"{each['name']} stays as it is: {each['reason']}")
+    return after
+
+
+async def _held_back(unit: Unit, name: str) -> Blocked | None:
+    """What forbids to delete a tag of the repository; None: every one may go."""
     row = await unit.one(store.REPOSITORY, path=name)
-    return row is not None and await held_back(unit, row.id, await rules_for(unit, prefixes_of(name))) is not None
+    return None if row is None else await held_back(unit, row.id, await rules_for(unit, prefixes_of(name)))
 
 
 async def _said(reader: Reader, path: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from holdfast.access.errors import Conflict
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_permit, check_reading
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, note, record
@@ -102,7 +102,7 @@ class Repositories:
         name = named(permit.path, "name")
 
         async def read(reader: Reader) -> Repository:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             if not permit.shows(name):
                 raise _unknown(name)
             found = await self._one(reader, name)
@@ -122,7 +122,7 @@ class Repositories:
         # Statement by statement: who may be told of few among many makes this a long walk.
         rows = await shown_rows(_fetch(self._db, wanted), permit, after, limit)
         facts = await facts_of(self._db, [row.path for row in rows])
-        await check_permit(self._db, permit)  # still the rights that they were chosen by
+        await check_reading(self._db, permit)  # still the rights that they were chosen by
         return [_repository(row, facts.get(row.path, NOTHING)) for row in rows]
 
     async def _one(self, reader: Reader, name: str) -> Repository:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from holdfast.access.errors import Conflict
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_permit, check_reading
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import note
@@ -56,6 +56,8 @@ class Namespaces:
             await check_permit(unit, permit)
             if not await unit.run(store.NEW_FACTS, path=path, description="", made_by=permit.subject.actor):
                 raise Conflict(f"somebody made or described {path!r} already")
+            for prefix in path.prefixes()[1:]:
+                await unit.run(store.PLACE, path=f"{prefix}/")
             data = {"path": path, **await say(unit, permit, path, saying)}
             kind = ChangeKind.NAMESPACE_CREATED
             await note(unit, kind, actor=permit.subject.actor, origin=permit.origin, data=data)
@@ -87,7 +89,7 @@ class Namespaces:
         path = named(permit.path)
 
         async def read(reader: Reader) -> Namespace:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             await _require_there(reader, permit, path)
             facts = (await facts_of(reader, [path])).get(path, NOTHING)
             held = await usage_below(reader, permit, path)
@@ -107,7 +109,7 @@ class Namespaces:
         found |= await _made(self._db, permit, parent, after, limit)
         paths = sorted(found, key=_order)[:limit]
         facts = await facts_of(self._db, paths)
-        await check_permit(self._db, permit)  # still the rights that they were chosen by
+        await check_reading(self._db, permit)  # still the rights that they were chosen by
         return [Namespace(path, facts.get(path, NOTHING)) for path in paths]
 
 

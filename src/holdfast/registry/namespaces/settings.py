@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from holdfast.access.errors import Conflict, Unknown
+from holdfast.access.errors import Changed, Conflict, Unknown
 from holdfast.access.model import PathPermit
-from holdfast.access.policy.model import SYSTEM_ACTIONS
-from holdfast.access.standing import check_permit
+from holdfast.access.policy.model import SYSTEM_ACTIONS, Action
+from holdfast.access.standing import check_permit, check_reading
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import note
@@ -67,6 +67,11 @@ class Change(NamedTuple):
     was: str | None
     moves: bool
 
+    @property
+    def sight(self) -> str:
+        """What somebody saw who looked at it before it is made: see `SettingsTree.set`."""
+        return f"{self.impact.changed}/{self.impact.overriding}/{self.was}"
+
 
 class SettingsTree:
     """The settings of all paths. `kinds`: every setting that there is."""
@@ -85,7 +90,7 @@ class SettingsTree:
         checked(permit.path)
 
         async def read(reader: Reader) -> list[Held]:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             await require_sight(reader, permit, permit.path)
             rows = await reader.all(store.SETTINGS, paths=prefixes_of(permit.path))
             return [_held(kind, rows) for kind in self._kinds.values()]
@@ -97,18 +102,40 @@ class SettingsTree:
         self._kind(name)
         return next(held for held in await self.list(permit) if held.kind.name == name)
 
-    async def set(self, permit: PathPermit, name: str, text: str, *, dry_run: bool = False) -> Change:
-        """Let `text`, as people write it, hold at the permit's path and below. Raises `Unknown` for a setting that
-        there is not, `Denied`, `Conflict` for one that is set elsewhere."""
+    async def set(
+        self, permit: PathPermit, name: str, text: str, *, dry_run: bool = False, sight: str | None = None
+    ) -> Change:
+        """Let `text`, as people write it, hold at the permit's path and below. `sight`: what a dry run showed
+        (`Change.sight`). Raises `Unknown` for a setting that there is not, `Denied`, `Conflict` for one that is set
+        elsewhere, `Changed` when it would not be what was seen any more."""
         kind = self._kind(name)
         value = kind.read(text)
-        return await self._change(permit, kind, value, dry_run=dry_run)
+        return await self._change(permit, kind, value, dry_run=dry_run, sight=sight)
 
-    async def reset(self, permit: PathPermit, name: str, *, dry_run: bool = False) -> Change:
+    async def reset(self, permit: PathPermit, name: str, *, dry_run: bool = False, sight: str | None = None) -> Change:
         """Let the permit's path be as the nearest path above it. Raises as `set`."""
-        return await self._change(permit, self._kind(name), None, dry_run=dry_run)
+        return await self._change(permit, self._kind(name), None, dry_run=dry_run, sight=sight)
 
-    async def _change(self, permit: PathPermit, kind: SettingKind, value: str | None, *, dry_run: bool) -> Change:
+    async def foresee(self, permit: PathPermit, name: str, text: str | None) -> Change:
+        """What it would change that a setting is set (`text` None: reset) at the permit's path, whichever command sets
+        it: for who is shown the settings there. Raises `Unknown`."""
+        kind = self._kind(name)
+        value = kind.read(text) if text is not None else None
+        path = checked(permit.path)
+
+        async def look(reader: Reader) -> Change:
+            await check_reading(reader, permit)
+            await require_sight(reader, permit, path)
+            return await _changed(reader, kind, path, value)
+
+        found = await self._db.snapshot(look)
+        if permit.lacks(Action.LIST, path) and permit.lacks(Action.SETTINGS, path):
+            return found._replace(impact=Impact(0, 0))  # how many there are is not the caller's to know
+        return found
+
+    async def _change(
+        self, permit: PathPermit, kind: SettingKind, value: str | None, *, dry_run: bool, sight: str | None
+    ) -> Change:
         path = checked(permit.path)
         if kind.set_by:
             raise Conflict(f"{kind.name} is set with `{kind.set_by}`")
@@ -120,6 +147,8 @@ class SettingsTree:
 
         async def change(unit: Unit) -> Change:
             found = await look(unit)
+            if sight is not None and found.sight != sight:
+                raise Changed(f"{kind.name} of {path or 'everything'} is not what it was")
             if not found.moves:
                 return found
             if value is not None:

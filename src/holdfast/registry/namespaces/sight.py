@@ -16,7 +16,7 @@ from holdfast.oci.name import RepositoryName
 from holdfast.registry.namespaces import store
 from holdfast.registry.reach.spans import EVERYWHERE, Span, below, shown
 
-_PAGE = 500
+_FIRST, _PAGE = 20, 500
 
 
 async def sees(reader: Reader, permit: PathPermit, path: str) -> bool:
@@ -28,19 +28,21 @@ async def sees(reader: Reader, permit: PathPermit, path: str) -> bool:
     return await first_shown(reader, permit, path) is not None
 
 
-async def first_shown(reader: Reader, permit: PathPermit, path: str) -> str | None:
-    """The first repository at or below `path` that the caller may be told of; None: there is none."""
+async def first_shown(reader: Reader, permit: PathPermit, path: str, *, inside: bool = False) -> str | None:
+    """The first repository at or below `path` (`inside`: only below it) that the caller may be told of; None: there is
+    none."""
     wanted = shown(permit.rights.shown(permit.here))
-    for span in spans_within(wanted.spans, spans_of(path)):
-        after = ""
+    there = spans_of(path)
+    for span in spans_within(wanted.spans, there[1:] if inside and path else there):
+        after, size = "", _FIRST
         while True:
-            rows = await reader.all(store.PATHS, low=span.low, high=span.high, after=after, limit=_PAGE)
+            rows = await reader.all(store.PATHS, low=span.low, high=span.high, after=after, limit=size)
             for row in rows:
                 if wanted.matches(row.path):
                     return row.path
-            if len(rows) < _PAGE:
+            if len(rows) < size:
                 break
-            after = rows[-1].path
+            after, size = rows[-1].path, _PAGE
     return None
 
 

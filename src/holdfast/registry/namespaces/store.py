@@ -140,6 +140,12 @@ NEW_FACTS = Command(
     on conflict (path) do nothing
     """
 )
+# Where the tree shows what nothing is in yet (registry/browsing).
+PLACE = Command(
+    """
+    insert into usage (path, bytes, repositories, tags) values (:path, 0, 0, 0) on conflict (path) do nothing
+    """
+)
 DESCRIBE = Command(
     """
     insert into namespace (path, description, made_at, made_by) values (:path, :description, :now, :made_by)

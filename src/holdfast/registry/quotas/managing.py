@@ -13,7 +13,7 @@ from typing import NamedTuple
 from holdfast.access.errors import Invalid, Unknown
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_permit, check_reading
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import note
@@ -65,7 +65,7 @@ class Quotas:
         checked(permit.path)
 
         async def read(reader: Reader) -> Quota:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             return await _seen(reader, permit)
 
         return await self._db.snapshot(read)
@@ -74,7 +74,7 @@ class Quotas:
         """Paths with a quota of their own whose use the caller may know. Raises `StalePermit`."""
 
         async def read(reader: Reader) -> Paths:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             known: list[str] = []
             at: str | None = after
             while at is not None and len(known) <= limit:
@@ -135,21 +135,45 @@ async def _seen(reader: Reader, permit: PathPermit) -> Quota:
 
 async def _quota(reader: Reader, permit: PathPermit, path: str) -> Quota:
     standings = []
+    counted: dict[str, Counts] = {}
     for limit in limits(await effective(reader, prefixes_of(path))):
         if not knows_all(permit, limit.path):
             standings.append(Standing(limit, None, None))
             continue
         row = await reader.one(store.WARNING, path=limit.path, what=str(limit.what))
-        count = (await used(reader, limit.path)).of(limit.what)
-        standings.append(Standing(limit, count, row.at if row is not None else None))
-    return Quota(path, await used(reader, path) if knows_all(permit, path) else None, standings)
+        if limit.path not in counted:
+            counted[limit.path] = await used(reader, limit.path)
+        standings.append(Standing(limit, counted[limit.path].of(limit.what), row.at if row is not None else None))
+    if path not in counted and knows_all(permit, path):
+        counted[path] = await used(reader, path)
+    return Quota(path, counted.get(path), standings)
+
+
+async def warned(reader: Reader, permit: PathPermit, most: int = 5) -> list[Standing]:
+    """Quotas that are nearly used up, of paths whose use the caller may know."""
+    found: list[Standing] = []
+    for row in await reader.all(store.WARNINGS, path="", what="", limit=_PAGE):
+        if len(found) == most:
+            break
+        if not knows_all(permit, row.path):
+            continue
+        held = [each for each in limits(await effective(reader, prefixes_of(row.path))) if each.path == row.path]
+        for limit in held:
+            if limit.what == row.what:
+                count = (await used(reader, row.path)).of(limit.what)
+                found.append(Standing(limit, count, row.at))
+    return found
 
 
 def knows_all(permit: PathPermit, path: str) -> bool:
     """Whether the caller may know what is used at and below `path` together."""
     if permit.system(Action.OPERATE):
         return True
-    return any(not permit.lacks(action, path) for action in (Action.LIST, Action.PULL, Action.SETTINGS))
+    return any(
+        # What is not allowed at the path itself is not allowed on the whole of it, and that is told much faster.
+        (not path or permit.tags(action, path).everything) and not permit.lacks(action, path)
+        for action in (Action.LIST, Action.PULL, Action.SETTINGS)
+    )
 
 
 def checked(path: str) -> str:

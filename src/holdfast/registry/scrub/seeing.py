@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_reading
 from holdfast.db.port import Database, Reader
 from holdfast.registry.scrub import store
 from holdfast.registry.scrub.store import RoundRow
@@ -38,7 +38,7 @@ class Damages:
         _require_operator(permit)
 
         async def read(reader: Reader) -> RoundRow:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             row = await reader.one(store.ROUND)
             assert row is not None
             return row
@@ -50,7 +50,7 @@ class Damages:
         _require_operator(permit)
 
         async def read(reader: Reader) -> list[Damaged]:
-            await check_permit(reader, permit)
+            await check_reading(reader, permit)
             found = []
             for row in await reader.all(store.DAMAGED, after=after, limit=limit):
                 users = await reader.all(store.USERS, content_id=row.id, limit=MOST_REPOSITORIES)

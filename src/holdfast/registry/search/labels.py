@@ -23,7 +23,7 @@ async def labelled(reader: Reader, asked: Asked, seen: Wanted) -> list[Hit]:
             said = f"{row.name}={row.value}"
             wanted = asked.term_matches(said.casefold()) or asked.term_matches(row.value.casefold())
             if wanted and asked.is_within(row.path) and seen.matches(row.path):
-                hits.append(Hit(Kind.LABEL, row.path, said))
+                hits.append(Hit(Kind.LABEL, row.path, said, repository=row.repository))
         if left <= 0:
             break
     return hits[:MOST_HITS]

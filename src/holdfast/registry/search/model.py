@@ -41,13 +41,14 @@ class Match(StrEnum):
 
 class Hit(NamedTuple):
     """Something that was found. `text`: what matched, as it is written there; `path`: a repository, or the namespace
-    that a label is on (then there is neither `tag` nor `digest`)."""
+    that a label is on (then there is neither `tag` nor `digest`, and it is no `repository`)."""
 
     kind: Kind
     path: str
     text: str
     tag: str | None = None
     digest: str | None = None
+    repository: bool = True
 
 
 class Range(NamedTuple):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from holdfast.access.errors import Invalid
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_reading
 from holdfast.db.port import Database
 from holdfast.registry.reach.service import Reach
 from holdfast.registry.reach.spans import shown
@@ -79,7 +79,7 @@ class Search:
                 break
         if start is not None:
             raise _no_cursor()
-        await check_permit(self._db, permit)  # still the rights that the hits were chosen by
+        await check_reading(self._db, permit)  # still the rights that the hits were chosen by
         return Results(tuple(page.hits), after, not after or page.full)
 
     async def _walk(self, permit: PathPermit, asked: Asked, kind: Kind, page: Page, at: tuple[str, Key]) -> Walked:

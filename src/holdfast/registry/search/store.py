@@ -67,11 +67,12 @@ class BelowRow(NamedTuple):
 
 
 class LabelRow(NamedTuple):
-    """A label of a namespace or repository."""
+    """A label of a namespace or repository. `repository`: whether it is one."""
 
     name: str
     value: str
     path: str
+    repository: bool
 
 
 class IdRow(NamedTuple):
@@ -125,6 +126,13 @@ REPOSITORIES = Query(
     """,
     RepositoryRow,
 )
+UNNAMED = Query(
+    """
+    select id, path from repository where id > (select named from search_filled where id = 1) and gone_at is null
+    order by id limit :limit
+    """,
+    RepositoryRow,
+)
 SUFFIXES = Query(
     """
     select s.suffix, s.repo_id as id, r.path from search_name s join repository r on r.id = s.repo_id
@@ -142,11 +150,12 @@ TAGS = Query(
     """,
     TagRow,
 )
+# Not `exists`: that may become a join over all tags.
 WITH_TAGS = Query(
     """
-    select r.id from repository r where r.id = any(:ids) and exists (
-      select 1 from tag t where t.repo_id = r.id and t.name >= :low and t.name < :high
-    )
+    select r.id from repository r where r.id = any(:ids) and (
+      select 1 from tag t where t.repo_id = r.id and t.name >= :low and t.name < :high order by t.name limit 1
+    ) is not null
     """,
     IdRow,
 )
@@ -242,7 +251,9 @@ TERMS_BELOW = Query(
 )
 LABELS = Query(
     """
-    select name, value, path from label where path >= :low and path < :high order by path, name limit :limit
+    select l.name, l.value, l.path, case when r.id is null then 0 else 1 end as repository
+    from label l left join repository r on r.path = l.path and r.gone_at is null
+    where l.path >= :low and l.path < :high order by l.path, l.name limit :limit
     """,
     LabelRow,
 )

@@ -8,6 +8,7 @@ from holdfast.registry.search.model import Asked, Hit, Kind, Match
 from holdfast.registry.search.scanning import Key, Page, Walked, walk
 
 _MOST_DIGESTS = 100
+_MOST_UNNAMED = 100
 
 
 class Wide:
@@ -40,6 +41,9 @@ class Wide:
                 lambda row: (row.path,),
                 lambda row: _repository(row.path) if asked.name_matches(row.path) else None,
             )
+        if not after:  # what was made since names were filled in last stands first
+            fresh = await self._reader.all(store.UNNAMED, limit=_MOST_UNNAMED)
+            page.hits.extend(_repository(row.path) for row in fresh if asked.name_matches(row.path))
         low, high = asked.range_of(asked.folded)
         return await walk(
             page,

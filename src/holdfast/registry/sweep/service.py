@@ -26,6 +26,8 @@ from holdfast.registry.sweep.guard import Guard
 from holdfast.registry.sweep.litter import oldest_upload
 
 _BATCH = 500
+_DEAD = 3_600_000_000
+"""Microseconds after which a body that was noted while it came is forgotten: its process is gone."""
 _TOGETHER = 16
 _NAME = re.compile(r"[0-9a-f]{14}-[0-9a-f]{32}")  # when it was issued, in microseconds, and 128 random bits
 
@@ -54,7 +56,7 @@ class Sweep:
         objects = await self._objects()
         uploads = await self._uploads()
         staged = await self._staged()
-        await self._db.write(lambda unit: unit.run(store.DROP_LEASES))
+        await self._db.write(_forget)
         return Swept(objects, uploads, staged)
 
     async def _objects(self) -> int:
@@ -129,3 +131,8 @@ class Sweep:
 def _issued_before(name: str, moment: int) -> bool:
     """Whether a staged file was named by us before `moment` (microseconds)."""
     return _NAME.fullmatch(name) is not None and int(name[:14], 16) < moment
+
+
+async def _forget(unit: Unit) -> None:
+    await unit.run(store.DROP_LEASES)
+    await unit.run(store.DROP_ARRIVING, before=unit.now - _DEAD)

@@ -29,3 +29,4 @@ STILL_EXPIRED = Query("select id as name from upload where id = :id and expires 
 DROP_EXPIRED = Command("delete from upload where id = :id and expires <= :now")
 HELD = Query("select id as name from upload where id = any(:ids)", Name)
 DROP_LEASES = Command("delete from lease where due <= :now")
+DROP_ARRIVING = Command("delete from arriving where seen_at < :before")

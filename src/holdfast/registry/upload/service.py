@@ -8,7 +8,8 @@ again.
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NamedTuple
 
 from holdfast.access.model import PushPermit
@@ -31,6 +32,7 @@ from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import REPOSITORY, require_making, same_repository
 from holdfast.registry.upload import store
 from holdfast.registry.upload.appending import NOTHING_STORED, Coming, Taken, add_object, stage
+from holdfast.registry.upload.arriving import Arrivals
 from holdfast.registry.upload.intake import (
     CANCELLED,
     Body,
@@ -72,6 +74,7 @@ class Upload:
         self._signer = signer
         self._sessions = Sessions(db, settings)
         self._streams = Streams(settings.upload_streams)
+        self._arrivals = Arrivals(db)
 
     async def start(self, permit: PushPermit, algorithm: str) -> Session:
         """A new session. Writes nothing: the session is its signed id until it holds bytes.
@@ -101,8 +104,7 @@ class Upload:
         was = row.received if row is not None else 0
         check_start(chunk, was)
         await self._foresee(permit, was, chunk, None)
-        with self._streams.take() as stream, storage(was):
-            body = roomy(self._blobs, self._settings, stream, chunk.body)
+        async with self._receiving(permit, session, was, chunk) as body:
             if row is not None and row.early is None:
                 return session, await self._extend(permit, session, row, _coming(row, chunk, body))
             early = await self._early(session, row) if row is not None else b""
@@ -134,8 +136,7 @@ class Upload:
             length = None if chunk.length is None else row.received + chunk.length
             await self._put(permit, digest, Chunk(body, 0, length), session)
             return
-        with self._streams.take() as stream, storage(row.received):
-            body = roomy(self._blobs, self._settings, stream, chunk.body)
+        async with self._receiving(permit, session, row.received, chunk) as body:
             coming = Coming(
                 [], body, chunk.length, row.received, row.hash_state, lambda came: check_length(chunk, came)
             )
@@ -164,6 +165,17 @@ class Upload:
             await self._blobs.staging.drop(session.name)
         except Busy:
             return  # a chunk is being written: it finds the session cancelled and the sweeper takes its file
+
+    @asynccontextmanager
+    async def _receiving(
+        self, permit: PushPermit, session: Session | None, was: int, chunk: Chunk
+    ) -> AsyncIterator[Body]:
+        """The body of a request as it comes: with a place among those that come at once, and as long as there is
+        room."""
+        name = session.name if session is not None else None
+        with self._streams.take() as stream, storage(was):
+            async with self._arrivals.of(permit, name, was, chunk.length) as led:
+                yield led(roomy(self._blobs, self._settings, stream, chunk.body))
 
     async def _check_place(self, permit: PushPermit) -> None:
         """Refuse before any byte what the unit refuses: only permits that depend on the repository pay for it."""
@@ -273,8 +285,7 @@ class Upload:
 
     async def _put(self, permit: PushPermit, digest: Digest, chunk: Chunk, session: Session | None) -> None:
         """The body, from its first byte, is the blob `digest`; `session`, if any, ends with it."""
-        with self._streams.take() as stream, storage():
-            body = roomy(self._blobs, self._settings, stream, chunk.body)
+        async with self._receiving(permit, session, 0, chunk) as body:
             offer = await receive_whole(
                 self._objects, self._settings.inline_limit, digest, chunk._replace(body=body), self._db.now
             )

@@ -78,7 +78,8 @@ class Sessions:
         if held is not None and held.total >= cap:
             raise TooManyUploads(f"{cap} upload sessions are open already: finish or cancel some")
         repo_id = await place_of(unit, permit)
-        return await unit.run(store.NEW_UPLOAD, repo_id=repo_id, opener=opener, **values)
+        agent = permit.origin.agent
+        return await unit.run(store.NEW_UPLOAD, repo_id=repo_id, opener=opener, agent=agent, **values)
 
     def refuse_old(self, unit: Unit, key: str) -> None:
         """Raise `UploadUnknown` when an object is so old that it may pass for litter by now (data model, rule 6)."""
@@ -135,6 +136,7 @@ class Sessions:
             id=session.name,
             repo_id=None,
             opener=NOBODY,
+            agent=None,
             received=CANCELLED,
             digest_so_far=None,
             hash_state=None,

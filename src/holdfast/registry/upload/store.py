@@ -76,8 +76,8 @@ HELD = Query(
 )
 NEW_UPLOAD = Command(
     """
-    insert into upload (id, repo_id, opener, received, digest_so_far, hash_state, wrapped_key, expires)
-    values (:id, :repo_id, :opener, :received, :digest_so_far, :hash_state, :wrapped_key, :expires)
+    insert into upload (id, repo_id, opener, agent, received, digest_so_far, hash_state, wrapped_key, expires)
+    values (:id, :repo_id, :opener, :agent, :received, :digest_so_far, :hash_state, :wrapped_key, :expires)
     on conflict (id) do nothing
     """
 )

@@ -95,10 +95,12 @@ class Preview(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What was rolled back. `blocked`: the first of what was left as it is; `at`: when, microseconds."""
+    """What was rolled back. `blocked`: the first of what was left as it is; `at`: when; `before`: the instant
+    before its first change, to which another rollback undoes it, microseconds."""
 
     counts: Mapping[Effect, int]
     window_from: int
     repositories: int
     blocked: list[Item]
     at: int
+    before: int

@@ -29,10 +29,11 @@ from holdfast.registry.history.rollback import store
 from holdfast.registry.history.rollback.model import MOST_CHANGES, Effect, Part, Plan, Step, Wish
 from holdfast.registry.history.since import Moved, moved_between
 from holdfast.registry.history.store import RepositoryRow
-from holdfast.registry.history.targets import Target, may_tell, tells
+from holdfast.registry.history.targets import Target
 from holdfast.registry.immutability.rules import Change, Rules, blocked
 from holdfast.registry.immutability.service import rules_of
 from holdfast.registry.model import State
+from holdfast.registry.reach.showing import may_tell, tells
 
 _PIECE = 1000
 _MOST_LOOKED_AT = 4 * MOST_CHANGES

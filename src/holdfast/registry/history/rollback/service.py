@@ -90,8 +90,8 @@ class Rollback:
             blocked = list(islice(barred, _SHOWN))
             if blocked and not wish.skip_blocked:
                 raise _refused(blocked, plan.counts[Effect.BLOCKED])
-            at = await self._write(unit, permit, wish, _changed(plan))
-            return Applied(plan.counts, plan.window_from, len(_changed(plan)), blocked, at)
+            first, last = await self._write(unit, permit, wish, _changed(plan))
+            return Applied(plan.counts, plan.window_from, len(_changed(plan)), blocked, last, first - 1)
 
         return await self._db.write(work)
 
@@ -99,10 +99,10 @@ class Rollback:
         if wish.to > self._db.now():
             raise Invalid("to", "this instant lies in the future")
 
-    async def _write(self, unit: Unit, permit: PathPermit, wish: Wish, parts: Sequence[Part]) -> int:
-        """Write what is planned in these repositories, which are locked; returns the time of the last one."""
+    async def _write(self, unit: Unit, permit: PathPermit, wish: Wish, parts: Sequence[Part]) -> tuple[int, int]:
+        """Write what is planned in these repositories, which are locked; returns the first time and the last one."""
         if not parts:
-            return unit.now
+            return unit.now, unit.now
         ids = [part.repository.id for part in parts]
         moments = [row for piece in _pieces(ids) for row in await unit.all(store.ADVANCE, ids=piece)]
         places = {row.id: Place(row.id, row.seq, row.last_at) for row in moments}
@@ -112,7 +112,8 @@ class Rollback:
         await _write_tags(unit, parts, places)
         for part in parts:
             await _account(unit, permit, wish, part, places[part.repository.id])
-        return max(place.at for place in places.values())
+        times = [place.at for place in places.values()]
+        return min(times), max(times)
 
     async def _keep(self, unit: Unit, part: Part, place: Place) -> None:
         """Hold what loses a tag for the history window, and a lease beyond it; what gets one is kept by it, and comes

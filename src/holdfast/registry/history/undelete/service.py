@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from holdfast.access.errors import Conflict
 from holdfast.access.model import PathPermit, PushPermit
-from holdfast.access.standing import check_permit
+from holdfast.access.standing import check_permit, check_reading
 from holdfast.db.port import Database, Unit
 from holdfast.journal.model import ChangeKind
 from holdfast.journal.service import Place, record
@@ -24,14 +24,14 @@ from holdfast.registry.effective.service import Effective, effective
 from holdfast.registry.errors import BlobUnknown, ManifestUnknown, NotRestorable, RepositoryUnknown
 from holdfast.registry.history.closure import closures
 from holdfast.registry.history.closure_store import REVIVE
-from holdfast.registry.history.targets import may_tell, one_repository, tells
+from holdfast.registry.history.targets import one_repository
 from holdfast.registry.history.undelete import store
 from holdfast.registry.history.undelete.model import Cursor, Gone, GonePage, Kind, Restored
 from holdfast.registry.model import State
 from holdfast.registry.quotas.model import Counts
 from holdfast.registry.quotas.service import grow
 from holdfast.registry.reach.service import NOTHING, Reach, Target
-from holdfast.registry.reach.showing import writing_in
+from holdfast.registry.reach.showing import may_tell, tells, writing_in
 from holdfast.registry.reach.spans import allowed
 from holdfast.registry.settings import RegistrySettings
 from holdfast.registry.store import CANDIDATE, TAG_EVENT, advance, hold
@@ -67,7 +67,7 @@ class Undelete:
 
         Raises `RepositoryUnknown`, `Denied`, `StalePermit`.
         """
-        await check_permit(self._db, permit)
+        await check_reading(self._db, permit)
         row = await one_repository(self._db, permit, path)
         held = await effective(self._db, RepositoryName(path).prefixes())
         window, since = held.window(self._settings.window), held.since(self._settings.window, self._db.now())
@@ -89,6 +89,35 @@ class Undelete:
                 return GonePage([each[1] for each in found], None)
             at = rows[_PIECE - 1][0]
         return GonePage([each[1] for each in found], at)
+
+    async def gone(self, permit: PathPermit, path: str, what: Tag | Digest) -> Gone | None:
+        """What is known of a tag, manifest or blob that was deleted: of a tag as long as its history is kept, of a
+        digest inside the window. None: it is not deleted, was never there, or may not be told.
+
+        Raises `RepositoryUnknown`, `Denied`, `StalePermit`.
+        """
+        await check_reading(self._db, permit)
+        place = await one_repository(self._db, permit, path)
+        held = await effective(self._db, RepositoryName(path).prefixes())
+        window, since = held.window(self._settings.window), held.since(self._settings.window, self._db.now())
+        if isinstance(what, Digest):
+            row = await self._db.one(store.FOUND, repo_id=place.id, digest=what)
+            if row is None or row.gone_at is None or row.gone_at <= since or row.put_at >= row.gone_at:
+                return None
+            if row.state != State.STORED or not await self._sees(
+                self._db, permit, path, Target(place.id, row.content_id), since
+            ):
+                return None
+            kind = _KINDS[ContentKind(row.kind)]
+            return Gone(kind, None, row.digest, None, None, row.size, row.gone_at, row.gone_at + window)
+        event = await self._db.one(store.LAST_EVENT, repo_id=place.id, name=what)
+        if event is None or event.now_id is not None or not tells(may_tell(permit, path))(what):
+            return None
+        row = await self._db.one(store.FOUND_BY_ID, repo_id=place.id, content_id=event.was_id or 0)
+        kept = row if row is not None and row.state == State.STORED else None
+        until = event.at + window if event.at > since else event.at
+        digest, size = (kept.digest, kept.size) if kept is not None else (None, None)
+        return Gone(Kind.TAG, str(what), digest, None, None, size, event.at, until)
 
     async def _piece(self, repo_id: int, at: Cursor, since: int, window: int) -> list[tuple[Cursor, Gone]]:
         """What was deleted before `at`, newest first, whoever may see it; more than `_PIECE` when there is more."""

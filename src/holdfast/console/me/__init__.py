@@ -1,0 +1,1 @@
+"""`/me`: what everybody keeps about himself."""

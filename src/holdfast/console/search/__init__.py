@@ -1,0 +1,1 @@
+"""Finding anything: the search page, and what the command palette asks for."""

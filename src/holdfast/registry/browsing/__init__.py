@@ -1,0 +1,1 @@
+"""Browsing: the lists of tags, repositories and namespaces as people look at them, sorted and filtered."""

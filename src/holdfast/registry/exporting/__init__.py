@@ -1,0 +1,1 @@
+"""Lists as files: a job writes them down, and who asked for one fetches it."""

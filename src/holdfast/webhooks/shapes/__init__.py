@@ -1,0 +1,1 @@
+"""What a webhook says: one module for each form of body that receivers know."""
