@@ -17,8 +17,7 @@ from holdfast.journal.chain import SealedRow
 END = 1 << 62
 _CHUNK = 500
 _CHUNKS = 20
-MOST = _CHUNK * _CHUNKS
-"""Rows that are looked at before a part ends, however few of them may be shown."""
+"""Steps before a part ends, however few of the rows that were looked at may be shown."""
 _SKEW = 60_000_000
 """Microseconds that a row's time may be older than that of a row placed before it."""
 
@@ -61,15 +60,15 @@ Shown = Callable[[SealedRow], bool]
 
 
 async def newest(
-    db: Database, wanted: Wanted, shown: Shown, *, before: int = END, limit: int, most: int = MOST
+    db: Database, wanted: Wanted, shown: Shown, *, before: int = END, limit: int, most: int | None = None
 ) -> Part:
-    """The last `limit` rows below the place `before` that are wanted and may be shown, the newest first; so many are
-    looked at (`most`), in steps."""
+    """The last `limit` rows below the place `before` that are wanted and may be shown, the newest first; about
+    `most` are looked at, where it is given."""
     floor, ceiling = await _bounds(db, wanted)
     query, value = _by(wanted, newest_first=True)
     at = min(before, ceiling)
     found: list[SealedRow] = []
-    for _ in range(0, most, _CHUNK):
+    for _ in range(_CHUNKS if most is None else -(-most // _CHUNK)):
         rows = await db.all(query, before=at, limit=_CHUNK, **value)
         for row in rows:
             if row.pos < floor:

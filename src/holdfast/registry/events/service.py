@@ -105,7 +105,7 @@ class Events:
         return EventPage(await self._seen(eyes, wanted, part.rows), part.next)
 
     async def newest(
-        self, permit: PathPermit, wanted: Filter, before: int | None, limit: int, *, most: int = reading.MOST
+        self, permit: PathPermit, wanted: Filter, before: int | None, limit: int, *, most: int | None = None
     ) -> EventPage:
         """The last events before the place `before` (None: of all), the newest first; `most`: so many are looked at,
         whoever may see them. Raises `StalePermit`."""
