@@ -25,7 +25,7 @@ _BEGIN = 'ip link set lo up && ip address add "$0/32" dev lo && mount --bind "$1
 
 
 @contextlib.contextmanager
-def dockerd_apart(settings: Path, port: int) -> Iterator[Daemon]:
+def dockerd_apart(settings: Path, port: int, *flags: str) -> Iterator[Daemon]:
     """Run a dockerd whose /etc/docker is `settings`, with the daemon.json that is there, and to whom 192.0.2.1:`port`
     is 127.0.0.1:`port`."""
     if not Path("/etc/docker").is_dir():
@@ -38,7 +38,7 @@ def dockerd_apart(settings: Path, port: int) -> Iterator[Daemon]:
             *(str(find("dockerd", *SYSTEM)), "--iptables=false", "--ip6tables=false", "--ip-forward=false"),
             *("--bridge=none", "--config-file", str(directory / "daemon.json"), "--data-root", str(directory / "data")),
             *("--exec-root", str(directory / "exec"), "--storage-driver", "vfs", "--shutdown-timeout", "2"),
-            *("--pidfile", str(directory / "pid"), "-H", f"unix://{directory}/docker.sock"),
+            *("--pidfile", str(directory / "pid"), "-H", f"unix://{directory}/docker.sock", *flags),
         ]
         address = directory / "docker.sock"
         with running(command, directory, address, "/_ping", path=SYSTEM) as daemon, relay(daemon.pid, port):

@@ -22,6 +22,11 @@ def copied(text: str) -> list[str]:
     return [html.unescape(each) for each in _COPY.findall(text)]
 
 
+def referring(page: Page) -> list[str]:
+    """What the page of an artifact to which nothing refers has for it: the line of cosign, of oras, and the log-in."""
+    return [each for each in copied(page.text) if each.startswith(("cosign ", "oras "))]
+
+
 @dataclass(slots=True)
 class Console:
     """One registry's console. `origin`: where it says that it stands, by default where it is."""

@@ -1,7 +1,8 @@
 """What the console shows for a pull, taken from its pages as the copy button gives it, and typed word by word with the
 real clients: by tag and by digest, of what is private (with the line that logs in) and of what is public.
 
-nerdctl is shown, and not run: neither Debian nor the module proxy has it.
+nerdctl is shown, and not run: neither Debian nor PyPI has it, and the module proxy has no sums to verify it by. What is
+shown is what its own documentation says of logging in, of registries without TLS and of `hosts.toml`.
 """
 
 from __future__ import annotations

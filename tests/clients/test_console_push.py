@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 from tests.clients import images
-from tests.clients.console import PASSWORD, Console, copied
+from tests.clients.console import PASSWORD, Console, copied, referring
 from tests.clients.engines import CLASSIC, NEW, NEW_STORE, Engine, engine_of, unstable_program
 from tests.clients.programs import INSTALLED, UNSTABLE, find
 from tests.clients.terminal import Terminal, open_terminal
 from tests.clients.wire import Wire
-from tests.serving import Credentials, Server
+from tests.serving import Credentials, Server, running_server
 
 SIGNED = "typed/signed"
 
@@ -92,6 +92,24 @@ def test_docker_pushes_by_the_sheet_of_home_and_by_empty_pages(
                 terminal.paste(line)
 
 
+@pytest.mark.parametrize("docker", [CLASSIC, NEW], indirect=True)
+def test_docker_takes_the_first_steps(docker: Engine, terminal: Terminal, tmp_path: Path) -> None:
+    """What the first administrator of an empty registry is shown; then the step is done, and shows it no more."""
+    of_docker(terminal, docker)
+    with running_server(tmp_path) as server:
+        empty_one = Console(server)
+
+        def pushing() -> list[str]:
+            page = empty_one.get("/start", server.admin)
+            return [each for each in copied(page.text) if each.startswith("docker ")]
+
+        (text,) = pushing()
+        terminal.paste(text, type=server.admin.password)
+        mine = Wire(server)
+        mine.check_closure("team-a/app", mine.manifest("team-a/app", "first"))
+        assert not pushing()
+
+
 def test_podman_pushes(terminal: Terminal, console: Console, wire: Wire, bob: Credentials) -> None:
     terminal.have("podman", find("podman"))
     (text,) = empty(console, "typed/podman", bob)["podman"]
@@ -135,11 +153,10 @@ def test_cosign_signs_and_oras_attaches(terminal: Terminal, console: Console, wi
     terminal.have("cosign", find("cosign", *INSTALLED))
     terminal.have("oras", find("oras", *UNSTABLE))
     digest = wire.manifest(SIGNED, "v1").digest
-    page = console.get(f"/r/{SIGNED}/-/tags/v1?view=referrers", bob)
-    sign, attach = (each for each in copied(page.text) if each.startswith(("cosign ", "oras attach")))
+    sign, attach, login = referring(console.get(f"/r/{SIGNED}/-/tags/v1?view=referrers", bob))
     terminal.env["COSIGN_PASSWORD"] = ""
     terminal.paste("cosign generate-key-pair && echo '{}' > sbom.spdx.json")
-    terminal.paste(f"cosign login {console.host} -u {bob.username} -p '{PASSWORD}'")
+    terminal.paste(login, type=PASSWORD)
     terminal.paste(sign, type="y")
     terminal.paste(attach)
     assert len(wire.referrers(SIGNED, digest)) == 2

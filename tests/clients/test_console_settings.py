@@ -5,14 +5,14 @@ that it has no TLS at an address that is not the machine's own. As it is copied,
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shutil import copyfile
 
 import pytest
 from tests.clients import images
 from tests.clients.apart import ADDRESS, dockerd_apart
-from tests.clients.console import PASSWORD, Console
+from tests.clients.console import PASSWORD, Console, copied, referring
 from tests.clients.engines import CONTAINERDS, NEW_CONTAINERD, containerd_of
 from tests.clients.programs import INSTALLED, SYSTEM, UNSTABLE, Client, find
 from tests.clients.terminal import Terminal, open_terminal
@@ -40,13 +40,16 @@ def console(tmp_path_factory: pytest.TempPathFactory, authority: Path) -> Iterat
 
 
 def fill(server: Server, home: Path) -> None:
-    """Push an image, by whoever asks for no certificate."""
-    images.write_layout(home / "layout", {"v1": images.image("told")})
+    """Push an image, by whoever asks for no certificate, and what Docker Hub has for the commands that push."""
     creds = ("--dest-creds", server.admin.pair, "--dest-tls-verify=false")
     shell = open_terminal(home / "home")
     skopeo = Client(find("skopeo"), shell.home)
     policy = ("--policy", str(shell.etc / "containers" / "policy.json"))
-    skopeo(*policy, "copy", *creds, f"oci:{home}/layout:v1", f"docker://{server.host}/{REPOSITORY}:v1")
+    for repository, tag in ((REPOSITORY, "v1"), ("library/alpine", "3.20")):
+        layout = home / tag
+        images.write_layout(layout, {tag: images.image(repository)})
+        skopeo(*policy, "copy", *creds, f"oci:{layout}:{tag}", f"docker://{server.host}/{repository}:{tag}")
+    Console(server).api("PUT", "/visibility", {"path": "library/alpine", "visibility": "public"})
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,24 @@ def test_helm_and_oras_are_told_of_the_authority(
     assert [*terminal.home.glob("*.tgz"), *terminal.home.glob("hello.txt")]
 
 
+def test_cosign_and_oras_are_told_of_the_authority(terminal: Terminal, console: Console, eve: Credentials) -> None:
+    """A signature and an SBOM of an image beside which nothing lies."""
+    terminal.have("cosign", find("cosign", *INSTALLED))
+    terminal.have("oras", find("oras", *UNSTABLE))
+    sign, attach, login = referring(console.get(f"/r/{REPOSITORY}/-/tags/v1?view=referrers", eve))
+    terminal.env["COSIGN_PASSWORD"] = ""
+    terminal.paste("cosign generate-key-pair && echo '{}' > sbom.spdx.json")
+    assert "x509" in terminal.paste(login.replace(" --ca-file ca.crt", ""), type=PASSWORD, fails=True)
+    terminal.paste(login, type=PASSWORD)
+    assert "x509" in terminal.paste(sign.replace(" --registry-cacert ca.crt", ""), type="y", fails=True)
+    assert "x509" in terminal.paste(attach.replace(" --ca-file ca.crt", ""), fails=True)
+    terminal.paste(sign, type="y")
+    terminal.paste(attach)
+    said = console.get(f"/r/{REPOSITORY}/-/tags/v1?view=referrers", eve).text
+    assert 'id="k-signature"' in said
+    assert 'id="k-sbom"' in said
+
+
 @pytest.mark.parametrize("kind", CONTAINERDS)
 def test_containerd_is_told_of_the_authority(terminal: Terminal, console: Console, eve: Credentials, kind: str) -> None:
     """By the file that kubelets and nerdctl read as well."""
@@ -118,37 +139,50 @@ def test_containerd_is_told_of_the_authority(terminal: Terminal, console: Consol
         assert "x509" in terminal.paste(refused, type=PASSWORD, fails=True)
 
 
-def told_of(terminal: Terminal, server: Server, shown: str, setting: str, refused: str) -> None:
-    """A docker at whose machine the registry has another address: refused, then told, then pulls."""
+def told_of(terminal: Terminal, server: Server, setting: str, refused: str, typed: Sequence[tuple[str, str]]) -> None:
+    """A docker at whose machine the registry has another address: refused, then told, then does what is `typed`, each
+    text with the password that it asks for. Docker Hub is this registry, as the mirror of what it has."""
     terminal.have("docker", find("docker", *SYSTEM))
     settings = terminal.etc / "docker"
     with dockerd_apart(settings, server.port) as daemon:
         terminal.env["DOCKER_HOST"] = f"unix://{daemon.socket}"
-        assert refused in terminal.paste(shown, type=PASSWORD, fails=True)
+        for text, password in typed:
+            assert refused in terminal.paste(text, type=password, fails=True)
     if setting.startswith("{"):
         (settings / "daemon.json").write_text(setting)
     else:
         terminal.paste(setting)
-    with dockerd_apart(settings, server.port) as daemon:
+    mirror = server.url.replace("127.0.0.1", ADDRESS)
+    with dockerd_apart(settings, server.port, f"--registry-mirror={mirror}") as daemon:
         terminal.env["DOCKER_HOST"] = f"unix://{daemon.socket}"
-        terminal.paste(shown, type=PASSWORD)
+        for text, password in typed:
+            terminal.paste(text, type=password)
 
 
 @pytest.mark.parametrize("secure", [True, False], ids=["private authority", "no TLS"])
 def test_docker_is_told(terminal: Terminal, authority: Path, tmp_path: Path, secure: bool) -> None:
-    """At an address that docker does not take for its own."""
+    """At an address that docker does not take for its own: who pulls, who pushes, and who takes the first steps."""
     certificate = ("--tls-cert", str(authority / "server.crt"), "--tls-key", str(authority / "server.key"))
     with running_server(tmp_path / "server", *(certificate if secure else ())) as server:
-        origin = server.url.replace("127.0.0.1", ADDRESS)
-        server.flags = (*server.flags, "--public-url", origin)
-        fill(server, tmp_path)
-        server.restart()
+        here, origin = server.flags, server.url.replace("127.0.0.1", ADDRESS)
+
+        def stands(*flags: str) -> None:
+            server.flags = (*here, *flags)
+            server.restart()
+
+        stands("--public-url", origin)
         console = Console(server, origin)
+        first = [each for each in copied(console.get("/start", server.admin).text) if "holdfast " not in each]
+        stands()  # who fills it asks for tokens where it says that it is
+        fill(server, tmp_path)
+        stands("--public-url", origin)
         eve = console.person("told-eve", ("owner", "told/**"))
-        shown, setting = console.clients(f"/r/{REPOSITORY}", eve)["docker"]
-        told_of(terminal, server, shown, setting, "x509" if secure else "https")
-        push = console.clients("/push", eve)["docker"]
-        assert push[1] == setting, "who pushes is told the same"
+        pull, push = (console.clients(path, eve)["docker"] for path in (f"/r/{REPOSITORY}", "/push"))
+        assert first[1:] == pull[1:] == push[1:], "everybody is told the same"
+        typed = ((pull[0], PASSWORD), (push[0], PASSWORD), (first[0], server.admin.password))
+        told_of(terminal, server, pull[1], "x509" if secure else "https", typed)
+        for name, tag in (("told/app", "first"), ("team-a/app", "first")):
+            assert console.get(f"/r/{name}/-/tags/{tag}", server.admin).status == 200
 
 
 def test_containerd_is_told_of_plain_http(short_path: Path, tmp_path: Path) -> None:

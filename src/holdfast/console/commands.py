@@ -86,7 +86,7 @@ def push(registry: Registry, repository: str) -> list[Client]:
     return [each(registry, repository) for each in clients]
 
 
-def refer(registry: Registry, image: Image) -> list[str]:
+def refer(registry: Registry, image: Image) -> Client:
     """The commands that lay a signature and an SBOM beside an artifact, which is named by its digest."""
     name = image.at(registry.host)
     if registry.secure:
@@ -94,10 +94,12 @@ def refer(registry: Registry, image: Image) -> list[str]:
     else:
         trusted = " --allow-http-registry"
     kind = "--artifact-type application/spdx+json"
-    return [
+    lines = (
         f"cosign sign --key cosign.key --use-signing-config=false --tlog-upload=false{trusted} {name}",
         f"oras attach{_http(registry)} {kind} {name} sbom.spdx.json",
-    ]
+    )
+    said = "The key is one of cosign generate-key-pair. Both clients read the log-in that docker keeps, or this one:"
+    return Client("refer", "cosign and oras", lines, (Told(said, login(registry, "oras")), *machine(registry)))
 
 
 def copies(registry: Registry, images: Sequence[Image]) -> str:

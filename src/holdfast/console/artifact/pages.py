@@ -65,7 +65,7 @@ class Pulling(NamedTuple):
     named: list[Client]
     pinned: list[Client]
     login: str
-    refers: list[str]
+    refers: Client
 
 
 class ArtifactPages:
