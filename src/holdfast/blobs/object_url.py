@@ -52,11 +52,6 @@ class BucketAddress:
         return f"{scheme}://{self.bucket}.{rest}"
 
 
-def is_bucket_url(text: str) -> bool:
-    """Tell whether `text` begins like the address of a bucket."""
-    return text.partition("://")[0] in _PARAMETERS and "://" in text
-
-
 def parse_bucket_url(text: str) -> BucketAddress:
     """Return what the address `text` says; raises ValueError with the rest of a sentence that begins with its name."""
     scheme, found, rest = text.partition("://")

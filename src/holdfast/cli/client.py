@@ -68,11 +68,6 @@ class Client:
         """GET `path` (below /api/v1); fields of `query` that are None are left out."""
         return self._call("GET", path, None, query, {})[0]
 
-    def get_version(self, path: str, /, **query: Any) -> tuple[Any, str]:
-        """GET `path`, and the ETag of the answer ('' where there is none)."""
-        body, headers = self._call("GET", path, None, query, {})
-        return body, str(headers.get("etag", ""))
-
     def post(self, path: str, body: Any = None, /, **query: Any) -> Any:
         """POST `body` (None: none)."""
         return self._call("POST", path, body, query, {})[0]

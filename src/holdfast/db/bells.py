@@ -27,11 +27,6 @@ class Bells:
         """Wake who waits for `channel`, or let the next wait for it return at once."""
         self.event(channel).set()
 
-    def ring_all(self) -> None:
-        """Wake everyone: notifications may have been missed."""
-        for event in self._events.values():
-            event.set()
-
     def event(self, channel: str) -> asyncio.Event:
         """The bell of `channel`."""
         event = self._events.get(channel)

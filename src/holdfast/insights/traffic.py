@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from holdfast.access.model import PathPermit
+from holdfast.access.policy.globs import RepositoryGlob
 from holdfast.access.policy.model import Effect
 from holdfast.access.standing import check_reading
 from holdfast.access.usage.classes import SubjectClass
@@ -69,15 +70,10 @@ class Traffic:
         return await self._db.snapshot(read)
 
 
-def _path_of(glob: str) -> str:
-    """The path that a glob begins with: its segments before the first one with a wildcard."""
-    before, star, _ = glob.partition("*")
-    return (before.rpartition("/")[0] if star else before).rstrip("/")
-
-
 def _known(permit: PathPermit) -> tuple[str, ...]:
     """The namespaces that grants name and that the caller may know as a whole, without those inside another one."""
-    named = {_path_of(grant.repository) for grant in permit.rights.grants[:_GRANTS] if grant.effect is Effect.ALLOW}
+    allowing = [grant for grant in permit.rights.grants[:_GRANTS] if grant.effect is Effect.ALLOW]
+    named = {RepositoryGlob.parse(grant.repository).home for grant in allowing}
     found: list[str] = []
     for path in sorted(named - {""}):
         if knows_all(permit, path) and not any(path.startswith(f"{each}/") for each in found):

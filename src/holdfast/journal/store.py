@@ -100,7 +100,6 @@ LAST_CHECKPOINT = Query(_CHECKPOINT + " where n > 0 order by n desc limit 1", Ch
 BELOW = Query("select min(pos) as number from journal where pos < :first_pos", Number)
 ABOVE = Query("select min(pos) as number from journal where pos > :last_pos", Number)
 TAIL = Query("select count(*) as rows, min(at) as oldest from journal where pos is null and id > 0", Tail)
-SEALED_BEFORE = Query("select max(n) as number from audit_segment where sealed_at < :before", Number)
 OLDEST_KEPT = Query("select min(n) as number from audit_segment where archived_at is null", Number)
 DROP_ROWS = Command("delete from journal where pos between :first_pos and :last_pos")
 SET_ARCHIVED = Command("update audit_segment set archived_at = :now where n = :n and archived_at is null")

@@ -6,7 +6,7 @@ import pytest
 from tests.registry.paths import may_manage
 
 from holdfast.journal.model import ChangeKind
-from holdfast.registry.events.kinds import Sight, needs_audit, needs_operator, sight_of
+from holdfast.registry.events.kinds import Sight, sight_of
 from holdfast.registry.events.model import Event, cloud_event
 from holdfast.registry.events.showing import Eyes
 
@@ -90,11 +90,11 @@ def test_what_is_not_in_the_table_is_for_auditors() -> None:
     """A kind that is added is told to nobody by oversight."""
     assert sight_of("something.new") is Sight.AUDIT
     for kind in ("key.created", "grant.added", "login.failed", "access.denied", "user.created", "visibility.changed"):
-        assert needs_audit(kind)
+        assert sight_of(kind) is Sight.AUDIT
         assert seen(event(kind), "maintainer team/**") is None
         assert seen(event(kind), "auditor team/**") is not None
-    assert not needs_audit("tag.moved")
-    assert needs_operator("collection.finished")
+    assert sight_of("tag.moved") is not Sight.AUDIT
+    assert sight_of("collection.finished") is Sight.RUNNING
 
 
 def test_the_work_of_the_installation_is_for_who_operates_it() -> None:

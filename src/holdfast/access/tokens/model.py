@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from holdfast.access.model import ScopeEntry
 
-SHORTEST = 60
 LONGEST = 300
-"""Bounds on the life of an access token, in seconds: clients take less than a minute for a minute (wire.md 4.2)."""
+"""What an access token lives at most, in seconds."""
 LEEWAY = 60
 """Seconds that a clock may be wrong by."""
 

@@ -12,6 +12,7 @@ from holdfast.access.grants.service import Grants
 from holdfast.access.grants.sight import manages_path, oversees_path
 from holdfast.access.grants.visibility import Visibility
 from holdfast.access.policy.delegation import manages
+from holdfast.access.policy.globs import RepositoryGlob
 from holdfast.access.policy.languages import Scope, is_above
 from holdfast.access.policy.model import TAG_ACTIONS
 from holdfast.access.requests.service import Requests
@@ -157,5 +158,5 @@ def kept_scope(kept: KeptGrant) -> Scope:
 
 def _home(kept: KeptGrant, where: Where) -> str:
     """Where a grant comes from: the path above that it lives at; '' it is of this place or below."""
-    from_above = kept.grant.repository.partition("*")[0].rstrip("/")
+    from_above = RepositoryGlob.parse(kept.grant.repository).home
     return "" if is_above(where.path, from_above) and from_above else from_above or "the root"

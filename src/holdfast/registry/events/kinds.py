@@ -89,13 +89,3 @@ _SIGHTS: Mapping[str, Sight] = MappingProxyType(
 def sight_of(kind: str) -> Sight:
     """What being told of events of this kind needs."""
     return _SIGHTS.get(kind, Sight.AUDIT)
-
-
-def needs_audit(kind: str) -> bool:
-    """Whether events of this kind are for auditors of their path alone."""
-    return sight_of(kind) is Sight.AUDIT
-
-
-def needs_operator(kind: str) -> bool:
-    """Whether events of this kind are for those alone who operate the installation, or audit all of it."""
-    return sight_of(kind) is Sight.RUNNING

@@ -10,7 +10,6 @@ from functools import lru_cache
 from holdfast.access.errors import Invalid
 from holdfast.access.usage.classes import Declared, SubjectClass
 from holdfast.registry.effective.kinds import SettingKind, Shape
-from holdfast.registry.effective.service import Effective
 
 SUBJECT_CLASSES = "subject-classes"
 USE_BY_SCANNERS = "use-by-scanners"
@@ -44,16 +43,6 @@ def declared(text: str) -> tuple[Declared, ...]:
     if len(found) > MOST:
         raise Invalid("value", f"at most {MOST} of them")
     return tuple(found)
-
-
-def declared_at(settings: Effective) -> tuple[Declared, ...]:
-    """Who is declared to be what, at the path of `settings`."""
-    return declared(settings.text(SUBJECT_CLASSES) or "")
-
-
-def scanner_use_at(settings: Effective) -> ScannerUse:
-    """Whether what scanners pull counts as used, at the path of `settings`."""
-    return ScannerUse(settings.text(USE_BY_SCANNERS) or ScannerUse.DECLARED)
 
 
 def _canonical(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 from holdfast.registry.events.model import Event
 from holdfast.webhooks.shapes.model import About, Payload
@@ -59,8 +58,3 @@ def split(path: str) -> tuple[str, str]:
 def image(event: Event, about: About, tag: str | None, digest: str) -> str:
     """What clients pull: `registry.example.com/team/app:v1`, by digest without a tag."""
     return f"{about.host}/{event.path}:{tag}" if tag is not None else f"{about.host}/{event.path}@{digest}"
-
-
-def without_nothing(document: dict[str, Any]) -> dict[str, Any]:
-    """`document` without the fields that are None."""
-    return {name: value for name, value in document.items() if value is not None}
