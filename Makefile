@@ -10,6 +10,8 @@ BIN := .venv/bin
 # What `make tools` brought is found by the tests and the bench before anything else.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 export PYTHON
+# Compiled modules are kept: without them a process of the program takes seconds more to begin, and the suite minutes.
+unexport PYTHONDONTWRITEBYTECODE
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)

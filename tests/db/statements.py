@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
+
+import pytest
 
 import holdfast
 from holdfast.db.query import Command, Query
@@ -43,3 +45,15 @@ def constants() -> list[Constant]:
             if isinstance(value, Query | Command):
                 seen.setdefault(id(value), Constant(module.__name__, name, value))
     return sorted(seen.values())
+
+
+def all_hold(rule: Callable[[Constant], object], over: Iterable[Constant]) -> None:
+    """Fail with each statement that the rule fails. One test for all: a test for each takes longer than its rule."""
+    wrong: list[str] = []
+    for constant in over:
+        try:
+            rule(constant)
+        except AssertionError as error:
+            wrong.append(f"{constant}: {error}")
+    if wrong:
+        pytest.fail("\n\n".join(wrong), pytrace=False)

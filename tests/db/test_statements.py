@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import apsw
 import apsw.ext
 import pytest
-from tests.db.statements import Constant, constants
+from tests.db.statements import Constant, all_hold, constants
 
 from holdfast.db.dialect import Prepared
 from holdfast.db.migrate import migrate
@@ -176,26 +176,30 @@ def test_there_are_statements() -> None:
     assert elsewhere == set(), "SQL stands in stores and in db alone"
 
 
-@pytest.mark.parametrize("constant", ALL, ids=str)
-def test_a_statement_prepares_and_returns_what_its_row_says(connection: apsw.Connection, constant: Constant) -> None:
-    found = apsw.ext.query_info(connection, sql(constant))
-    columns = [name for name, *_ in found.description]
-    assert found.query_remaining is None, "one statement a constant"
-    if isinstance(constant.statement, Query):
-        assert tuple(columns) == constant.statement.row._fields
-    else:
-        assert columns == []
-        assert not found.is_readonly
+def test_a_statement_prepares_and_returns_what_its_row_says(connection: apsw.Connection) -> None:
+    def holds(constant: Constant) -> None:
+        found = apsw.ext.query_info(connection, sql(constant))
+        columns = [name for name, *_ in found.description]
+        assert found.query_remaining is None, "one statement a constant"
+        if isinstance(constant.statement, Query):
+            assert tuple(columns) == constant.statement.row._fields
+        else:
+            assert columns == []
+            assert not found.is_readonly
+
+    all_hold(holds, ALL)
 
 
-@pytest.mark.parametrize("constant", [each for each in ALL if each.module in PLANNED], ids=str)
-def test_a_hot_statement_neither_scans_nor_sorts(connection: apsw.Connection, constant: Constant) -> None:
-    text = sql(constant)
-    steps = plan(connection, text)
-    if str(constant) not in WHOLE:
-        assert scanned(connection, text, steps) == []
-    if str(constant) not in FEW_ROWS:
-        assert [step for step in steps if "TEMP B-TREE" in step] == []
+def test_a_hot_statement_neither_scans_nor_sorts(connection: apsw.Connection) -> None:
+    def holds(constant: Constant) -> None:
+        text = sql(constant)
+        steps = plan(connection, text)
+        if str(constant) not in WHOLE:
+            assert scanned(connection, text, steps) == []
+        if str(constant) not in FEW_ROWS:
+            assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+    all_hold(holds, (each for each in ALL if each.module in PLANNED))
 
 
 def test_a_scan_would_be_seen(connection: apsw.Connection) -> None:
@@ -220,29 +224,34 @@ def test_deleting_a_row_finds_those_that_refer_to_it_by_an_index(connection: aps
     assert slow == {}
 
 
-@pytest.mark.parametrize("constant", [each for each in ALL if isinstance(each.statement, Query)], ids=str)
-def test_a_query_is_prepared_once(connection: apsw.Connection, constant: Constant) -> None:
+def test_a_query_is_prepared_once(connection: apsw.Connection) -> None:
     """Unless plans are stable, SQLite prepares anew at each execution where a bound value might change the plan.
 
     The engine asks its authorizer whenever it prepares, and only then.
     """
-    asked: list[int] = []
 
-    def authorize(*what: object) -> int:
-        asked.append(1)
-        return apsw.SQLITE_OK
+    def holds(constant: Constant) -> None:
+        asked: list[int] = []
 
-    text = sql(constant)
-    values = {name: 1 if name in NUMBERS else b"1" if name in BLOBS else "[1]" for name in re.findall(r":(\w+)", text)}
-    connection.authorizer = authorize
-    connection.execute("savepoint before")
-    connection.execute("pragma defer_foreign_keys = on")
-    try:
-        connection.execute(text, values).fetchall()
-        assert asked
-        asked.clear()
-        connection.execute(text, {name: {1: 2, b"1": b"2"}.get(value, "[2]") for name, value in values.items()})
-        assert asked == []
-    finally:
-        connection.authorizer = None
-        connection.execute("rollback to before; release before")
+        def authorize(*what: object) -> int:
+            asked.append(1)
+            return apsw.SQLITE_OK
+
+        text = sql(constant)
+        values = {
+            name: 1 if name in NUMBERS else b"1" if name in BLOBS else "[1]" for name in re.findall(r":(\w+)", text)
+        }
+        connection.authorizer = authorize
+        connection.execute("savepoint before")
+        connection.execute("pragma defer_foreign_keys = on")
+        try:
+            connection.execute(text, values).fetchall()
+            assert asked
+            asked.clear()
+            connection.execute(text, {name: {1: 2, b"1": b"2"}.get(value, "[2]") for name, value in values.items()})
+            assert asked == []
+        finally:
+            connection.authorizer = None
+            connection.execute("rollback to before; release before")
+
+    all_hold(holds, (each for each in ALL if isinstance(each.statement, Query)))
