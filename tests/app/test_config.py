@@ -276,6 +276,10 @@ def test_a_likely_slip_in_the_environment_is_noted_and_others_are_not() -> None:
     assert loaded.notes == ("environment HOLDFAST_LISTN is not a setting (did you mean HOLDFAST_LISTEN?)",)
 
 
+def test_a_variable_of_a_verb_is_not_noted() -> None:
+    assert load({}, {"HOLDFAST_TO_DATABASE": "postgresql://x/moved", "HOLDFAST_TO_STORAGE": "s3://x/y"}).notes == ()
+
+
 def test_the_password_is_in_the_record_and_nowhere_else(tmp_path: Path) -> None:
     loaded = load({}, {"HOLDFAST_ADMIN_PASSWORD": "hunter2 hunter2"})
     assert loaded.settings.admin_password is not None

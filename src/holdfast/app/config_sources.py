@@ -13,6 +13,8 @@ from pathlib import Path
 from holdfast.app.config_record import ENVIRONMENT_PREFIX, Option
 
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+_OF_VERBS = frozenset(ENVIRONMENT_PREFIX + name for name in ("TO_DATABASE", "TO_STORAGE"))
+"""Variables of the command line's own that look like settings."""
 _LARGEST_FILE = 2**20
 
 
@@ -72,7 +74,7 @@ def from_environment(options: Iterable[Option], environment: Mapping[str, str]) 
     known = [*names, CONFIG_VARIABLE]
     notes = []
     for variable in sorted(environment):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known:
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in known and variable not in _OF_VERBS:
             close = difflib.get_close_matches(variable, known, n=1, cutoff=0.85)
             if close:
                 notes.append(f"environment {variable[:128]} is not a setting (did you mean {close[0]}?)")
