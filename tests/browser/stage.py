@@ -55,6 +55,7 @@ class Stage:
             "look": Look(),
             "now": 0,
             "toast": None,
+            "wrong_at": {},
             "nav": _NAV,
             "running": 0,
             "back": "/here",

@@ -15,6 +15,7 @@ from tests.console.text_stays_text import Reading
 AGAIN = "/sign-in/-/again"
 WRITTEN = {"name": "team/again", "description": f"A text that took an hour {LINE}"}
 NEW = "/n/-/new"
+SECRET = "a-secret-of-somebody"
 
 
 def sign_in(place: Place, browser: Browser) -> None:
@@ -75,18 +76,26 @@ def test_a_page_of_an_earlier_sign_in_is_not_lost_either(place: Place, browser: 
     assert made(place, "team/earlier")
 
 
-def test_secrets_are_not_kept(place: Place, browser: Browser) -> None:
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("/admin/users/-/new", {"name": "again", "password": SECRET}),
+        ("/webhooks/new?path=team", {"name": "again", "headers": f"Authorization: Bearer {SECRET}"}),
+    ],
+)
+def test_secrets_are_not_kept(place: Place, browser: Browser, path: str, values: dict[str, str]) -> None:
     sign_in(place, browser)
-    form = browser.get(f"{place.url}/admin/users/-/new")
+    form = browser.get(f"{place.url}{path}")
+    action = next(each for each in form.forms() if path.startswith(each) and len(each) > 1)
     end(browser)
-    kept = browser.submit(form, "/admin/users", name="again", password="a secret of somebody")
+    kept = browser.submit(form, action, **values)
     assert kept.status == 403
     sealed = kept.forms()[AGAIN]["kept"]
     sign_in(place, browser)
     shown = browser.submit(kept, AGAIN)
     for text in (kept.text, shown.text, base64.urlsafe_b64decode(sealed).decode("latin-1")):
-        assert "a secret of somebody" not in text
-    asked = browser.submit(shown, "/admin/users")
+        assert SECRET not in text
+    asked = browser.submit(shown, action)
     assert asked.status in (303, 400)
     assert 'value="again"' in asked.text or asked.status == 303
 

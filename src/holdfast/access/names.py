@@ -74,10 +74,11 @@ def key_name(text: str) -> str:
     return text
 
 
-def description_text(text: str | None) -> str | None:
-    """`text`, if it can describe something: one line; '' is none. Raises `Invalid`."""
+def description_text(text: str | None, field: str = "description", what: str = "a description") -> str | None:
+    """`text`, if it can describe something: one line; '' is none. Raises `Invalid`, which names `field` and says `what`
+    it is."""
     if text is None or not text.strip():
         return None
     if len(text) > DESCRIPTION_LIMIT or not text.isprintable():
-        raise Invalid("description", f"a description is one line of at most {DESCRIPTION_LIMIT} printable characters")
+        raise Invalid(field, f"{what} is one line of at most {DESCRIPTION_LIMIT} printable characters")
     return text.strip()

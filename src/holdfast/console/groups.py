@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from holdfast.access.errors import Conflict, Invalid, Unknown
 from holdfast.access.grants.groups import Groups
 from holdfast.console.admin_tabs import admin_tabs, require_administrator
@@ -33,7 +35,9 @@ class GroupPages:
             Route("POST", "/admin/groups/{group:name}/-/delete", self.delete),
         ]
 
-    async def list(self, visit: Visit, said: str = "", tried: str = "", status: int = 200) -> Answer:
+    async def list(
+        self, visit: Visit, said: str = "", tried: Mapping[str, str] | None = None, status: int = 200
+    ) -> Answer:
         """Groups by name."""
         caller = require_administrator(self._frame, visit)
         query = visit.query if visit.method in ("GET", "HEAD") else {}
@@ -50,7 +54,7 @@ class GroupPages:
             columns=_COLUMNS,
             groups=listing.shown(found, lambda group: group.name),
             said=said,
-            tried=tried,
+            tried={name: (tried or {}).get(name, "") for name in ("name", "description")},
         )
 
     async def make(self, visit: Visit) -> Answer:
@@ -63,7 +67,7 @@ class GroupPages:
                 caller.who, name, fields.get("description", "").strip() or None, origin=caller.origin
             )
         except (Invalid, Conflict) as error:
-            return await self.list(visit, str(error), name, 400)
+            return await self.list(visit, visit.told(error, at="name"), fields, 400)
         return self._frame.done(visit, _at(name), f"The group {name} is made")
 
     async def show(self, visit: Visit, said: str = "", tried: str = "", status: int = 200) -> Answer:
@@ -98,7 +102,7 @@ class GroupPages:
             whole = member if ":" in member else f"user:{member}"
             await self._groups.add(caller.who, name, whole, origin=caller.origin)
         except (Invalid, Conflict, Unknown) as error:
-            return await self.show(visit, str(error), member, 400)
+            return await self.show(visit, visit.told(error, {"subject": "member"}, at="member"), member, 400)
         return self._frame.done(visit, _at(name), f"{member} is in {name}")
 
     async def remove(self, visit: Visit) -> Answer:
@@ -138,7 +142,7 @@ class GroupPages:
         caller = require_administrator(self._frame, visit)
         name = visit.named["group"]
         if fields.get("name", "").strip() != name:
-            return await self.confirm(visit, f"type {name} to delete it", 400)
+            return await self.confirm(visit, visit.told(Invalid("name", f"type {name} to delete it")), 400)
         try:
             await self._groups.delete(caller.who, name, origin=caller.origin)
         except Conflict as error:

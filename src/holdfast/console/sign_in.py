@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from holdfast.access.errors import Busy, Conflict, StalePermit, Throttled, Unauthenticated, Unknown, WrongCode
+from holdfast.access.errors import Busy, Conflict, Invalid, StalePermit, Throttled, Unauthenticated, Unknown, WrongCode
 from holdfast.access.model import Recognised
 from holdfast.access.signin.errors import SignInFailed
 from holdfast.access.signin.flow import PENDING_SECONDS, cookie_of
@@ -128,7 +128,7 @@ class SignInPages:
                 half, fields.get("code", ""), self._factors, visit.origin
             )
         except WrongCode:
-            return self._code_form(visit, next_path, half, 403, _WRONG)
+            return self._code_form(visit, next_path, half, 403, visit.told(Invalid("code", _WRONG)))
         except Throttled as error:
             said = f"Too many wrong codes. Try again in {error.seconds} s, or give a recovery code."
             return self._code_form(visit, next_path, half, 429, said, retry=error.seconds)

@@ -128,7 +128,7 @@ class SignInMethodPages:
         caller = require_administrator(self._frame, visit)
         name = visit.named["name"]
         if fields.get("name", "").strip() != name:
-            return await self.confirm(visit, f"type {name} to remove it", 400)
+            return await self.confirm(visit, visit.told(Invalid("name", f"type {name} to remove it")), 400)
         await self._providers.remove(caller.who, name, origin=caller.origin)
         return self._frame.done(visit, "/admin/sign-in", f"{name} is removed")
 

@@ -194,7 +194,7 @@ class UserPages:
         caller = require_administrator(self._frame, visit)
         name = visit.named["name"]
         if fields.get("name", "").strip() != name:
-            return await self.confirm(visit, f"type {name} to delete it", 400)
+            return await self.confirm(visit, visit.told(Invalid("name", f"type {name} to delete it")), 400)
         try:
             await self._users.delete(caller.who, name, origin=caller.origin)
         except Conflict as error:

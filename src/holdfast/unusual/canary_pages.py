@@ -69,7 +69,8 @@ class CanaryPages:
             else:
                 raise Invalid("repository", "name a repository; or a robot and its key")
         except (Invalid, Conflict, Unknown) as error:
-            return await self._show_canaries(visit, 400, str(error), fields)
+            said = visit.told(error, at="owner" if owner else "repository")
+            return await self._show_canaries(visit, 400, said, fields)
         return self._frame.done(visit, "/unusual/canaries", f"{made.label} is a canary")
 
     async def remove_canary(self, visit: Visit) -> Answer:

@@ -175,7 +175,7 @@ class UnusualPages:
         if how not in ("acknowledge", "expect"):
             raise Invalid("how", "acknowledge it, or say that it was expected")
         if len(note) > _NOTE or not note.isprintable():
-            said = f"a note has at most {_NOTE} printable characters"
+            said = visit.told(Invalid("note", f"a note has at most {_NOTE} printable characters"))
             return await self._show(visit, 400, said, note[:_NOTE])
         await self._alerts.close(permit, id, note, expected=how == "expect")
         said = "is usual from now on" if how == "expect" else "is acknowledged"

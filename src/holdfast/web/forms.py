@@ -25,7 +25,7 @@ ONCE = "once"
 """The name of the hidden field that tells one form from every other one."""
 MANY = frozenset({"pick", "event", "deny", "weekday", "look"})
 """The names of fields that may come many times: the rows that were picked, what was chosen of a list."""
-SECRETS = frozenset({"password", "old", "new", "again", "secret", "code"})
+SECRETS = frozenset({"password", "old", "new", "again", "secret", "code", "headers"})
 """The names of fields whose values no page says again."""
 BODY_LIMIT = 64 << 10
 _FIELDS = 300

@@ -236,6 +236,7 @@ class Frame:
             "look": visit.look,
             "now": self.now(),
             "toast": visit.toast,
+            "wrong_at": visit.wrong,
             "nav": Later(lambda: self._nav(visit)),
             "crumbs": (),
             "tabs": (),

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote
 
-from holdfast.access.errors import Unauthenticated
+from holdfast.access.errors import Invalid, Unauthenticated
 from holdfast.access.signin.model import Session
 from holdfast.journal.model import Origin
 from holdfast.web.caller import Caller
 from holdfast.web.forms import BODY_LIMIT, BadForm, Fields, FormTooLarge, parse_form
-from holdfast.web.refusals import Malformed
+from holdfast.web.refusals import Malformed, NoPage
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,6 +23,7 @@ HEADER_BYTES = 32 << 10
 _QUERY_FIELDS = 64
 _IDLE = 30.0
 _AGENT = 256
+_DIGITS = 18
 _ONCE = frozenset({"content-length", "content-type", "origin", "transfer-encoding"})
 
 
@@ -53,7 +54,8 @@ class Toast(NamedTuple):
 
 class Visit:
     """One request. `session`: of the browser, None when nobody is signed in; `caller`: who that is, with the rights of
-    this moment; `named`: the parts of the path that the route names; `running`: how many jobs the header tells of."""
+    this moment; `named`: the parts of the path that the route names; `running`: how many jobs the header tells of;
+    `wrong`: what is wrong with fields of the form that was sent, by their names."""
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str, address: str) -> None:
         self.method: str = scope["method"]
@@ -73,6 +75,14 @@ class Visit:
         self.look = Look()
         self.toast: Toast | None = None
         self.running = 0
+        self.wrong: dict[str, str] = {}
+
+    def number(self, name: str) -> int:
+        """The part `name` of the path, as a number. Raises `NoPage`."""
+        text = self.named[name]
+        if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+            raise NoPage
+        return int(text)
 
     def read_headers(self) -> None:
         """Keep the headers. Raises `Malformed` for those that could be read in two ways (RFC 9112, 3.2 and 6.3)."""
@@ -138,6 +148,14 @@ class Visit:
     def sent(self) -> Fields | None:
         """The fields of the form, as far as it was read."""
         return self._form
+
+    def told(self, error: Exception, names: Mapping[str, str] | None = None, *, at: str = "") -> str:
+        """What the summary of a refused form says of `error`, which is kept in `wrong` for the field that it is about.
+        `names`: how the form calls fields that services call otherwise; `at`: the field, where `error` names none."""
+        field = error.field if isinstance(error, Invalid) else at
+        if field:
+            self.wrong[(names or {}).get(field, field)] = str(error)
+        return str(error)
 
     async def form(self) -> Fields:
         """The fields of the form, however often they are asked for. Raises `BadForm`, `FormTooLarge`, `Malformed`."""

@@ -36,6 +36,8 @@ def check(draft: Draft) -> Draft:
         raise Invalid("template", f"a template is given with the shape '{catalogue.TEMPLATE}', and with no other")
     try:
         catalogue.shape_of(draft.shape, draft.template or "", draft.content_type)
+    except template.TypeInvalid as error:
+        raise Invalid("content_type", str(error)) from error
     except template.TemplateInvalid as error:
         raise Invalid("template", str(error)) from error
     if not 1 <= draft.concurrency <= model.MOST_CONCURRENCY:

@@ -105,7 +105,7 @@ class DeliveryPages:
         try:
             since = self._since(fields)
         except Invalid as error:
-            return await self._ask_redeliver(visit, status=400, said=str(error), tried=fields)
+            return await self._ask_redeliver(visit, status=400, said=visit.told(error), tried=fields)
         told = await self._deliveries.redeliver_failed(permit, id, since)
         said = f"{told:,} deliveries wait again" if told != 1 else "1 delivery waits again"
         return self._frame.done(visit, f"/webhooks/{id}?{urlencode({'show': 'waiting'})}", said)

@@ -82,7 +82,7 @@ class Users:
         """
         await self._require_administrator(self._db, caller, origin)
         user_name(name)
-        about = (description_text(description), description_text(display))
+        about = (description_text(description), description_text(display, "display", "a full name"))
         verifier = await self._passwords.hash(check_password(password)) if password is not None else None
 
         async def add(unit: Unit, version: int) -> User:
@@ -142,7 +142,7 @@ class Users:
     ) -> User:
         """Set both texts (None: none). For administrators. Raises `Invalid`; `Changed` unless the user's `changed` is
         `expected`."""
-        about = (description_text(description), description_text(display))
+        about = (description_text(description), description_text(display, "display", "a full name"))
 
         async def change(unit: Unit, version: int) -> User:
             user = await self._kept(unit, caller, name, origin)

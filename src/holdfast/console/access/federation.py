@@ -72,17 +72,17 @@ class FederationPages:
         where = seen_place(caller, visit)
         namespace = namespace_of(where)
         robot = fields.get("robot", "").strip()
-        draft = RuleDraft(
-            namespace,
-            fields.get("name", "").strip(),
-            fields.get("issuer", "").strip(),
-            robot if "+" in robot else f"{namespace}+{robot}",
-            claims_of(fields.get("claims", "")),
-        )
         try:
+            draft = RuleDraft(
+                namespace,
+                fields.get("name", "").strip(),
+                fields.get("issuer", "").strip(),
+                robot if "+" in robot else f"{namespace}+{robot}",
+                claims_of(fields.get("claims", "")),
+            )
             made = await self._rules.add(caller.who, draft, origin=caller.origin)
         except (Invalid, Conflict) as error:
-            return self._form(visit, where, fields, said=str(error))
+            return self._form(visit, where, fields, said=visit.told(error))
         return self._frame.done(visit, where.at("access/federation"), f"Rule {made.name} made")
 
     async def confirm(self, visit: Visit) -> Answer:

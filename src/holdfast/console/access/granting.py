@@ -10,6 +10,7 @@ from holdfast.access.errors import Conflict, Invalid, Unknown
 from holdfast.access.grants.model import NewGrant
 from holdfast.access.grants.roles import Roles
 from holdfast.access.grants.service import Grants
+from holdfast.access.policy.globs import GlobInvalid, TagGlob
 from holdfast.console.access.conditions import CONDITION_FIELDS, WEEKDAYS, asked_conditions
 from holdfast.console.access.places import governed, place_values, seen_place
 from holdfast.console.access.sayings import ACTIONS, LIVES, ends, instant, role_options
@@ -117,6 +118,11 @@ def _grant(fields: Fields, now: int) -> NewGrant:
     repository, tag = fields.get("repository", "").strip(), fields.get("tag", "").strip()
     if ":" in repository:
         raise Invalid("repository", "the tags stand in a field of their own")
+    if tag:
+        try:
+            TagGlob.parse(tag)
+        except GlobInvalid as error:
+            raise Invalid("tag", str(error)) from error
     return NewGrant(
         fields.get("subject", "").strip(),
         f"{repository}:{tag}" if tag else repository,

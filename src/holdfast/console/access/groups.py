@@ -15,6 +15,9 @@ from holdfast.web.listing import Listing
 from holdfast.web.site import Route
 from holdfast.web.visit import Answer, Visit
 
+_FIELDS = {"subject": "member"}
+"""The field of the form, which the service calls otherwise."""
+
 
 class GroupPages:
     """The pages of groups, as seen from a repository or namespace."""
@@ -46,10 +49,12 @@ class GroupPages:
         try:
             await self._groups.add(caller.who, name, member, origin=caller.origin)
         except (Invalid, Conflict, Denied) as error:
-            return await self._show(visit, caller, where, name, said=str(error), tried=member)
+            said = visit.told(error, _FIELDS, at="member")
+            return await self._show(visit, caller, where, name, said=said, tried=member)
         except Unknown as error:
             if member and member in str(error):
-                return await self._show(visit, caller, where, name, said=str(error), tried=member)
+                said = visit.told(error, at="member")
+                return await self._show(visit, caller, where, name, said=said, tried=member)
             raise
         return self._frame.done(visit, _href(where, name), f"{member} is in {name} now")
 

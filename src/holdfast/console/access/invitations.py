@@ -85,7 +85,7 @@ class InvitationPages:
         try:
             made = await self._invitations.create(caller.who, _wish(fields, self._frame.now()), origin=caller.origin)
         except (Invalid, Conflict, Denied) as error:
-            return await self._form(visit, caller, where, fields, said=str(error))
+            return await self._form(visit, caller, where, fields, said=visit.told(error))
         return self._frame.page(
             visit,
             "access-invitation-made.html",
@@ -128,7 +128,7 @@ class InvitationPages:
         try:
             offer = await self._invitations.offered(caller.who, code)
         except Unknown as error:
-            return self._code(visit, caller, said=str(error))
+            return self._code(visit, caller, said=visit.told(error, at="code"))
         return self._frame.page(
             visit, "invitation-offer.html", headers=_SECRET, offer=offer, code=code, crumbs=[Crumb("Invitation")]
         )
@@ -140,7 +140,7 @@ class InvitationPages:
         try:
             got = await self._invitations.accept(caller.who, fields.get("code", ""), origin=caller.origin)
         except (Unknown, Conflict) as error:
-            return self._code(visit, caller, said=str(error))
+            return self._code(visit, caller, said=visit.told(error, at="code"))
         there = Where("n", got.offer.namespace)
         return self._frame.done(visit, there.at(), f"Accepted: you are {got.offer.role} on {got.offer.scope}")
 

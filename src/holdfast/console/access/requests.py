@@ -97,7 +97,7 @@ class RequestPages:
                 origin=caller.origin,
             )
         except (Invalid, Conflict) as error:
-            return self._form(visit, fields, said=str(error))
+            return self._form(visit, fields, said=visit.told(error))
         return self._frame.done(visit, LIST, f"Request {made.id} made: who manages access there decides")
 
     async def show(self, visit: Visit) -> Answer:
@@ -123,7 +123,7 @@ class RequestPages:
         except (Invalid, Conflict, Denied) as error:
             found = await self._requests.get(caller.who, id, origin=caller.origin)
             status = 403 if isinstance(error, Denied) else 400
-            return await self._show(visit, caller, found, fields, said=str(error), status=status)
+            return await self._show(visit, caller, found, fields, said=visit.told(error), status=status)
         text = f"Approved: {done.asker} is {done.given}"
         return self._frame.done(visit, _back(fields), f"{text}. {done.notice}" if done.notice else text)
 
@@ -136,7 +136,7 @@ class RequestPages:
             await self._requests.decline(caller.who, id, fields.get("reason", ""), origin=caller.origin)
         except Invalid as error:
             found = await self._requests.get(caller.who, id, origin=caller.origin)
-            return await self._show(visit, caller, found, fields, said=str(error), status=400)
+            return await self._show(visit, caller, found, fields, said=visit.told(error), status=400)
         return self._frame.done(visit, f"{LIST}?view=decide", f"Request {id} declined")
 
     async def withdraw(self, visit: Visit) -> Answer:

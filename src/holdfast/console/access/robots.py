@@ -106,7 +106,7 @@ class RobotPages:
                 origin=caller.origin,
             )
         except (Invalid, Conflict) as error:
-            return self._form(visit, where, fields, said=str(error))
+            return self._form(visit, where, fields, said=visit.told(error))
         return self._frame.done(visit, Site(caller, where, made).at(), f"Robot {made.name} made: make it a key")
 
     async def show(self, visit: Visit) -> Answer:
@@ -136,7 +136,8 @@ class RobotPages:
         fields = await self._frame.changes(visit)
         at = await site_of(self._frame, self._robots, visit)
         if fields.get("name", "").strip() != at.robot.name:
-            return self._confirm(visit, at, said=f"type the name of the robot: {at.robot.name}")
+            unsure = Invalid("name", f"type the name of the robot: {at.robot.name}")
+            return self._confirm(visit, at, said=visit.told(unsure))
         await self._robots.delete(at.caller.who, at.robot.name, origin=at.caller.origin)
         return self._frame.done(visit, at.where.at("access/robots"), f"Robot {at.robot.name} deleted")
 
@@ -157,7 +158,7 @@ class RobotPages:
                 origin=at.caller.origin,
             )
         except (Invalid, Conflict) as error:
-            return await self._show(visit, at, fields, said=str(error))
+            return await self._show(visit, at, fields, said=visit.told(error))
         return made_key(self._frame, visit, at, made)
 
     async def _show(self, visit: Visit, at: Site, fields: Mapping[str, str] | None = None, *, said: str = "") -> Answer:

@@ -12,6 +12,7 @@ from holdfast.access.errors import Conflict, Invalid
 from holdfast.console.artifact.about import Place, both
 from holdfast.console.artifact.doing import annotating
 from holdfast.oci.errors import Invalid as OciInvalid
+from holdfast.oci.errors import NameInvalid, TagInvalid
 from holdfast.oci.name import RepositoryName, Tag
 from holdfast.registry.details.looking import Looked, Looking, Wish
 from holdfast.registry.editing.service import Annotate, Editing
@@ -25,6 +26,8 @@ from holdfast.web.site import Route
 from holdfast.web.visit import Answer, Visit
 
 _REFUSED = (RegistryError, Invalid, OciInvalid, Conflict)
+_AT: dict[type[Exception], str] = {NameInvalid: "repository", TagInvalid: "tag"}
+"""The field of the form that is about what cannot be read."""
 
 
 class Services(NamedTuple):
@@ -72,7 +75,7 @@ class ChangePages:
                     return await self._retag_form(visit, place, fields, change=change)
             await self._services.promotion.promote(permit, wanted)
         except _REFUSED as error:
-            return await self._retag_form(visit, place, fields, said=str(error))
+            return await self._retag_form(visit, place, fields, said=visit.told(error, at=_AT.get(type(error), "")))
         made = Place(target, tag)
         return self._frame.done(
             visit, made.at(), f"{made.reference_text} is {place.title} now", undo=_undo(made, confirmed)
@@ -106,7 +109,7 @@ class ChangePages:
             )
             made = await self._services.editing.annotate(permit, wanted)
         except _REFUSED as error:
-            return await self._annotate_form(visit, place, fields, said=str(error))
+            return await self._annotate_form(visit, place, fields, said=visit.told(error, at=_AT.get(type(error), "")))
         there = place.beside(made.tag if made.tag is not None else made.digest)
         said = f"{there.title} is {short_digest(made.digest)} now; the old one stays as {short_digest(made.was or '')}"
         return self._frame.done(visit, there.at(view="config"), said)

@@ -76,7 +76,7 @@ class GonePages:
             )
         except RegistryError as error:
             unknown = ManifestUnknown("there is no such image", reference=str(place.reference))
-            return await self.show(visit, place, unknown, said=str(error))
+            return await self.show(visit, place, unknown, said=visit.told(error))
         with_them = f" with {', '.join(done.tags[:3])}" if not place.tag and done.tags else ""
         return self._frame.done(visit, place.at(), f"{place.title} is back{with_them}", undo=place.at("delete"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from holdfast.access.errors import Conflict, Throttled, WrongCode
+from holdfast.access.errors import Conflict, Invalid, Throttled, WrongCode
 from holdfast.access.signin.second_factor import SecondFactors
 from holdfast.console.me.parts import NOT_KEPT
 from holdfast.console.me.qr import qr_code
@@ -102,7 +102,7 @@ class FactorPages:
         try:
             return await work()
         except WrongCode:
-            return self._page(visit, template, title, status=400, said=_WRONG)
+            return self._page(visit, template, title, status=400, said=visit.told(Invalid("code", _WRONG)))
         except Throttled as error:
             return self._page(visit, template, title, status=429, said=_slowed(error))
         except Conflict:

@@ -62,7 +62,8 @@ class KeyPages:
                 origin=visit.origin,
             )
         except (Invalid, Conflict) as error:
-            return await self._show(visit, caller, status=400, said=str(error), tried=fields)
+            said = visit.told(error, {"bounds": "where"})
+            return await self._show(visit, caller, status=400, said=said, tried=fields)
         return self._made(visit, made, rotated=False)
 
     async def before_rotating(self, visit: Visit) -> Answer:

@@ -75,6 +75,17 @@ def tried(kind: SettingKind, fields: Mapping[str, str]) -> Form:
             return form_of(kind, value)._replace(value=value)
 
 
+def wrong_field(kind: SettingKind, fields: Mapping[str, str]) -> str:
+    """The field of a refused form that is to be written anew, as `tried` shows it."""
+    if kind.shape is Shape.RULES:
+        for number, row in enumerate(rows_of(fields)):
+            try:
+                canonical([_rule(row)] if row.tags else [])
+            except Invalid as error:
+                return f"{error.field}-{number}"
+    return "value"
+
+
 def rows_of(fields: Mapping[str, str]) -> list[RuleRow]:
     """The rules of a form that are not blank."""
     rows = []
@@ -96,5 +107,5 @@ def _row(rule: Rule) -> RuleRow:
 
 def _rule(row: RuleRow) -> Rule:
     if row.forbids not in FORBIDS:
-        raise Invalid("value", "choose what the tags of a rule cannot")
+        raise Invalid("forbids", "choose what the tags of a rule cannot")
     return Rule(row.tags, tuple(row.exceptions.split()), move=row.forbids == "delete", delete=row.forbids == "move")

@@ -14,7 +14,7 @@ from holdfast.access.grants.visibility import Visibility
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import SYSTEM_ACTIONS, Action
 from holdfast.access.rights import PUBLIC, VISIBILITY
-from holdfast.console.settings.forms import FORBIDS, UNITS, Form, form_of, read_form, tried
+from holdfast.console.settings.forms import FORBIDS, UNITS, Form, form_of, read_form, tried, wrong_field
 from holdfast.console.where import Where, both
 from holdfast.registry.effective.kinds import SettingKind
 from holdfast.registry.effective.service import WINDOW
@@ -140,7 +140,8 @@ class SettingsPages:
             text = None if reset else fields["whole"] if "whole" in fields else read_form(kind, fields)
             change = await self._settings.foresee(permit, kind.name, text)
         except Invalid as error:
-            return await self._show(visit, where, held, status=400, error=str(error), form=tried(kind, fields))
+            said = visit.told(error, {error.field: wrong_field(kind, fields)})
+            return await self._show(visit, where, held, status=400, error=said, form=tried(kind, fields))
         sight = fields.get("sight")
         if sight is None:
             return await self._show(visit, where, held, change=change, reset=reset, text=text)

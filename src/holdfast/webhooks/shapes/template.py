@@ -62,6 +62,10 @@ class TemplateInvalid(ValueError):
     """A template or content type that is not taken; it says on which line, and why."""
 
 
+class TypeInvalid(TemplateInvalid):
+    """A content type that is not taken."""
+
+
 class _Place(Enum):
     """Where a placeholder stands, which says how its value is written there."""
 
@@ -148,9 +152,7 @@ def read(text: str, content_type: str = "application/json") -> Template:
 def _family(content_type: str) -> _Place:
     found = _CONTENT_TYPE.fullmatch(content_type)
     if found is None:
-        raise TemplateInvalid(
-            "the content type is application/... or text/..., with `; charset=utf-8` or nothing behind"
-        )
+        raise TypeInvalid("the content type is application/... or text/..., with `; charset=utf-8` or nothing behind")
     kind = found[2].lower()
     if kind == "json" or kind.endswith("+json"):
         return _Place.JSON_VALUE
