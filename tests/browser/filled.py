@@ -7,11 +7,17 @@ The names are those that `tests/console/rows.py` uses in its examples.
 from __future__ import annotations
 
 import json
+import os
+from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from tests.backends import database_url
+from tests.browsing import Browser
 from tests.management.api import Asker, segment
-from tests.serving import Credentials, Server
+from tests.serving import Credentials, Server, pause
 from tests.wire.client import Connection
 from tests.wire.content import (
     OCI_INDEX,
@@ -46,6 +52,7 @@ HOSTILE = (
 HOSTILE_TEXT = " ".join(HOSTILE[:6])
 HOSTILE_LINE = " ".join(HOSTILE[:5])
 """What the management API takes: it wants characters that can be seen."""
+_PATIENCE = 600
 # Whom the pages are shown to, by what they may do; nobody is who is not signed in.
 ROLES = ("administrator", "operator", "auditor", "owner", "maintainer", "writer", "reader", "stranger")
 
@@ -265,6 +272,45 @@ def lay_settings(admin: Asker, filled: Filled) -> None:
     }
 
 
+def lay_asked(filled: Filled) -> None:
+    """Let several tags be looked at and changed, and lists be written as files, as the administrator does on pages."""
+    url, person, browser = filled.server.url, filled.people["administrator"], Browser()
+    page = browser.get(f"{url}/sign-in")
+    assert browser.submit(page, "/sign-in", name=person.username, password=person.password).status == 303
+    for name, repository, picks in (("change", REPOSITORY, ["v1.9", "v1.10", LONG_TAG]), ("changed", OTHER, ["v1"])):
+        at = f"/r/{repository}/-/selected"
+        fields = browser.get(f"{url}/r/{repository}/-/tags").forms()[at]
+        answer = browser.post(url + at, {**fields, "do": "label", "pick": picks})
+        assert answer.status == 303, answer.text
+        filled.names[name] = answer.location.rpartition("/")[2]
+    start = f"/r/{OTHER}/-/changes/{filled.names['changed']}/start"
+    assert browser.submit(browser.follow(answer), start, name="org.example.stage", text=HOSTILE[0]).status == 303
+    answer = browser.submit(browser.get(f"{url}/r/{REPOSITORY}/-/tags"), "/exports")
+    assert answer.status == 303, answer.text
+    filled.names["export"] = answer.location.rpartition("/")[2]
+    for path, ended in ((f"/r/{OTHER}/-/changes/{filled.names['changed']}", "Ended"), (answer.location, "Download")):
+        _await(browser, path if path.startswith("http") else url + path, ended)
+
+
+def _await(browser: Browser, url: str, said: str) -> None:
+    for _ in range(_PATIENCE):
+        if said in (page := browser.get(url)).text:
+            return
+        pause(0.1)
+    raise AssertionError(f"{url} does not say {said!r}:\n{page.text[-2000:]}")
+
+
+def on_postgres(directory: Path) -> Mapping[str, str]:
+    """The settings, as environment variables, of a server that keeps its rows in a fresh database of PostgreSQL, and
+    content in files."""
+    directory.mkdir(parents=True, exist_ok=True)
+    key = directory / "master.key"
+    key.write_text(b64encode(os.urandom(32)).decode() + "\n")
+    key.chmod(0o600)
+    content = {"HOLDFAST_ENCRYPTION_CONTENT": "off"}
+    return {"HOLDFAST_DATABASE": database_url(), "HOLDFAST_ENCRYPTION_KEY_FILE": str(key), **content}
+
+
 def fill(server: Server) -> Filled:
     """Fill a new server."""
     filled = Filled(server, {"administrator": server.admin})
@@ -280,6 +326,7 @@ def fill(server: Server) -> Filled:
         ends.callback(reader.close)
         lay_content(admin.connection, reader.connection, filled)
         lay_settings(admin, filled)
+    lay_asked(filled)
     filled.names |= {
         "repository": REPOSITORY,
         "namespace": NAMESPACE,

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from playwright.sync_api import Page
-from tests.browser.filled import EMPTY, EMPTY_NAMESPACE, NAMESPACE, ROLES, Filled
+from tests.browser.filled import EMPTY, EMPTY_NAMESPACE, NAMESPACE, OTHER, ROLES, Filled
 from tests.browser.page import COLOURS, HEIGHTS, NARROW, WIDE, Eyes, Theme, checked, loaded
 from tests.console.rows import ROWS, Row
 
@@ -23,7 +23,16 @@ PHONE_BY_DAY: Look = (NARROW, "light")
 PHONE_BY_NIGHT: Look = (NARROW, "dark")
 OPPOSITES = (DESK_BY_DAY, PHONE_BY_NIGHT)
 LOOKS = (DESK_BY_DAY, DESK_BY_NIGHT, PHONE_BY_DAY, PHONE_BY_NIGHT)
-PAGES = tuple(row for row in ROWS if row.method == "GET" and row.example)
+# Pages that look another way than their example does, once something is done.
+BESIDE = (
+    Row(
+        "GET",
+        "/r/{repository:name}/-/changes/{change} ended",
+        "administrator",
+        f"/r/{OTHER}/-/changes/{{changed}}",
+    ),
+)
+PAGES = (*(row for row in ROWS if row.method == "GET" and row.example), *BESIDE)
 _LEAST_FIRST = ("nobody", *reversed(ROLES[1:]))
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _NOWHERE = {"digest": "sha256:" + "0" * 64, "id": "999999999", "repository": f"{NAMESPACE}/none", "namespace": "none"}
