@@ -68,6 +68,11 @@ _INTO_TAG = "insert into tag (repo_id, name, content_id, seq, version_key)"
 _EVENT = "insert into tag_event (repo_id, seq, name, now_id, at)"
 _JOURNAL = "insert into journal (pos, repo_id, seq, at, actor, request, kind, data, path)"
 _SUMS = "insert into usage (path, bytes, repositories, tags)"
+_COUNTED = (
+    "on conflict (path) do update"
+    " set bytes = excluded.bytes, repositories = excluded.repositories, tags = excluded.tags"
+)
+"""Of a repository, which has its row from its making on."""
 _REPOSITORIES = (
     rows(
         "insert into repository (id, path, born, seq, last_at, pushed_at, pulled_at)"
@@ -76,7 +81,7 @@ _REPOSITORIES = (
         " case when i % 2 = 0 then cast(:now as bigint) - i * 7919 % 1000003 * 1000000 else 0 end from n"
     ),
     rows(f"insert into search_name (suffix, repo_id) select {_NAME}, i from n"),
-    rows(f"{_SUMS} select {_PATH}, i * 7919 % 1000003, 1, {_PER} from n"),
+    rows(f"{_SUMS} select {_PATH}, i * 7919 % 1000003, 1, {_PER} from n where true {_COUNTED}"),
 )
 _CONTENT = rows(
     f"insert into content (id, digest, size, state) select i, 'sha256:' || {_padded('i', 64)}, 500, 0 from n"
@@ -111,7 +116,7 @@ _FIRST = (
         f" values (1, '{CROWDED}', 1, cast(:half as bigint) + 1, 1, :now)"
     ),
     Command("insert into search_name (suffix, repo_id) values ('crowded', 1)"),
-    Command(f"{_SUMS} values ('{CROWDED}', cast(:half as bigint) * 500000, 1, cast(:half as bigint) + 1)"),
+    Command(f"{_SUMS} values ('{CROWDED}', cast(:half as bigint) * 500000, 1, cast(:half as bigint) + 1) {_COUNTED}"),
 )
 _IMAGE = (
     Command(f"update link set total = 2000, platforms = ' linux/amd64 ' where repo_id = 1 and content_id = {IMAGE}"),

@@ -16,6 +16,7 @@ from holdfast.access.policy.model import Action, Circumstances, Effect, Grant, G
 from holdfast.journal.model import Origin
 from holdfast.oci.digest import Digest
 from holdfast.registry.browsing import repositories as browsing
+from holdfast.registry.browsing import walking
 from holdfast.registry.browsing.model import Place as At
 from holdfast.registry.browsing.model import RepositoryFilter, RepositorySort, RepositoryType
 from holdfast.registry.browsing.repositories import RepositoryTable
@@ -23,6 +24,7 @@ from holdfast.registry.errors import RepositoryUnknown
 from holdfast.registry.lastuse.service import LastUse
 from holdfast.registry.ledger.figures import Figures
 from holdfast.registry.namespaces.removal import Removal
+from holdfast.registry.namespaces.repositories import Repositories
 from holdfast.registry.namespaces.saying import Saying
 from holdfast.registry.namespaces.service import Namespaces
 from holdfast.registry.quotas.folding import fold
@@ -185,6 +187,13 @@ def test_nothing_is_told_of_what_may_not_be(place: Place, few: int, monkeypatch:
         for sort in (RepositorySort.NAME, RepositorySort.SIZE, RepositorySort.PUSHED):
             found = await paths(house, At(sort, limit=1), rights=rights)
             assert sorted(found) == shown
+        for glob, text, wanted in (
+            ("**/two", "", ["team/sub/two"]),
+            ("*/a/**", "", ["zoo/a/b/c"]),
+            ("team/**", "-", ["team/app-x"]),
+            ("t*/app*", "", ["team/app", "team/app-x"]),
+        ):
+            assert await paths(house, At("pushed", limit=1), RepositoryFilter(text=text), rights=some(glob)) == wanted
         table = RepositoryTable(house.db)
         top = await table.tree(may(house, "", rights), At("name"))
         assert [(branch.path, branch.repositories) for branch in top.lines] == [("team", None), ("zoo", 1)]
@@ -194,6 +203,49 @@ def test_nothing_is_told_of_what_may_not_be(place: Place, few: int, monkeypatch:
             await table.tree(may(house, "other", rights), At("name"))
         with pytest.raises(Unknown):
             await table.page(may(house, "other", rights), ALL, At("name"))
+
+    place.run(scenario)
+
+
+@pytest.mark.parametrize("sort", [RepositorySort.NAME, RepositorySort.PUSHED, RepositorySort.TAGS])
+def test_a_filter_that_finds_little_goes_on_and_names_nothing_that_is_hidden(
+    place: Place, sort: RepositorySort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock that is always late: pages are short, all are found once, and no place tells of what is hidden."""
+    monkeypatch.setattr(browsing, "FEW", 0)
+    monkeypatch.setattr(walking, "_LEAST", 1)
+    monkeypatch.setattr(walking, "_LONGEST", 2)
+
+    async def scenario(house: House) -> None:
+        mine = [f"n{n}/mine/app-{n}" for n in range(6)]
+        for n, path in enumerate(mine):
+            house.clock.move(SECOND)
+            await house.image("v1", repo=f"hidden/n{n}/app")
+            await house.image("v1", repo=path)
+        await fold(house.db)
+        time = itertools.count()
+        table = RepositoryTable(house.db, lambda: float(next(time)))
+        for rights, wanted, found in (
+            (some("*/mine/**"), RepositoryFilter(text="app"), mine),
+            (some("*/mine/**"), RepositoryFilter(text="app-4"), mine[4:5]),
+            (some("*/mine/**"), RepositoryFilter(text="%"), []),
+            (some("*/mine/**"), RepositoryFilter(text="\\"), []),
+            (some("*/mine/**"), RepositoryFilter(text="n_/"), []),
+            (denied("hidden/**", "**"), RepositoryFilter(text="app-"), mine),
+            (Rights.EVERYTHING, RepositoryFilter(text="app-"), mine),
+        ):
+            for down in (False, True):
+                at, seen, stopped = At(sort, down, limit=1), [], 0
+                while True:
+                    page = await table.page(may(house, "", rights), wanted, at)
+                    assert rights is Rights.EVERYTHING or "hidden" not in f"{page.next}{page.previous}"
+                    seen += [line.path for line in page.lines]
+                    stopped += page.stopped
+                    if page.next is None:
+                        break
+                    at = at._replace(after=page.next)
+                assert seen == sorted(found, reverse=down)
+                assert stopped or not found or rights is not Rights.EVERYTHING
 
     place.run(scenario)
 
@@ -323,6 +375,45 @@ def test_a_namespace_that_somebody_made_is_in_the_tree_before_anything_is_in_it(
         await Removal(house.db, house.settings).repository(may(house, "gone/app"), force=True)
         await fold(house.db)
         assert "gone" not in await branches(table, may(house), 50)
+
+    place.run(scenario)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+def test_what_was_made_is_in_the_tree_while_the_sums_are_late(place: Place, limit: int) -> None:
+    """Nothing is folded after the first repository: whoever made one sees it, and the namespaces that it made."""
+
+    async def scenario(house: House) -> None:
+        await house.image("v1", repo="team/bare-x")
+        await fold(house.db)
+        removal, table = Removal(house.db, house.settings), RepositoryTable(house.db)
+        await Namespaces(house.db).create(may(house, "made"), Saying("Here already."))
+        made = Repositories(house.db)
+        for path in ("team/bare/made", "made/one", "made/two/deep", "alone", "team/bare-x/in"):
+            await made.create(may(house, path), Saying())
+        await house.image("v1", "v2", repo="pushed/app")
+        await house.image("v1", repo="lost/app")
+        await removal.repository(may(house, "lost/app"), force=True)
+        assert await branches(table, may(house), limit) == ["alone", "made", "pushed", "team"]
+        assert await branches(table, may(house, "team"), limit) == ["team/bare-x", "team/bare-x", "team/bare"]
+        assert await branches(table, may(house, "team/bare"), limit) == ["team/bare/made"]
+        assert await branches(table, may(house, "made"), limit) == ["made/one", "made/two"]
+        top = {each.path: each for each in (await table.tree(may(house), At("name"))).lines}
+        assert (top["made"].repositories, top["made"].description) == (2, "Here already.")
+        assert (top["team"].repositories, top["pushed"].tags, top["pushed"].repositories) == (3, 2, 1)
+        for globs, shown in (
+            (("team/bare/**", "nothing/**"), ["team"]),
+            (("*/two/**", "alone"), ["alone", "made"]),
+            (("**/bare/made",), ["team"]),
+            (("lost/**",), []),
+        ):
+            assert await branches(table, may(house, "", some(*globs)), limit) == shown
+        for sort in RepositorySort.SIZE, RepositorySort.TAGS:
+            assert set(await paths(house, At(sort, limit=limit))) >= {"team/bare/made", "alone", "pushed/app"}
+        await fold(house.db)
+        assert {each.path: each for each in (await table.tree(may(house), At("name"))).lines} == top
+        await removal.restore(may(house, "lost/app"))
+        assert "lost" in await branches(table, may(house), limit)
 
     place.run(scenario)
 

@@ -2,12 +2,13 @@
 
 Promises: a page costs a bounded number of statements where rights are literal paths, or globs that go on literally
 after one part (`*/x/**`), however many namespaces there are; a namespace that somebody made is there without a
-repository. Nothing is told of a namespace in which nothing may be told. Sums stand in `usage` a second or two after a
-push; what was deleted keeps its row, and is left out.
+repository, and so is one whose repositories are not in the sums yet. Nothing is told of a namespace in which nothing
+may be told. Sums stand in `usage` a second or two after a push; what was deleted keeps its row, and is left out.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import NamedTuple
@@ -33,6 +34,8 @@ _TAILS, _NAMES = 8, 1_000
 """Of so many globs the branches are asked for one by one; beyond, all branches are looked at."""
 _TOGETHER = 2_000
 _MADE = 200
+_LATELY = 1_000
+"""So many of the repositories that are not in the sums yet are known of, the newest."""
 Rest = tuple[str, ...]
 """What is left of a glob below a path; () for the path itself."""
 
@@ -105,7 +108,26 @@ def _tail(rest: Rest) -> tuple[str, Rest]:
     return "/".join(literal), rest[len(literal) :]
 
 
-def branches(reader: Reader, parent: str, rests: Rests) -> Fetch[BranchRow]:
+class Late(NamedTuple):
+    """What the sums do not have yet: the rows of them that tell that there are repositories, and those of the
+    namespaces directly below a parent."""
+
+    used: frozenset[str]
+    rows: Sequence[BranchRow]
+
+
+async def lately(reader: Reader, parent: str) -> Late:
+    """What was made so lately that the sums do not have it. To be read before them: it may be in both, never in
+    neither."""
+    made = [row.path for row in await reader.all(store.LATE, limit=_LATELY)]
+    parts = [path.split("/") for path in made]
+    above = {"/".join(each[:end]) + "/" for each in parts for end in range(1, len(each) + 1)}
+    here = sorted(path for path in above if path.rpartition("/")[0].rpartition("/")[0] == parent.rstrip("/"))
+    rows = await reader.all(store.BRANCHES_LATE, rows=json.dumps([[path] for path in here])) if here else []
+    return Late(frozenset({*above, *made}), rows)
+
+
+def branches(reader: Reader, parent: str, rests: Rests, late: Late) -> Fetch[BranchRow]:
     """What stands directly below `parent`, by name: all of it, or at least all of which anything may be told."""
     ways = rests.ways()
 
@@ -115,16 +137,20 @@ def branches(reader: Reader, parent: str, rests: Rests) -> Fetch[BranchRow]:
             name = str(key_of(RepositorySort.NAME, at)[0])
             low, high = (low, name) if down else (name, high)
         here = {"parent": parent, "low": low, "high": high}
+        found: dict[str, BranchRow] = {}
         if ways is None:
-            return await reader.all(store.BRANCHES_DOWN if down else store.BRANCHES, limit=limit, **here)
-        found = {}
-        if ways.names:
+            rows = await reader.all(store.BRANCHES_DOWN if down else store.BRANCHES, limit=limit, **here)
+            if not late.rows:
+                return rows
+            found = {row.path: row for row in rows}
+        elif ways.names:
             paths = sorted(f"{parent}{name}{slash}" for name in ways.names for slash in ("", "/"))
             found = {row.path: row for row in await reader.all(store.BRANCHES_NAMED, paths=paths, **here)}
-        for tail in sorted(ways.tails):
+        for tail in sorted(ways.tails) if ways is not None else ():
             statement = store.BRANCHES_WITH_DOWN if down else store.BRANCHES_WITH
             rows = await reader.all(statement, tail=tail, limit=limit, **here)
             found |= {row.path: row for row in rows}
+        found |= {row.path: row for row in late.rows if low < row.path < high}
         return sorted(found.values(), key=lambda row: row.path, reverse=down)[:limit]
 
     return fetch
@@ -133,10 +159,11 @@ def branches(reader: Reader, parent: str, rests: Rests) -> Fetch[BranchRow]:
 class Told:
     """Those of some branches that hold anything, and may be told."""
 
-    def __init__(self, reader: Reader, permit: PathPermit, rests: Rests) -> None:
+    def __init__(self, reader: Reader, permit: PathPermit, rests: Rests, late: Late) -> None:
         self._reader = reader
         self._permit = permit
         self._rests = rests
+        self._late = late
         self._shown = permit.rights.shown(permit.here)
 
     async def __call__(self, rows: Sequence[BranchRow]) -> list[BranchRow]:
@@ -175,7 +202,7 @@ class Told:
     async def _used(self, keys: set[str]) -> set[str]:
         """Which of these rows say that there is anything."""
         asked = sorted(keys - {""})
-        found = {""}
+        found = {"", *(keys & self._late.used)}
         for first in range(0, len(asked), _TOGETHER):
             rows = await self._reader.all(store.USED, paths=asked[first : first + _TOGETHER])
             found |= {row.path for row in rows}

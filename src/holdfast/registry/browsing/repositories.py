@@ -14,45 +14,31 @@ from holdfast.access.errors import Invalid
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_reading
-from holdfast.db.port import Database, Reader
-from holdfast.db.query import Query
-from holdfast.oci.manifest import Kind
+from holdfast.db.port import Database
 from holdfast.oci.name import RepositoryName
 from holdfast.registry.browsing import repositories_store as store
-from holdfast.registry.browsing.branches import Rests, Told, branch, branches, key_of
+from holdfast.registry.browsing.branches import Rests, Told, branch, branches, key_of, lately
 from holdfast.registry.browsing.model import (
     MOST_ROWS,
     MOST_TEXT,
     PATIENCE,
     Branch,
     Found,
-    Key,
     Place,
     RepositoryFilter,
     RepositoryLine,
     RepositorySort,
-    RepositoryType,
 )
 from holdfast.registry.browsing.repositories_store import HeldRow, KeyRow
-from holdfast.registry.browsing.walking import Clock, Fetch, Order, cut, walk
+from holdfast.registry.browsing.sieving import Passing, Sieve, before, key_by, type_of
+from holdfast.registry.browsing.walking import Clock, Order, cut, sift, walk
 from holdfast.registry.namespaces.sight import checked, require_sight, spans_of, spans_within
 from holdfast.registry.reach.showing import unseen
-from holdfast.registry.reach.spans import Span, Wanted, shown
+from holdfast.registry.reach.spans import Span, shown
 
 FEW = 2_000
 """So many repositories are sorted in memory, where a path or a filter names few."""
 _ABOVE = "\x7f"
-_LAST = (1 << 63) - 1
-_HELM = "application/vnd.cncf.helm."
-_IMAGES = ("application/vnd.oci.image.", "application/vnd.docker.")
-_STATEMENTS: dict[RepositorySort, tuple[Query[KeyRow], Query[KeyRow]]] = {
-    RepositorySort.NAME: (store.BY_NAME, store.BY_NAME_DOWN),
-    RepositorySort.PUSHED: (store.BY_PUSH, store.BY_PUSH_DOWN),
-    RepositorySort.PULLED: (store.BY_PULL, store.BY_PULL_DOWN),
-    RepositorySort.SIZE: (store.BY_SIZE, store.BY_SIZE_DOWN),
-    RepositorySort.TAGS: (store.BY_TAGS, store.BY_TAGS_DOWN),
-    RepositorySort.FREES: (store.BY_FREES, store.BY_FREES_DOWN),
-}
 _HELD: dict[RepositorySort, Callable[[HeldRow], int]] = {
     RepositorySort.NAME: lambda row: 0,
     RepositorySort.PUSHED: lambda row: row.pushed_at,
@@ -81,23 +67,18 @@ class RepositoryTable:
         await require_sight(self._db, permit, permit.path)
         last = await self._last_walk() if sort is RepositorySort.FREES else 0
         seen = shown(permit.rights.shown(permit.here))
-        passing = _Passing(self._db, permit, seen, wanted)
+        passing = Passing(self._db, permit, wanted)
         spans = spans_within(seen.spans, spans_of(permit.path))
         if wanted.prefix:
             spans = spans_within(tuple(spans), (Span(wanted.prefix, wanted.prefix + _ABOVE),))
         narrow = bool(permit.path or wanted.prefix) or not permit.rights.shown(permit.here).everything
         few = await self._few(spans, sort, last) if narrow else None
+        key = key_by(sort)
         if few is not None:
-            key = _key_by(sort)
             walked = cut(await passing(few), key, key, lambda at: key_of(sort, at), place)
-        elif sort is RepositorySort.NAME:
-            order = Order(_by_name(self._db, spans), _key_by(sort))
-            walked = await walk(order, passing, place, self._until(permit))
         else:
-            order = Order(_by_key(self._db, sort, last), _key_by(sort))
-            chooses = narrow or wanted.any
-            inside = _Inside(passing, tuple(spans)) if chooses else None
-            walked = await walk(order, inside, place, self._until(permit))
+            sieve = Sieve(self._db, sort, spans, passing, last)
+            walked = await sift(sieve, key, place, self._until(permit), all_=sieve.all)
         lines = await self._lines(permit, [row.path for row in walked.rows])
         await check_reading(self._db, permit)  # still the rights that they were chosen by
         return Found(lines, walked.next, walked.previous, walked.stopped)
@@ -111,8 +92,9 @@ class RepositoryTable:
         await check_reading(self._db, permit)
         parent = permit.path + "/" if permit.path else ""
         rests = Rests(permit, parent)
-        order = Order(branches(self._db, parent, rests), lambda row: (row.path,))
-        walked = await walk(order, Told(self._db, permit, rests), place, self._until(permit))
+        late = await lately(self._db, parent)
+        order = Order(branches(self._db, parent, rests, late), lambda row: (row.path,))
+        walked = await walk(order, Told(self._db, permit, rests, late), place, self._until(permit))
         if not walked.rows and permit.path:
             await require_sight(self._db, permit, permit.path)
         leaves = [row.path for row in walked.rows if not row.path.endswith("/")]
@@ -129,6 +111,12 @@ class RepositoryTable:
             raise unseen(RepositoryName(permit.path))
         return lines[0]
 
+    async def named(self, permit: PathPermit, paths: Sequence[str]) -> list[RepositoryLine]:
+        """Those of some repositories that are there, and that the caller may be told of, in the order in which they are
+        given. Raises `StalePermit`."""
+        await check_reading(self._db, permit)
+        return await self._lines(permit, [path for path in paths if permit.shows(path)])
+
     async def _last_walk(self) -> int:
         """The last count of what everybody stores; 0: none."""
         found = await self._db.one(store.WALK)
@@ -142,7 +130,7 @@ class RepositoryTable:
         """Every repository in `spans`, where they are few; None: they are not."""
         left = FEW + 1
         for span in spans:
-            found = await self._db.one(store.COUNT, low=_before(span.low), high=span.high, limit=left)
+            found = await self._db.one(store.COUNT, low=before(span.low), high=span.high, limit=left)
             left -= found.total if found is not None else 0
             if left <= 0:
                 return None
@@ -150,7 +138,7 @@ class RepositoryTable:
         return [
             KeyRow(row.id, row.path, row.pushed_at, row.pulled_at, key(row))
             for span in spans
-            for row in await self._db.all(store.HELD, low=_before(span.low), high=span.high, limit=FEW + 1, walk=last)
+            for row in await self._db.all(store.HELD, low=before(span.low), high=span.high, limit=FEW + 1, walk=last)
         ]
 
     async def _lines(self, permit: PathPermit, paths: Sequence[str]) -> list[RepositoryLine]:
@@ -167,7 +155,7 @@ class RepositoryTable:
                     row.path,
                     row.description,
                     permit.rights.is_public(row.path),
-                    _kind(row.said),
+                    type_of(row.said),
                     row.bytes if whole else None,
                     row.tags if whole else None,
                     row.exclusive if operates else None,
@@ -176,104 +164,6 @@ class RepositoryTable:
                 )
             )
         return lines
-
-
-class _Passing:
-    """Which of some repositories are wanted, and may be told."""
-
-    def __init__(self, reader: Reader, permit: PathPermit, seen: Wanted, wanted: RepositoryFilter) -> None:
-        self._reader = reader
-        self._permit = permit
-        self._seen = seen
-        self._wanted = wanted
-
-    async def __call__(self, rows: Sequence[KeyRow]) -> list[KeyRow]:
-        wanted = self._wanted
-        found = [
-            row
-            for row in rows
-            if wanted.text in row.path
-            and row.path.startswith(wanted.prefix)
-            and not (wanted.idle_since and max(row.pushed_at, row.pulled_at) >= wanted.idle_since)
-            and self._seen.matches(row.path)
-            and wanted.public in (None, self._permit.rights.is_public(row.path))
-        ]
-        if found and wanted.kind is not None:
-            kinds = await _kinds(self._reader, found)
-            found = [row for row in found if kinds[row.id] is wanted.kind]
-        return found
-
-
-class _Inside:
-    """Those of some repositories that lie in spans and pass."""
-
-    def __init__(self, passing: _Passing, spans: tuple[Span, ...]) -> None:
-        self._passing = passing
-        self._spans = spans
-
-    async def __call__(self, rows: Sequence[KeyRow]) -> list[KeyRow]:
-        inside = [row for row in rows if any(span.low <= row.path < span.high for span in self._spans)]
-        return await self._passing(inside)
-
-
-async def _kinds(reader: Reader, rows: Sequence[KeyRow]) -> dict[int, RepositoryType]:
-    """What each repository holds."""
-    found = await reader.all(store.NEWEST, ids=sorted(row.id for row in rows))
-    return {row.id: _kind(row.said) for row in found}
-
-
-def _kind(said: str | None) -> RepositoryType:
-    if said is None:
-        return RepositoryType.EMPTY
-    kind, _, artifact_type = said.partition(" ")
-    if artifact_type.startswith(_HELM):
-        return RepositoryType.HELM
-    if artifact_type.startswith(_IMAGES) or (int(kind) == Kind.INDEX and not artifact_type):
-        return RepositoryType.IMAGE
-    return RepositoryType.OTHER
-
-
-def _by_name(reader: Reader, spans: Sequence[Span]) -> Fetch[KeyRow]:
-    """The repositories in spans, which are sorted and do not overlap."""
-
-    async def fetch(at: Key | None, limit: int, down: bool) -> Sequence[KeyRow]:
-        name = str(key_of(RepositorySort.NAME, at)[0]) if at is not None else None
-        found: list[KeyRow] = []
-        for span in reversed(spans) if down else spans:
-            # A name follows nothing that is shorter by its last character's least neighbour: none lies between.
-            low, high = _before(span.low), span.high
-            if name is not None and down:
-                high = min(high, name)
-            elif name is not None:
-                low = max(low, name)
-            if low >= high:
-                continue
-            statement = store.BY_NAME_DOWN if down else store.BY_NAME
-            found += await reader.all(statement, low=low, high=high, limit=limit - len(found))
-            if len(found) >= limit:
-                break
-        return found
-
-    return fetch
-
-
-def _key_by(sort: RepositorySort) -> Callable[[KeyRow], Key]:
-    """What a place of the order says of a repository, and by what it is sorted."""
-    return (lambda row: (row.path,)) if sort is RepositorySort.NAME else (lambda row: (row.key, row.path))
-
-
-def _before(low: str) -> str:
-    return low[:-1] + chr(ord(low[-1]) - 1) + _ABOVE if low else ""
-
-
-def _by_key(reader: Reader, sort: RepositorySort, last: int) -> Fetch[KeyRow]:
-    async def fetch(at: Key | None, limit: int, down: bool) -> Sequence[KeyRow]:
-        first: Key = (_LAST, _ABOVE) if down else (-_LAST, "")
-        key, name = first if at is None else key_of(sort, at)
-        more = {"walk": last} if sort is RepositorySort.FREES else {}
-        return await reader.all(_STATEMENTS[sort][down], key=key, name=name, limit=limit, **more)
-
-    return fetch
 
 
 def _check(path: str, wanted: RepositoryFilter) -> None:

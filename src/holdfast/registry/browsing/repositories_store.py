@@ -21,6 +21,15 @@ class KeyRow(NamedTuple):
     key: int
 
 
+class SiftedRow(NamedTuple):
+    """A path of an order, which is wanted perhaps, and its place there; `reached`: the piece that was looked at ends
+    here, whether or not it is wanted."""
+
+    key: int
+    path: str
+    reached: bool
+
+
 class HeldRow(NamedTuple):
     """A repository with all that repositories are sorted by."""
 
@@ -76,6 +85,12 @@ class UsedRow(NamedTuple):
     path: str
 
 
+class LateRow(NamedTuple):
+    """A repository that the sums do not have yet."""
+
+    path: str
+
+
 class NewestRow(NamedTuple):
     """What the newest tag of a repository points to: kind and type of the artifact, None: there is none."""
 
@@ -96,15 +111,45 @@ _HELD = """
       coalesce((select u.tags from usage u where u.path = r.path), 0) as tags, <exclusive> as exclusive
     from repository r where r.gone_at is null and
 """.replace("<exclusive>", _EXCLUSIVE)
-_ENDS = " order by <by><turn>, <path><turn> limit :limit"
-_PAST = " (<by>, <path>) <past> (:key, :name)" + _ENDS
-_UP = _PAST.replace("<past>", ">").replace("<turn>", "")
-_DOWN = _PAST.replace("<past>", "<").replace("<turn>", " desc")
-_KEY = "select r.id, r.path, r.pushed_at, r.pulled_at, <by> as key from "
-_TIMED = _KEY + "repository r where r.gone_at is null and "
-_NAMED = _TIMED.replace("<by>", "0") + " r.path > :low and r.path < :high "
-BY_NAME = Query(_NAMED + "order by r.path limit :limit", KeyRow)
-BY_NAME_DOWN = Query(_NAMED + "order by r.path desc limit :limit", KeyRow)
+# A piece of an order, by its index alone: what in it is like the patterns, and the last of all (`reached`), if it is as
+# long as it may be.
+_SIFT = """
+    select k.key, k.path, 0 as reached from (<piece> limit :limit) k
+    where k.path like :text and (
+      k.path like :like1 or k.path like :like2 or k.path like :like3 or k.path like :like4
+    )
+    union all
+    select e.key, e.path, 1 as reached from (<piece> limit 1 offset :limit - 1) e
+"""
+_NAMED = _SIFT.replace(
+    "<piece>", "select 0 as key, path from repository where path > :low and path < :high order by path<turn>"
+)
+_KEYED = _SIFT.replace(
+    "<piece>",
+    "select <by> as key, path from <from> and (<by>, path) <past> (:key, :name) order by <by><turn>, path<turn>",
+)
+_UP = _KEYED.replace("<past>", ">").replace("<turn>", "")
+_DOWN = _KEYED.replace("<past>", "<").replace("<turn>", " desc")
+_TIMED = "repository where gone_at is null"
+_COUNTED = "usage where path = rtrim(path, '/')"
+_FREED = "storage_figure where walk = :walk and path = rtrim(path, '/')"
+BY_NAME = Query(_NAMED.replace("<turn>", ""), SiftedRow)
+BY_NAME_DOWN = Query(_NAMED.replace("<turn>", " desc"), SiftedRow)
+BY_PUSH = Query(_UP.replace("<from>", _TIMED).replace("<by>", "pushed_at"), SiftedRow)
+BY_PUSH_DOWN = Query(_DOWN.replace("<from>", _TIMED).replace("<by>", "pushed_at"), SiftedRow)
+BY_PULL = Query(_UP.replace("<from>", _TIMED).replace("<by>", "pulled_at"), SiftedRow)
+BY_PULL_DOWN = Query(_DOWN.replace("<from>", _TIMED).replace("<by>", "pulled_at"), SiftedRow)
+BY_SIZE = Query(_UP.replace("<from>", _COUNTED).replace("<by>", "bytes"), SiftedRow)
+BY_SIZE_DOWN = Query(_DOWN.replace("<from>", _COUNTED).replace("<by>", "bytes"), SiftedRow)
+BY_TAGS = Query(_UP.replace("<from>", _COUNTED).replace("<by>", "tags"), SiftedRow)
+BY_TAGS_DOWN = Query(_DOWN.replace("<from>", _COUNTED).replace("<by>", "tags"), SiftedRow)
+BY_FREES = Query(_UP.replace("<from>", _FREED).replace("<by>", "exclusive"), SiftedRow)
+BY_FREES_DOWN = Query(_DOWN.replace("<from>", _FREED).replace("<by>", "exclusive"), SiftedRow)
+WALK = Query("select walk from storage_walk where ended_at is not null order by walk desc limit 1", WalkRow)
+STANDING = Query(
+    "select id, path, pushed_at, pulled_at, 0 as key from repository where path = any(:paths) and gone_at is null",
+    KeyRow,
+)
 HELD = Query(_HELD + " r.path > :low and r.path < :high order by r.path limit :limit", HeldRow)
 # Without the tags that belong to a digest (oci/name.py).
 _NEWEST = """
@@ -136,44 +181,25 @@ COUNT = Query(
     """,
     CountRow,
 )
-BY_PUSH = Query((_TIMED + _UP).replace("<by>", "r.pushed_at").replace("<path>", "r.path"), KeyRow)
-BY_PUSH_DOWN = Query((_TIMED + _DOWN).replace("<by>", "r.pushed_at").replace("<path>", "r.path"), KeyRow)
-BY_PULL = Query((_TIMED + _UP).replace("<by>", "r.pulled_at").replace("<path>", "r.path"), KeyRow)
-BY_PULL_DOWN = Query((_TIMED + _DOWN).replace("<by>", "r.pulled_at").replace("<path>", "r.path"), KeyRow)
-_COUNTED = (
-    _KEY
-    + """
-    usage u join repository r on r.path = u.path and r.gone_at is null
-    where u.path = rtrim(u.path, '/') and
-"""
-)
-BY_SIZE = Query((_COUNTED + _UP).replace("<by>", "u.bytes").replace("<path>", "u.path"), KeyRow)
-BY_SIZE_DOWN = Query((_COUNTED + _DOWN).replace("<by>", "u.bytes").replace("<path>", "u.path"), KeyRow)
-BY_TAGS = Query((_COUNTED + _UP).replace("<by>", "u.tags").replace("<path>", "u.path"), KeyRow)
-BY_TAGS_DOWN = Query((_COUNTED + _DOWN).replace("<by>", "u.tags").replace("<path>", "u.path"), KeyRow)
-_FREED = (
-    _KEY
-    + """
-    storage_figure f join repository r on r.path = f.path and r.gone_at is null
-    where f.walk = :walk and f.path = rtrim(f.path, '/') and
-"""
-)
-BY_FREES = Query((_FREED + _UP).replace("<by>", "f.exclusive").replace("<path>", "f.path"), KeyRow)
-BY_FREES_DOWN = Query((_FREED + _DOWN).replace("<by>", "f.exclusive").replace("<path>", "f.path"), KeyRow)
-WALK = Query("select walk from storage_walk where ended_at is not null order by walk desc limit 1", WalkRow)
-
-_BRANCH = """
-    select u.path, u.bytes, u.repositories, u.tags,
+_BRANCHES = """
+    select <path>, <bytes>, <repositories>, <tags>,
       case when exists (
-        select 1 from repository r where r.path = rtrim(u.path, '/') and r.gone_at is null
+        select 1 from repository r where r.path = rtrim(<path>, '/') and r.gone_at is null
       ) then 1 else 0 end as present,
       case when n.path is null then 0 else 1 end as said, coalesce(n.description, '') as description,
       case when exists (
-        select 1 from namespace m where m.path > rtrim(u.path, '/') || '/' and m.path < rtrim(u.path, '/') || '0'
+        select 1 from namespace m where m.path > rtrim(<path>, '/') || '/' and m.path < rtrim(<path>, '/') || '0'
       ) then 1 else 0 end as made
-    from usage u left join namespace n on n.path = rtrim(u.path, '/')
-    where u.parent = :parent and u.path > :low and u.path < :high
+    from <from> left join namespace n on n.path = rtrim(<path>, '/')
 """
+_BRANCH = (
+    _BRANCHES.replace("<bytes>", "u.bytes")
+    .replace("<repositories>", "u.repositories")
+    .replace("<tags>", "u.tags")
+    .replace("<path>", "u.path")
+    .replace("<from>", "usage u")
+    + " where u.parent = :parent and u.path > :low and u.path < :high"
+)
 BRANCHES = Query(_BRANCH + " order by u.path limit :limit", BranchRow)
 BRANCHES_DOWN = Query(_BRANCH + " order by u.path desc limit :limit", BranchRow)
 BRANCHES_NAMED = Query(_BRANCH + " and u.path = any(:paths)", BranchRow)
@@ -184,4 +210,28 @@ _WITH = (
 )
 BRANCHES_WITH = Query(_WITH + " order by b.parent limit :limit", BranchRow)
 BRANCHES_WITH_DOWN = Query(_WITH + " order by b.parent desc limit :limit", BranchRow)
+LATE = Query(
+    """
+    select d.path from usage_delta d join repository r on r.path = d.path and r.gone_at is null
+    where d.repositories = 1 order by d.id desc limit :limit
+    """,
+    LateRow,
+)
+_SUM = """
+    coalesce(u.<what>, 0) + (
+      select cast(coalesce(sum(d.<what>), 0) as bigint) from usage_delta d where d.path = rtrim(b.path, '/')
+    ) + (
+      select cast(coalesce(sum(d.<what>), 0) as bigint) from usage_delta d
+      where d.path > b.path and d.path < rtrim(b.path, '/') || '0'
+    ) as <what>
+"""
+# Namespaces, with what waits to be added to their sums: they need not have a row of these yet.
+BRANCHES_LATE = Query(
+    _BRANCHES.replace("<bytes>", _SUM.replace("<what>", "bytes"))
+    .replace("<repositories>", _SUM.replace("<what>", "repositories"))
+    .replace("<tags>", _SUM.replace("<what>", "tags"))
+    .replace("<path>", "b.path")
+    .replace("<from>", "(select v.value ->> 0 as path from each(:rows) v) b left join usage u on u.path = b.path"),
+    BranchRow,
+)
 USED = Query("select path from usage where path = any(:paths) and repositories > 0", UsedRow)

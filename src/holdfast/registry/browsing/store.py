@@ -60,10 +60,10 @@ class ToldRow(NamedTuple):
 
 
 class ActorRow(NamedTuple):
-    """Who took a place in the history of a repository."""
+    """Who took a place in the history of a repository, None where nobody knows any more."""
 
     seq: int
-    actor: str
+    actor: str | None
 
 
 class IdRow(NamedTuple):
@@ -225,11 +225,14 @@ TOLD = Query(
 
 # -- filters over some rows of an order -------------------------------------------------------------------------------
 
-# One row for each place: a unit takes one, and whoever it is did all of it.
+# `rows`: a JSON array of [seq]. A unit takes a place, and whoever it is did all of it. A look for each: else PostgreSQL
+# reads all rows of the repository where the others have few.
 ACTORS = Query(
     """
-    select j.seq, min(j.actor) as actor from journal j
-    where j.repo_id = :repo_id and j.seq = any(:seqs) and j.seq > 0 group by j.seq
+    select p.seq, (
+      select min(j.actor) from journal j where j.repo_id = :repo_id and j.seq = p.seq and j.seq > 0
+    ) as actor
+    from (select cast(v.value ->> 0 as bigint) as seq from each(:rows) v) p
     """,
     ActorRow,
 )

@@ -8,6 +8,7 @@ pushed is told to who may change tags there, who pulled to who reads the audit t
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -259,8 +260,8 @@ class Passing:
         return [row for row in rows if row.content_id in found]
 
     async def _by_actor(self, rows: list[KeyRow]) -> list[KeyRow]:
-        seqs = sorted({row.seq for row in rows})
-        found = await self._reader.all(store.ACTORS, repo_id=self._repo_id, seqs=seqs)
+        seqs = json.dumps([[seq] for seq in sorted({row.seq for row in rows})])
+        found = await self._reader.all(store.ACTORS, repo_id=self._repo_id, rows=seqs)
         theirs = {row.seq for row in found if row.actor == self._wanted.actor}
         return [row for row in rows if row.seq in theirs]
 

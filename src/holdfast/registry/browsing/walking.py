@@ -14,11 +14,25 @@ from holdfast.registry.browsing.model import Key, Place, place_text
 
 Row = TypeVar("Row")
 _LEAST, _MOST = 100, 1_000
+_FASTER, _LONGEST = 4, 20_000
+"""How much longer each piece is that a database looks through by itself, and how long at most."""
 
 Fetch = Callable[[Key | None, int, bool], Awaitable[Sequence[Row]]]
 """Rows beyond a key (None: from the end that comes first), at most so many, and whether down the order."""
 Wanted = Callable[[Sequence[Row]], Awaitable[list[Row]]]
 """Those of some rows that are wanted, in their order."""
+
+
+class Piece(NamedTuple, Generic[Row]):
+    """A piece of an order that was looked at: the rows in it that are wanted, in their order; and up to which key it
+    goes, None: to the end."""
+
+    rows: Sequence[Row]
+    reached: Key | None
+
+
+Sift = Callable[[Key | None, int, bool], Awaitable[Piece[Row]]]
+"""The next piece beyond a key (None: from the end that comes first), about so long, and whether down the order."""
 
 
 class Order(NamedTuple, Generic[Row]):
@@ -53,7 +67,7 @@ class Clock(NamedTuple):
 async def walk(order: Order[Row], wanted: Wanted[Row] | None, place: Place, clock: Clock) -> Walked[Row]:
     """The page at `place` of an order, of the rows that are wanted (None: all)."""
     down = place.descending != place.backwards
-    at = start = place.key()
+    at = place.key()
     found: list[Row] = []
     size = place.limit + 1 if wanted is None else max(_LEAST, place.limit + 1)
     more = stopped = False
@@ -72,18 +86,55 @@ async def walk(order: Order[Row], wanted: Wanted[Row] | None, place: Place, cloc
             break
         size = min(2 * size, _MOST)
         await asyncio.sleep(0)  # others have their turn
-    page = found[: place.limit]
-    beyond = at
-    if page and (not stopped or not clock.reveals):
-        beyond = order.key(page[-1])
-    on = place_text(place.sort, beyond) if more and beyond is not None else None
+    return _page(found, order.key, place, clock, _End(at, more=more, stopped=stopped))
+
+
+async def sift(pieces: Sift[Row], key: Callable[[Row], Key], place: Place, clock: Clock, *, all_: bool) -> Walked[Row]:
+    """The page at `place` of an order of which the database passes over what is not wanted (`all_`: nothing), so that
+    long pieces cost little."""
+    down = place.descending != place.backwards
+    at = place.key()
+    found: list[Row] = []
+    size = place.limit + 1 if all_ else max(_LEAST, place.limit + 1)
+    more = stopped = False
+    while True:
+        rows, reached = await pieces(at, size, down)
+        found += rows
+        at = reached if reached is not None else at
+        if len(found) > place.limit:
+            more = True
+            break
+        if reached is None:
+            break
+        if clock.late and (clock.reveals or found):
+            more = stopped = True
+            break
+        size = min(2 * size, _MOST) if all_ else min(_FASTER * size, _LONGEST)
+        await asyncio.sleep(0)  # others have their turn
+    return _page(found, key, place, clock, _End(at, more=more, stopped=stopped))
+
+
+class _End(NamedTuple):
+    """Where a walk ended: after which key, whether there is more, and whether the time was up."""
+
+    at: Key | None
+    more: bool
+    stopped: bool
+
+
+def _page(found: Sequence[Row], key: Callable[[Row], Key], place: Place, clock: Clock, end: _End) -> Walked[Row]:
+    page, start = list(found[: place.limit]), place.key()
+    beyond = end.at
+    if page and (not end.stopped or not clock.reveals):
+        beyond = key(page[-1])
+    on = place_text(place.sort, beyond) if end.more and beyond is not None else None
     # At the end nearest to where the page began there is a neighbour, unless it began at the very end.
-    back = place_text(place.sort, order.key(page[0])) if page and start is not None else None
+    back = place_text(place.sort, key(page[0])) if page and start is not None else None
     if not page and start is not None:
         back = place_text(place.sort, start)
     if place.backwards:
-        return Walked(page[::-1], back, on, stopped)
-    return Walked(page, on, back, stopped)
+        return Walked(page[::-1], back, on, end.stopped)
+    return Walked(page, on, back, end.stopped)
 
 
 def cut(
