@@ -283,6 +283,11 @@ def lay_asked(filled: Filled) -> None:
         answer = browser.post(url + at, {**fields, "do": "label", "pick": picks})
         assert answer.status == 303, answer.text
         filled.names[name] = answer.location.rpartition("/")[2]
+    for name, at, change in (("opening", "/n", "public"), ("closing", "/n/team", "private")):
+        fields = browser.get(f"{url}{at}?view=flat").forms()[f"{at}/-/selected"]
+        looked = browser.post(f"{url}{at}/-/selected", {**fields, "do": change, "pick": [REPOSITORY, OTHER]})
+        assert looked.status == 303, looked.text
+        filled.names[name] = looked.location.rpartition("/")[2]
     start = f"/r/{OTHER}/-/changes/{filled.names['changed']}/start"
     assert browser.submit(browser.follow(answer), start, name="org.example.stage", text=HOSTILE[0]).status == 303
     answer = browser.submit(browser.get(f"{url}/r/{REPOSITORY}/-/tags"), "/exports")

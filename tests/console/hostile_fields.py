@@ -131,8 +131,8 @@ inventory_image.tag invitation.home invitation.repository invitation.role invita
 issuer.name journal.path label.name label.path link.artifact_type link.media_type list_file.path namespace.path
 quota_warning.path repository.path repository.was_path retention_item.name retention_plan.path retention_schedule.path
 role.name search_name.suffix setting.path storage_day.path storage_figure.path storage_largest.path tag.name
-tag_change.path tag_change_item.name tag_event.name tag_use.name unusual_alert.path usage.parent usage.path
-usage_delta.path webhook.filter webhook.name webhook.path webhook.target webhook_delivery.path
+tag_change.path tag_change_item.name tag_change_item.renamed tag_event.name tag_use.name unusual_alert.path
+usage.parent usage.path usage_delta.path webhook.filter webhook.name webhook.path webhook.target webhook_delivery.path
 """
 _WHO = """
 access_grant.made_by access_request.decided_by access_use.credential access_use.network access_use.subject

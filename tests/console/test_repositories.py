@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from tests.browser.filled import EMPTY, HOSTILE, LONGEST, Filled, fill
 from tests.browsing import Browser, Page
 from tests.management.api import Asker
-from tests.serving import running_server
+from tests.serving import pause, running_server
 
 from holdfast.console import commands
 from holdfast.console.commands import Image, Registry
@@ -46,10 +47,10 @@ class Place:
     def get(self, path: str, name: str = "administrator") -> Page:
         return self.who(name).get(self.url + path)
 
-    def pick(self, list_path: str, action: str, pick: str, do: str, name: str = "administrator") -> Page:
+    def pick(self, list_path: str, action: str, pick: str, do: str, name: str = "administrator", **more: str) -> Page:
         """Pick one row of a list and press a button."""
         fields = self.get(list_path, name).forms()[action]
-        return self.who(name).post(self.url + action, {**fields, "pick": pick, "do": do})
+        return self.who(name).post(self.url + action, {**fields, "pick": pick, "do": do, **more})
 
 
 @pytest.fixture(scope="module")
@@ -222,15 +223,45 @@ def test_repositories_are_made_described_opened_and_deleted(place: Place) -> Non
     assert described.status == 303
     assert "<em>Other</em>" in place.get("/r/team/made").text
     flat, action = "/n/team?view=flat", "/n/team/-/selected"
-    assert admin.submit(place.pick(flat, action, "team/made", "public"), action).status == 303
+
+    def looked_at(change: str) -> Page:
+        asked = place.pick(flat, action, "team/made", change)
+        assert asked.status == 303, asked.text[-500:]
+        return admin.follow(asked)
+
+    def done(page: Page, **typed: str) -> Page:
+        begun = admin.submit(page, next(each for each in page.forms() if each.endswith(("/start", "/undo"))), **typed)
+        assert begun.status == 303, begun.text[-500:]
+        deadline = time.monotonic() + 60
+        while "Ended" not in (found := admin.get(begun.location)).text:
+            assert time.monotonic() < deadline, found.text[-1500:]
+            pause(0.1)
+        return found
+
+    done(looked_at("public"))
     assert place.get("/r/team/made", "").status == 200
-    assert admin.submit(place.pick(flat, action, "team/made", "private"), action).status == 303
+    done(looked_at("private"))
     assert place.get("/r/team/made", "").status == 303
-    asked = place.pick(flat, action, "team/made", "delete")
-    assert admin.submit(asked, action, typed="team/mad").status == 400
-    asked = place.pick(flat, action, "team/made", "delete")
-    assert admin.submit(asked, action, typed="team/made").status == 303
+    asked = looked_at("delete")
+    start = next(each for each in asked.forms() if each.endswith("/start"))
+    assert admin.submit(asked, start, typed="2 repositories").status == 400
+    gone = done(admin.get(asked.url), typed="1 repository")
     assert place.get("/r/team/made").status == 404
+    assert "taken back" in done(gone).text
+    assert place.get("/r/team/made").status == 200
+
+
+def test_a_change_of_repositories_is_its_own_pages_and_nobody_elses(place: Place) -> None:
+    asked = place.pick("/n/team?view=flat", "/n/team/-/selected", "team/app", "public")
+    number = asked.location.rpartition("/")[2]
+    assert place.get(f"/n/team/-/changes/{number}").status == 200
+    for path in (f"/n/-/changes/{number}", f"/n/other/-/changes/{number}", f"/r/team/app/-/changes/{number}"):
+        assert place.get(path).status == 404, path
+    assert place.get(f"/n/team/-/changes/{number}", "owner").status == 404
+    whole = place.pick("/n/team?view=flat&visibility=private", "/n/team/-/selected", "team/app", "public", all="1")
+    looked = place.who("administrator").follow(whole)
+    assert re.search(r"Make public: [0-9]+ repositories", looked.text), "more than the one that was picked"
+    assert place.pick("/n/team?view=flat", "/n/team/-/selected", "team/app", "burn").status == 400
 
 
 # -- hostile text -----------------------------------------------------------------------------------------------------

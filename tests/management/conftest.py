@@ -26,6 +26,7 @@ _ON_BOTH = frozenset(
         "test_events",
         "test_namespaces",
         "test_storage",
+        "test_changes",
     }
 )
 
@@ -86,7 +87,8 @@ def asking(server: Server) -> Iterator[Asking]:
 class Tenant:
     """A team with a namespace: an owner, a member, a group, a robot with a key, a role, grants; an image NAME/app:1, a
     deleted tag and a deleted repository, a plan with its job, an inventory, an upload, a webhook, a request of its
-    member for access, an invitation. `time`: when all of it was there."""
+    member for access, an invitation, a change of tags that was looked at, a list as a file. `time`: when all of it was
+    there."""
 
     name: str
     owner: Asker
@@ -103,6 +105,8 @@ class Tenant:
     webhook: int
     request: int
     invitation: int
+    change: int
+    export: int
     time: str
 
     @property
@@ -168,6 +172,8 @@ def _tenant(server: Server, admin: Asker, name: str) -> Tenant:
         owner.do(201, "POST", "/webhooks", {"path": name, "url": "https://127.0.0.1:1/hook"})["id"],
         member.do(201, "POST", "/access-requests", {"action": "delete-tag", "repository": f"{name}/app"})["id"],
         owner.do(201, "POST", "/invitations", {"role": "reader", "scope": f"{name}/**"})["id"],
+        owner.do(201, "POST", "/changes/tags", {"kind": "delete", "repository": f"{name}/app", "tags": ["1"]})["id"],
+        owner.do(202, "POST", "/exports", {"list": "tags", "path": f"{name}/app"})["id"],
         owner.items(f"/history?target={name}/app:1")[0]["at"],
     )
 

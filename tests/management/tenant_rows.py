@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 class Row(NamedTuple):
     """One attempt. `N` stands for the tenant's name; behind a slash `G` for the id of its grant, `S` for that of its
     session, `P` for that of its plan, `J` for that of its job, `E` for that of its newest event, `W` for that of its
-    webhook, `A` for that of a request for access to what it has, `I` for that of its invitation; `DIGEST` for that of
+    webhook, `A` for that of a request for access to what it has, `I` for that of its invitation, `C` for
+    that of its change of tags, `X` for that of its list as a file; `DIGEST` for that of
     its image, `"DELETED"` for the id of its deleted repository. `TIME`, when all of that was there, is the same for
     what is not."""
 
@@ -137,6 +138,29 @@ ROWS = [
     Row("promote", "POST", "/promotions", {"source": "blue/app@DIGEST", "target": "blue/app:2"}),
     Row("promote", "POST", "/promotions", {"source": "blue/app:1", "target": "N/app:2"}),
     Row("promote", "POST", "/promotions", {"source": "blue/app:1", "target": "N/app:1", "dry_run": True}),
+    Row("plan_tag_change", "POST", "/changes/tags", {"kind": "delete", "repository": "N/app", "tags": ["1"]}),
+    Row("plan_tag_change", "POST", "/changes/tags", {"kind": "promote", "repository": "N/app", "target": "blue/app"}),
+    Row(
+        "plan_tag_change",
+        "POST",
+        "/changes/tags",
+        {"kind": "retag", "repository": "blue/app", "tags": ["1"], "target": "N/app", "pattern": "*"},
+        "denied",
+    ),
+    Row("plan_repository_change", "POST", "/changes/repositories", {"kind": "public", "below": "N"}),
+    Row(
+        "plan_repository_change",
+        "POST",
+        "/changes/repositories",
+        {"kind": "delete-repository", "repositories": ["N/app"]},
+        "invalid",
+    ),
+    Row("show_change", "GET", "/changes/C"),
+    Row("list_change_items", "GET", "/changes/C/items"),
+    Row("start_change", "POST", "/changes/C/start"),
+    Row("undo_change", "POST", "/changes/C/undo"),
+    Row("show_export", "GET", "/exports/X"),
+    Row("read_export", "GET", "/exports/X/file"),
     Row("list_events", "GET", "/events?repository=N/app&order=newest", None, ""),
     Row("list_events", "GET", "/events?repository=N/**&order=newest", None, ""),
     Row("list_events", "GET", "/events?repository=N/app&tag=*&type=tag&order=newest", None, ""),
@@ -219,6 +243,7 @@ ROWS = [
     Row("remove_canary", "DELETE", "/unusual/canaries/1"),
 ]
 OWN = {
+    "export_list",
     "show_me",
     "create_access_request",
     "look_at_invitation",
@@ -237,6 +262,7 @@ OWN = {
 }
 """Operations that name nothing of anybody's (what their lists hold: test_lists.py)."""
 UNSEEN = {
+    "read_export",
     "list_alerts",
     "show_alert",
     "list_canaries",

@@ -32,18 +32,18 @@ class Things(NamedTuple):
     webhook: int
     request: int
     invitation: int
+    change: int
+    export: int
     deleted: int
     digest: str
 
 
-_VOID = Things(
-    "void", _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, _NOWHERE, digest(b"void")
-)
+_VOID = Things("void", *(_NOWHERE,) * 11, digest(b"void"))
 
 
 def _things(of: Tenant) -> Things:
-    numbers = (of.grant, of.session, of.plan, of.job, of.event, of.webhook, of.request, of.invitation, of.deleted)
-    return Things(of.name, *numbers, of.digest)
+    begun = (of.grant, of.session, of.plan, of.job, of.event, of.webhook, of.request, of.invitation)
+    return Things(of.name, *begun, of.change, of.export, of.deleted, of.digest)
 
 
 def _filled(row: Row, things: Things, time: str) -> tuple[str, Any]:
@@ -54,7 +54,8 @@ def _filled(row: Row, things: Things, time: str) -> tuple[str, Any]:
     path = row.path.replace("/G", f"/{things.grant}").replace("/S", f"/{things.session}")
     path = path.replace("/P", f"/{things.plan}").replace("/J", f"/{things.job}").replace("/E", f"/{things.event}")
     path = path.replace("/W", f"/{things.webhook}").replace("/A", f"/{things.request}")
-    path = path.replace("/I", f"/{things.invitation}")
+    path = path.replace("/I", f"/{things.invitation}").replace("/C", f"/{things.change}")
+    path = path.replace("/X", f"/{things.export}")
     return named(path), json.loads(named(body)) if row.body is not None else None
 
 

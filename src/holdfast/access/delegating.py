@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from holdfast.access.errors import Conflict, Denied
-from holdfast.access.model import Identity
+from holdfast.access.model import Identity, PathPermit
 from holdfast.access.policy.delegation import conferred, manages, missing
 from holdfast.access.policy.globs import RepositoryGlob
 from holdfast.access.policy.languages import Scope, below
@@ -67,14 +67,16 @@ async def require_manage(reader: Reader, caller: Identity, path_or_glob: str, or
     require_scope(caller, scope_of(path_or_glob), await circumstances_of(reader, caller, origin))
 
 
-def require_scope(caller: Identity, scope: Scope, here: Circumstances) -> None:
+def require_scope(caller: Identity | PathPermit, scope: Scope, here: Circumstances) -> None:
     """Raise `Denied` unless the caller manages access on the whole of `scope`."""
     if not manages(caller.rights, scope, here):
         whole = "an administrator" if not scope.home else f"'{Action.MANAGE_ACCESS}' on the whole of {scope.repository}"
         raise Denied(f"this needs {whole}", action=str(Action.MANAGE_ACCESS), repository=scope.repository)
 
 
-def require_confer(caller: Identity, actions: Iterable[Action], scope: Scope, until: int, here: Circumstances) -> None:
+def require_confer(
+    caller: Identity | PathPermit, actions: Iterable[Action], scope: Scope, until: int, here: Circumstances
+) -> None:
     """Raise `Denied` unless the caller may make a grant of `actions` on `scope` that lasts until `until`
     (microseconds, 0: for ever): it manages the scope, and holds there what the grant confers, without conditions."""
     require_scope(caller, scope, here)

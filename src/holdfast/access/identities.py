@@ -11,19 +11,30 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from holdfast.access.errors import Unauthenticated
+from holdfast.access.errors import Conflict, Unauthenticated
 from holdfast.access.federation.presets import bounds_of
 from holdfast.access.identities_store import REFRESH_HELD, RULE_HELD, SECRET_HELD, VERIFIER
 from holdfast.access.keys.bounds import read_bounds
 from holdfast.access.keys.suspending import refusal
-from holdfast.access.model import ANONYMOUS, Credential, CredentialKind, Identity, Recognised, Subject, SubjectKind
+from holdfast.access.model import (
+    ANONYMOUS,
+    Credential,
+    CredentialKind,
+    Identity,
+    PathPermit,
+    Recognised,
+    Subject,
+    SubjectKind,
+)
 from holdfast.access.policy.decide import Bound, Rights
 from holdfast.access.rights import grants_of, visibilities
 from holdfast.access.rights_store import ANONYMOUS_GRANTS, HOLDER, SUBJECT_GRANTS, VERSIONS
 from holdfast.access.throttle import Bounded
 from holdfast.db.port import Database, Reader
+from holdfast.journal.model import Origin
 
 _REMEMBERED = 4096
+_LASTING = frozenset({CredentialKind.KEY, CredentialKind.REFRESH})
 Limits = tuple[Bound, ...] | None
 
 
@@ -54,12 +65,13 @@ class Identities:
         found = Recognised(who.subject.id, who.credential, who.until, who.ceiling)
         return await self._read(reader, found, Bounded(1))
 
-    async def account(self, reader: Reader, id: int) -> Identity:
-        """An account as it is in the snapshot or unit of `reader`, with all its rights and no credential. Raises
-        `Unauthenticated` when it may not be used."""
+    async def account(self, reader: Reader, id: int, credential: str = "") -> Identity:
+        """An account as it is in the snapshot or unit of `reader`, by what it came by once (`Credential.text`): the
+        rights of a key or a log-in, as long as that lasts; else all of the account's. Raises `Unauthenticated` when it
+        may not be used any more."""
         if not id:
             raise Unauthenticated
-        return await self._read(reader, Recognised(id, Credential()), Bounded(1))
+        return await self._read(reader, Recognised(id, _lasting(credential)), Bounded(1))
 
     async def _read(self, reader: Reader, found: Recognised, kept: _Known) -> Identity:
         if not found.account_id:
@@ -79,6 +91,21 @@ class Identities:
         rights = await _rights_of(reader, version, subject, held.bounds, kept)
         ends = [end for end in (held.until, holder.expires_at) if end]
         return Identity(subject, version, rights, held.credential, min(ends, default=0), held.ceiling, slow=held.slow)
+
+
+def lasting(permit: PathPermit) -> Origin:
+    """Where a job is asked for that acts by the rights of who asks: `Identities.account` takes its credential. Raises
+    `Conflict` to who has no account, and to a machine whose token ends before the job does."""
+    if not permit.subject.id:
+        raise Conflict("a job does this by the rights of an account: sign in")
+    if permit.credential.kind is CredentialKind.FEDERATION:
+        raise Conflict("a job does this, and the token of a machine ends before it: come with a key")
+    return permit.origin._replace(credential=permit.credential.text)
+
+
+def _lasting(text: str) -> Credential:
+    kind, _, id = text.partition(":")
+    return Credential(CredentialKind(kind), int(id)) if kind in _LASTING and id else Credential()
 
 
 async def _rights_of(reader: Reader, version: int, subject: Subject, bounds: Limits, kept: _Known) -> Rights:

@@ -144,8 +144,6 @@ def _listed(managed: Managed) -> ListServices:
         managed.repository_table,
         managed.tag_table,
         managed.repositories,
-        managed.removal,
-        managed.visibility,
         managed.settings,
         managed.several,
     )

@@ -42,7 +42,8 @@ from holdfast.registry.search.indexing import FILL as FILL_SEARCH
 from holdfast.registry.search.indexing import REFILL as REFILL_SEARCH
 from holdfast.registry.search.indexing import Indexing
 from holdfast.registry.several.doing import Doing
-from holdfast.registry.several.service import JOB as CHANGE_TAGS
+from holdfast.registry.several.model import JOB as CHANGE_TAGS
+from holdfast.registry.several.model import REPOSITORY_JOB as CHANGE_REPOSITORIES
 from holdfast.registry.sweep.litter import Litter
 from holdfast.registry.sweep.service import Sweep
 from holdfast.telemetry.meters import Meters
@@ -135,6 +136,7 @@ def tasks(
         RESTORE_NAMESPACE: lambda run: removing.restore_all(run, core.window),
         EXPORT_LIST: lambda run: Writing(run, engines.objects, csv_rows).whole(),
         CHANGE_TAGS: lambda run: Doing(run, engines.objects, core).all(),
+        CHANGE_REPOSITORIES: lambda run: Doing(run, engines.objects, core).all(),
         PURGE: lambda run: Purge(run.db, core).end_all(run),
         FILL_SEARCH: fill_search,
         SHELVE: shelve,

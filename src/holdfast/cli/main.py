@@ -16,6 +16,7 @@ from holdfast.cli.admin import admin
 from holdfast.cli.audit import audit
 from holdfast.cli.backup import backup, restore
 from holdfast.cli.canary import canary
+from holdfast.cli.changes import changes
 from holdfast.cli.collect import collect
 from holdfast.cli.config import config
 from holdfast.cli.connect.verb import connect
@@ -37,6 +38,7 @@ from holdfast.cli.invitations import invitation
 from holdfast.cli.issuers import issuer
 from holdfast.cli.jobs import jobs
 from holdfast.cli.keys import key
+from holdfast.cli.lists import lists
 from holdfast.cli.login import contexts, login, logout, me
 from holdfast.cli.metrics import metrics
 from holdfast.cli.migrate import migrate
@@ -162,6 +164,8 @@ for verb in (
     search,
     insights,
     tag,
+    changes,
+    lists,
     retention,
     unusual,
     canary,

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from holdfast.cli.changes import ask_change
 from holdfast.cli.client import segment
 from holdfast.cli.confirming import confirm, counted, description_of, label_changes
+from holdfast.cli.filters import FILTER, filters_of
 from holdfast.cli.images import image_name
 from holdfast.cli.output import Api, client_verb, plain, show_facts, when
 from holdfast.cli.sizes import size_text
@@ -18,6 +20,13 @@ Examples:
   holdfast repository show shop/web
   holdfast repository delete shop/web
   holdfast repository restore shop/web
+  holdfast repository change private --below shop
+"""
+_CHANGE = """\b
+Examples:
+  holdfast repository change private shop/web shop/api
+  holdfast repository change public --below open --dry-run
+  holdfast repository change delete --below ci --filter idle_since=180d
 """
 _CREATE = """\b
 Examples:
@@ -161,6 +170,40 @@ def restore(api: Api, name: str, *, id: int | None) -> None:
     found = api.client.post(f"{_where(api, name)}/restore", {"id": id})
     held = f"{counted(found['tags'], 'tag')}, {size_text(found['bytes'])}"
     api.show(found, f"{plain(found['name'])} is back: {held}")
+
+
+@repository.command("change", epilog=_CHANGE)
+@click.argument("what", metavar="WHAT", type=click.Choice(["public", "private", "delete"]))
+@click.argument("name", nargs=-1, metavar="[NAME]...")
+@click.option("--below", metavar="NAMESPACE", help="All at and below it that pass the filters.")
+@click.option("--filter", "filters", multiple=True, metavar="NAME=VALUE", help=FILTER)
+@click.option("--dry-run", is_flag=True, help="Only show what would become of each.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@client_verb
+def change(
+    api: Api,
+    what: str,
+    *,
+    name: tuple[str, ...],
+    below: str | None,
+    filters: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Make each NAME public or private, or delete it; or all repositories that pass the filters.
+
+    One job does it: what somebody pushed to since it was shown is not deleted, what became of each is told,
+    and `holdfast changes undo` takes it back.
+    """
+    if not name and not filters and below is None:
+        raise click.UsageError("name repositories, --below, or a --filter")
+    given = {
+        "kind": "delete-repository" if what == "delete" else what,
+        "below": image_name(api.client, below) if below is not None else None,
+        "repositories": [image_name(api.client, each) for each in name] or None,
+        **filters_of(filters),
+    }
+    ask_change(api, "/changes/repositories", given, dry_run=dry_run, yes=yes)
 
 
 def _where(api: Api, name: str) -> str:

@@ -16,7 +16,6 @@ from holdfast.registry.browsing.model import RepositorySort, TagSort
 from holdfast.registry.exporting.model import MOST_BYTES, MOST_ROWS, Listed, Wanted
 from holdfast.registry.exporting.service import Exports
 from holdfast.web.frame import Crumb, Frame, redirect
-from holdfast.web.refusals import NoPage
 from holdfast.web.site import Route
 from holdfast.web.visit import Answer, Visit
 
@@ -63,7 +62,7 @@ class ExportPages:
     async def show(self, visit: Visit) -> Answer:
         """How far a file is, and where it is fetched."""
         caller = self._frame.signed_in(visit)
-        found = await self._exports.show(caller.at(""), _id(visit))
+        found = await self._exports.show(caller.at(""), visit.number("id"))
         title = f"{found.listed.capitalize()} as CSV"
         return self._frame.page(
             visit,
@@ -79,7 +78,7 @@ class ExportPages:
     async def file(self, visit: Visit) -> Answer:
         """The file."""
         caller = self._frame.signed_in(visit)
-        permit, id = caller.at(""), _id(visit)
+        permit, id = caller.at(""), visit.number("id")
         found = await self._exports.show(permit, id)
         try:
             text = await self._exports.text(permit, id)
@@ -114,10 +113,3 @@ class ExportPages:
                 return {**wanted._asdict(), "below": fields.get("below") == "1"}
             case Listed.STORAGE:
                 return {}
-
-
-def _id(visit: Visit) -> int:
-    text = visit.named["id"]
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise NoPage
-    return int(text)

@@ -18,7 +18,6 @@ from holdfast.jobs.model import LEFT, Job, JobState
 from holdfast.web.formats import size
 from holdfast.web.frame import Crumb, Frame, redirect
 from holdfast.web.listing import Column, Listing
-from holdfast.web.refusals import NoPage
 from holdfast.web.site import Route
 from holdfast.web.visit import Answer, Visit
 
@@ -35,6 +34,7 @@ _COLUMNS = (
     Column("Tries", kind="number"),
 )
 _TITLES = {
+    "change-repositories": "Change several repositories",
     "change-tags": "Change several tags",
     "collect": "Collect garbage",
     "compact": "Join the pieces of a layer",
@@ -160,14 +160,14 @@ class JobPages:
     async def show(self, visit: Visit) -> Answer:
         """One job."""
         caller = self._frame.signed_in(visit)
-        job = await self._jobs.get(caller.who, _id(visit), origin=caller.origin)
+        job = await self._jobs.get(caller.who, visit.number("id"), origin=caller.origin)
         return await self._page(visit, job)
 
     async def cancel(self, visit: Visit) -> Answer:
         """End it."""
         await self._frame.changes(visit)
         caller = self._frame.signed_in(visit)
-        job = await self._jobs.cancel(caller.who, _id(visit), origin=caller.origin)
+        job = await self._jobs.cancel(caller.who, visit.number("id"), origin=caller.origin)
         said = "is cancelled" if job.state in _ENDS else "is told to end"
         return self._frame.done(visit, f"/jobs/{job.id}", f"Job {job.id} {said}")
 
@@ -175,7 +175,7 @@ class JobPages:
         """Let it run again."""
         await self._frame.changes(visit)
         caller = self._frame.signed_in(visit)
-        asked = _id(visit)
+        asked = visit.number("id")
         job = await self._jobs.retry(caller.who, asked, origin=caller.origin)
         said = f"Job {job.id} runs again" if job.id == asked else f"Job {job.id} does what job {asked} left"
         return self._frame.done(visit, f"/jobs/{job.id}", said)
@@ -309,13 +309,6 @@ def _text(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _id(visit: Visit) -> int:
-    text = visit.named["id"]
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise NoPage
-    return int(text)
 
 
 def _number(text: str, field: str) -> int:

@@ -32,11 +32,13 @@ from holdfast.api.routing import Routes
 from holdfast.management.access_requests import access_request_routes
 from holdfast.management.artifacts import artifact_routes
 from holdfast.management.audit import audit_routes
+from holdfast.management.changes import change_routes
 from holdfast.management.collections import collection_routes
 from holdfast.management.compare import compare_routes
 from holdfast.management.deleted import deleted_routes
 from holdfast.management.event_streams import Streams
 from holdfast.management.events import event_routes
+from holdfast.management.exports import export_routes
 from holdfast.management.federation import federation_routes
 from holdfast.management.grants import grant_routes
 from holdfast.management.groups import group_routes
@@ -188,6 +190,8 @@ def management_api(gate: Gate, telemetry: Telemetry, managed: Managed, more: Seq
         deleted_repository_routes(managed.access, managed.repositories, managed.removal),
         purge_routes(managed.access, managed.purge, managed.jobs),
         promotion_routes(managed.access, managed.promotion),
+        change_routes(managed.access, managed.several),
+        export_routes(managed.access, managed.exports),
         artifact_routes(managed.access, managed.artifacts, managed.editing),
         compare_routes(managed.access, managed.artifacts),
         search_routes(managed.access, managed.search),

@@ -160,6 +160,27 @@ class Administration:
         """The id of a job that the administrator started."""
         return str(self.world.api(202, "POST", "collections", {"dry_run": True}).json["id"])
 
+    def _change(self, _name: str) -> str:
+        """The id of a change that somebody else looked at."""
+        given = {"kind": "private", "repositories": ["team/app"]}
+        with connected(self.world.server.port, self._theirs()) as theirs:
+            made = theirs.ask("POST", "/api/v1/changes/repositories", json.dumps(given).encode())
+        assert made.status == 201, str(made)
+        return str(made.json["id"])
+
+    def _export(self, _name: str) -> str:
+        """The id of a file that somebody else asked for."""
+        with connected(self.world.server.port, self._theirs()) as theirs:
+            made = theirs.ask("POST", "/api/v1/exports", json.dumps({"list": "repositories"}).encode())
+        assert made.status == 202, str(made)
+        return str(made.json["id"])
+
+    def _theirs(self) -> dict[str, str]:
+        """The headers of a user who reads the namespace."""
+        user = self._thing("user")
+        self.world.api(201, "POST", "grants", {"subject": f"user:{user}", "role": "reader", "scope": "team/**"})
+        return {"Authorization": basic(user, _PASSWORD), "Content-Type": "application/json"}
+
     def _issuer(self, name: str) -> str:
         given = {"name": name, "iss": f"https://{name}.example", "audience": "registry.example", "jwks": self.jwks}
         self.world.api(201, "POST", "issuers", given)

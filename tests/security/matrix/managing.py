@@ -10,6 +10,7 @@ from __future__ import annotations
 from tests.security.matrix.features import OF_FEATURES
 from tests.security.matrix.operation import Operation
 from tests.security.matrix.roles import may
+from tests.security.matrix.several import OF_SEVERAL
 from tests.security.matrix.subjects import Subject
 
 _T = "https://ci.example"
@@ -260,6 +261,7 @@ OPERATIONS: tuple[Operation, ...] = (
         refused=404,
         sees="list or pull other",
     ),
+    *OF_SEVERAL,
     # events: whoever sees nothing of a place is shown nothing
     Operation("list_events", "GET", "events", "signed in"),
     Operation("list_events", "GET", "events?repository=team/app&order=newest", "signed in"),

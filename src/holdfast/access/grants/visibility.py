@@ -11,7 +11,7 @@ from holdfast.access.errors import Unknown
 from holdfast.access.grants.change import change
 from holdfast.access.grants.model import Effective
 from holdfast.access.grants.store import EFFECTIVE, RESET_VISIBILITY, SET_VISIBILITY
-from holdfast.access.model import Identity
+from holdfast.access.model import Identity, PathPermit
 from holdfast.access.names import namespace_path
 from holdfast.access.policy.decide import PUBLIC_ACTIONS
 from holdfast.access.policy.delegation import oversees
@@ -48,7 +48,7 @@ class Visibility:
         _check(path)
 
         async def set_(unit: Unit, version: int, here: Circumstances) -> Effective:
-            _require(caller, path, public, here)
+            require_visibility(caller, path, public, here)
             await unit.run(SET_VISIBILITY, path=path, name=VISIBILITY, value=PUBLIC if public else PRIVATE)
             return await _changed(unit, caller, path, version, origin)
 
@@ -60,7 +60,7 @@ class Visibility:
 
         async def reset(unit: Unit, version: int, here: Circumstances) -> Effective:
             await unit.run(RESET_VISIBILITY, path=path, name=VISIBILITY)
-            _require(caller, path, (await effective(unit, path)).public, here)
+            require_visibility(caller, path, (await effective(unit, path)).public, here)
             return await _changed(unit, caller, path, version, origin)
 
         return await change(self._db, caller, origin, reset)
@@ -79,7 +79,8 @@ def _check(path: str) -> None:
         namespace_path(path)
 
 
-def _require(caller: Identity, path: str, public: bool, here: Circumstances) -> None:
+def require_visibility(caller: Identity | PathPermit, path: str, public: bool, here: Circumstances) -> None:
+    """Raise `Denied` unless the caller may open `path`, or close it."""
     if public:
         require_confer(caller, PUBLIC_ACTIONS, below(path), 0, here)
     else:

@@ -7,27 +7,13 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from holdfast.access.errors import Conflict, Denied, Invalid, Unknown
 from holdfast.access.policy.model import Action
 from holdfast.console.commands import Registry
-from holdfast.registry.errors import RegistryError
 from holdfast.web.caller import Caller
 from holdfast.web.charts.plots import sparkline
 from holdfast.web.frame import Frame
 from holdfast.web.slots import Column
 from holdfast.web.visit import Visit
-
-ERRORS = (RegistryError, Denied, Unknown, Conflict, Invalid)
-"""Why one of several is not changed, while the others are."""
-
-
-class Done(NamedTuple):
-    """One of several that are changed at once. `error`: why it is not, '' it is (or would be)."""
-
-    name: str
-    error: str = ""
-    size: int | None = None
-    tags: int | None = None
 
 
 class Shown(NamedTuple):

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from holdfast.access.errors import Conflict, Invalid, Unknown
-from holdfast.access.grants.visibility import Visibility
 from holdfast.access.policy.model import Action
 from holdfast.console.commands import push
-from holdfast.console.repositories.about import ERRORS, Done, cells_of, registry_of, suggested, why_not
+from holdfast.console.repositories.about import cells_of, registry_of, suggested, why_not
 from holdfast.console.repositories.asked import REPOSITORY_FILTERS, gone_to, place_of, repository_filter
 from holdfast.oci.name import RepositoryName
-from holdfast.registry.browsing.model import MOST_ROWS, Branch, Found, RepositoryLine, RepositorySort
+from holdfast.registry.browsing.model import MOST_ROWS, Branch, Found, RepositoryFilter, RepositoryLine, RepositorySort
 from holdfast.registry.browsing.repositories import RepositoryTable
-from holdfast.registry.namespaces.removal import Removal
 from holdfast.registry.namespaces.repositories import Repositories
 from holdfast.registry.namespaces.saying import Saying
+from holdfast.registry.several.model import Kind, PickedRepositories
+from holdfast.registry.several.service import Several
 from holdfast.web.formats import urlpath
-from holdfast.web.forms import Fields
-from holdfast.web.frame import Crumb, Frame
+from holdfast.web.frame import Crumb, Frame, redirect
 from holdfast.web.listing import Column, Listing
 from holdfast.web.site import Route
 from holdfast.web.slots import Column as Extra
 from holdfast.web.visit import Answer, Visit
 
 _HERE = ("/n", "/n/{namespace:name}")
-_CHANGES = {"public": "Make public", "private": "Make private", "delete": "Delete"}
-_DONE = {"public": "public", "private": "private", "delete": "deleted"}
-_TYPE_IT = 100
+_CHANGES = {"public": Kind.PUBLIC, "private": Kind.PRIVATE, "delete": Kind.DELETE_REPOSITORY}
 
 
 class Services(NamedTuple):
@@ -37,8 +34,7 @@ class Services(NamedTuple):
 
     table: RepositoryTable
     repositories: Repositories
-    removal: Removal
-    visibility: Visibility
+    several: Several
 
 
 class ListPages:
@@ -162,99 +158,31 @@ class ListPages:
     # -- several at once -------------------------------------------------------------------------------------------
 
     async def selected(self, visit: Visit) -> Answer:
-        """Ask before several repositories are changed; then change them, each for itself."""
+        """Look at what doing something to several repositories would do."""
         path = visit.named.get("namespace", "")
         fields = await self._frame.changes(visit)
-        change, picked = fields.get("do", ""), _picked(fields)
+        change, every = fields.get("do", ""), fields.get("all") == "1"
         if change not in _CHANGES:
             raise Invalid("do", f"one of {', '.join(_CHANGES)}")
-        if not picked:
+        picked = [RepositoryName.parse(each) for each in dict.fromkeys(fields.many("pick"))][:MOST_ROWS]
+        if not picked and not every:
             return self._frame.done(visit, _at(path), "Nothing was selected")
-        if fields.get("sure") != "1" or (self._must_type(change, picked) and fields.get("typed") != _typed(picked)):
-            return await self._ask(visit, path, change, picked, wrong="sure" in fields)
-        done = [await self._change(visit, change, name) for name in picked]
-        failed = [each for each in done if each.error]
-        if failed:
-            return self._page(visit, "selected.html", path, change, status=409, done=done, failed=failed)
-        text = f"{len(done)} {'repository is' if len(done) == 1 else 'repositories are'} {_DONE[change]}"
-        undo = f"/n/{urlpath(path)}/-/deleted" if change == "delete" and path else ""
-        return self._frame.done(visit, _at(path), text, undo=undo)
-
-    async def _ask(self, visit: Visit, path: str, change: str, picked: list[RepositoryName], *, wrong: bool) -> Answer:
-        caller = self._frame.signed_in(visit)
-        items = []
-        for name in picked:
-            permit = caller.at(name)
-            why = ""
-            size = tags = None
-            try:
-                if change == "delete":
-                    going = await self._services.removal.look(permit, whole=False)
-                    size, tags, why = going.bytes, going.tags, going.held_back or ""
-                else:
-                    line = await self._services.table.line(permit)
-                    size, tags = line.bytes, line.tags
-            except ERRORS as error:
-                why = str(error)
-            items.append(Done(name, why, size, tags))
-        return self._page(
-            visit,
-            "selected.html",
-            path,
-            change,
-            status=400 if wrong else 200,
-            items=items,
-            typed=_typed(picked) if self._must_type(change, picked) else "",
-            wrong="Type the name as it stands above." if wrong else "",
-        )
-
-    def _page(self, visit: Visit, template: str, path: str, change: str, status: int = 200, **values: Any) -> Answer:
-        return self._frame.page(
-            visit,
-            template,
-            status=status,
-            crumbs=self._frame.crumbs("n", path, Crumb(_CHANGES[change])),
-            here_path=_at(path),
-            back=_at(path),
-            what="repository",
-            change=change,
-            title=_CHANGES[change],
-            **values,
-        )
-
-    def _must_type(self, change: str, picked: list[RepositoryName]) -> bool:
-        return change == "delete" or len(picked) > _TYPE_IT
-
-    async def _change(self, visit: Visit, change: str, name: RepositoryName) -> Done:
-        caller = self._frame.signed_in(visit)
-        try:
-            if change == "delete":
-                await self._services.removal.repository(caller.at(name))
-            else:
-                if not caller.at(name).shows(name):
-                    return Done(name, "there is no such repository")
-                await self._services.visibility.set(caller.who, name, change == "public", origin=caller.origin)
-        except ERRORS as error:
-            return Done(name, str(error))
-        return Done(name)
+        wanted = RepositoryFilter()
+        if every:
+            given = {key: fields.get(key, "") for key in REPOSITORY_FILTERS}
+            wanted = repository_filter(given, self._frame.now(), visit.look.zone)
+        permit = self._frame.signed_in(visit).at(path)
+        chosen = PickedRepositories(None if every else picked, wanted)
+        made = await self._services.several.plan_repositories(permit, _CHANGES[change], chosen)
+        return redirect(f"{_at(path)}/-/changes/{made}")
 
 
 def _at(path: str) -> str:
     return f"/n/{urlpath(path)}" if path else "/n"
 
 
-def _picked(fields: Fields) -> list[RepositoryName]:
-    """What was selected, at most a page. Raises `NameInvalid`."""
-    return [RepositoryName.parse(each) for each in dict.fromkeys(fields.many("pick"))][:MOST_ROWS]
-
-
-def _typed(picked: list[RepositoryName]) -> str:
-    """What is to be typed before it is done."""
-    return picked[0] if len(picked) == 1 else f"{len(picked)} repositories"
-
-
 def _columns(extra: Sequence[Extra], *, flat: bool, operates: bool) -> list[Column]:
-    added = [Column(each.title) for each in extra]
+    added = [Column(each.title, kind=each.kind) for each in extra]
     if not flat:
         return [
             Column("Name", "name"),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from holdfast.access.grants.visibility import Visibility
 from holdfast.console.repositories import lists, overview, several, tags
 from holdfast.registry.browsing.repositories import RepositoryTable
 from holdfast.registry.browsing.tags import TagTable
-from holdfast.registry.namespaces.removal import Removal
 from holdfast.registry.namespaces.repositories import Repositories
 from holdfast.registry.namespaces.settings import SettingsTree
 from holdfast.registry.several.service import Several
@@ -22,8 +20,6 @@ class ListServices(NamedTuple):
     table: RepositoryTable
     tags: TagTable
     repositories: Repositories
-    removal: Removal
-    visibility: Visibility
     settings: SettingsTree
     several: Several
 
@@ -31,8 +27,8 @@ class ListServices(NamedTuple):
 def repository_routes(frame: Frame, on: ListServices) -> list[Route]:
     """Every route of these pages."""
     return [
-        *lists.ListPages(frame, lists.Services(on.table, on.repositories, on.removal, on.visibility)).routes(),
+        *lists.ListPages(frame, lists.Services(on.table, on.repositories, on.several)).routes(),
         *overview.OverviewPages(frame, overview.Services(on.table, on.tags, on.settings, on.repositories)).routes(),
         *tags.TagPages(frame, tags.Services(on.table, on.tags, on.several)).routes(),
-        *several.SeveralPages(frame, several.Services(on.several, on.settings)).routes(),
+        *several.SeveralPages(frame, several.Services(on.several, on.settings, on.table)).routes(),
     ]

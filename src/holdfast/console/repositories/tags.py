@@ -22,8 +22,8 @@ from holdfast.registry.browsing.model import (
 )
 from holdfast.registry.browsing.repositories import RepositoryTable
 from holdfast.registry.browsing.tags import TagTable
-from holdfast.registry.several.model import Kind
-from holdfast.registry.several.service import Picked, Several
+from holdfast.registry.several.model import Kind, Picked
+from holdfast.registry.several.service import Several
 from holdfast.web.caller import Caller
 from holdfast.web.formats import urlpath
 from holdfast.web.frame import Crumb, Frame, redirect
@@ -34,6 +34,7 @@ from holdfast.web.visit import Answer, Visit
 
 _HERE = "/r/{repository:name}/-/tags"
 _COPY = "copy"
+_CHANGES = (*(kind for kind in Kind if not kind.of_repositories), _COPY)
 _LARGEST_SEQ = 1 << 62
 _COLUMNS = (
     Column("Tag", "name"),
@@ -164,8 +165,8 @@ class TagPages:
         change, every = fields.get("do", ""), fields.get("all") == "1"
         picked = [Tag.parse(each) for each in dict.fromkeys(fields.many("pick"))][:MOST_ROWS]
         back = f"/r/{urlpath(name)}/-/tags"
-        if change != _COPY and change not in set(Kind):
-            raise Invalid("do", f"one of {', '.join((*Kind, _COPY))}")
+        if change not in _CHANGES:
+            raise Invalid("do", f"one of {', '.join(_CHANGES)}")
         if not picked and (not every or change == _COPY):
             return self._frame.done(visit, back, "No tag was selected")
         if change == _COPY:

@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 
 from holdfast.access.errors import Conflict, Denied, Invalid, StalePermit, Unauthenticated, Unknown
-from holdfast.access.identities import Identities
-from holdfast.access.model import CredentialKind, PathPermit
+from holdfast.access.identities import Identities, lasting
+from holdfast.access.model import PathPermit
 from holdfast.access.service import Access
 from holdfast.access.standing import check_permit
 from holdfast.db.port import Database, Unit
@@ -32,7 +32,6 @@ _TRIES = 5
 _PARTS = 8
 _LAST = (1 << 62) - 1
 _REFUSED = (RegistryError, Denied, Unknown, Invalid, OciInvalid, Unauthenticated)
-_BORROWED = frozenset({CredentialKind.KEY, CredentialKind.REFRESH, CredentialKind.FEDERATION})
 
 Written = Callable[[Iterable[Sequence[str | int]]], str]
 """Rows as text that no spreadsheet takes for formulas."""
@@ -45,9 +44,8 @@ class Exports:
         self._db = db
 
     async def ask(self, permit: PathPermit, wanted: Wanted) -> int:
-        """Let a list be written; gives the file's number. Raises `Conflict` to who did not sign in himself."""
-        if not permit.subject.id or permit.credential.kind in _BORROWED:
-            raise Conflict("lists are written for who signed in: a job reads them with all his rights")
+        """Let a list be written; gives the file's number. Raises `Conflict` as `lasting` does."""
+        origin = lasting(permit)
 
         async def add(unit: Unit) -> int:
             await check_permit(unit, permit)
@@ -57,7 +55,7 @@ class Exports:
                 list=str(wanted.listed),
                 path=wanted.path,
                 asked=json.dumps({"query": wanted.query, "sort": wanted.sort}),
-                origin=json.dumps(permit.origin._asdict()),
+                origin=json.dumps(origin._asdict()),
             )
             assert made is not None
             newest = await unit.all(store.BEYOND, account=permit.subject.id, last=_LAST, limit=MOST_FILES)
@@ -121,7 +119,7 @@ class Writing:
             try:
                 piece = await self._piece(row, wanted, at)
             except _REFUSED as error:
-                why = str(error) or "the account that asked for it may not be used any more"
+                why = str(error) or "what it was asked for with may not be used any more"
                 break
             cells = piece.rows[: MOST_ROWS - rows]
             if cells:
@@ -152,7 +150,9 @@ class Writing:
         """The next rows, by the rights of who asked as they are now. Raises `Unauthenticated`."""
         origin = Origin(**json.loads(row.origin))._replace(request=f"job-{self._run.job.id}")
         for left in reversed(range(_TRIES)):
-            who = await self._db.snapshot(lambda reader: Identities(self._db).account(reader, row.account))
+            who = await self._db.snapshot(
+                lambda reader: Identities(self._db).account(reader, row.account, origin.credential)
+            )
             permit = Access(self._db).path(who, row.path, origin)
             try:
                 return await self._rows.piece(Asking(who, permit, origin), wanted, at)

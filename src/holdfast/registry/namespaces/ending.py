@@ -43,14 +43,19 @@ class Ended(NamedTuple):
     bytes: int
 
 
-async def end(unit: Unit, actor: Actor, name: str, *, force: bool = False) -> Ended | None:
-    """Delete the repository called `name`; None when there is none. `force`: also with tags that may not be deleted.
+async def end(
+    unit: Unit, actor: Actor, name: str, *, force: bool = False, still: tuple[int, int] | None = None
+) -> Ended | None:
+    """Delete the repository called `name`; None when there is none. `force`: also with tags that may not be deleted;
+    `still`: its id and its place in its history, if it shall go only as it was then.
 
-    Raises `Immutable`.
+    Raises `Immutable`, `Conflict` when it is not as it was.
     """
     row = await unit.one(store.END, path=name)
     if row is None:
         return None
+    if still is not None and (row.id, row.seq) != (still[0], still[1] + 1):
+        raise Conflict("it has changed since you looked")
     found = await held_back(unit, row.id, await rules_for(unit, prefixes_of(name)))
     if not force:
         refuse(found)

@@ -87,16 +87,18 @@ class Removal:
 
         return await self._db.snapshot(read)
 
-    async def repository(self, permit: PathPermit, *, force: bool = False) -> Ended:
-        """Delete the permit's repository. `force`, for administrators: although tags in it may not be deleted. Raises
-        `RepositoryUnknown`, `Immutable`."""
+    async def repository(
+        self, permit: PathPermit, *, force: bool = False, still: tuple[int, int] | None = None
+    ) -> Ended:
+        """Delete the permit's repository. `force`, for administrators: although tags in it may not be deleted; `still`:
+        only as it was (`end`). Raises `RepositoryUnknown`, `Immutable`, `Conflict`."""
         name = named(permit.path)
         _require(permit, name)
         _require_force(permit, force=force)
 
         async def delete(unit: Unit) -> Ended:
             await check_permit(unit, permit)
-            ended = await end(unit, _actor(permit), name, force=force)
+            ended = await end(unit, _actor(permit), name, force=force, still=still)
             if ended is None:
                 raise _unknown(name)
             return ended

@@ -26,13 +26,15 @@ class Effect(StrEnum):
 
 class Wanted(NamedTuple):
     """Promote `reference` of `source` to `target`, as `tag` (None: by its digest alone). `referrers`: with whatever
-    refers to any part of it."""
+    refers to any part of it. `instead`: what the tag may point to before, beside the same (none: it is new), None:
+    anything."""
 
     source: RepositoryName
     reference: Tag | Digest
     target: RepositoryName
     tag: Tag | None
     referrers: bool = True
+    instead: tuple[str, ...] | None = None
 
 
 class TagChange(NamedTuple):

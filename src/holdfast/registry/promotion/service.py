@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from holdfast.access.errors import Conflict
 from holdfast.access.model import PathPermit, PullPermit, PushPermit
 from holdfast.access.standing import check_permit
 from holdfast.db.port import Database, Unit
@@ -79,7 +80,8 @@ class Promotion:
         """Promote. `dry_run`: change nothing, and say what would be done.
 
         Raises `RepositoryUnknown`, `ManifestUnknown`, `Denied`, `BlobsMissing` (of what is not whole at the source),
-        `TooManyParts`, `Immutable`, `Purged`, `QuotaExceeded`, `NoRoom`, `StalePermit`.
+        `TooManyParts`, `Immutable`, `Purged`, `QuotaExceeded`, `NoRoom`, `StalePermit`; `Conflict` when the tag points
+        to what it may not point to before.
         """
         reading = reading_in(permit, wanted.source)
         _ask(reading, wanted.reference)
@@ -223,7 +225,10 @@ class Promotion:
         known = row.digest if row is not None and ends.writing.pull.allows(name) else None
         if was == content_id:
             return TagChange(name, Effect.SAME, known)
-        if was is not None:
+        if row is not None:
+            instead = ends.wanted.instead
+            if instead is not None and name == ends.wanted.tag and row.digest not in instead:
+                raise Conflict(f"there is a tag {name} by now")
             refuse(blocked(rules_of(ends.held), Change.MOVE, name))
         place = ends.target
         tag = {"repo_id": place.repo_id, "seq": place.seq, "name": name, "was_id": was}

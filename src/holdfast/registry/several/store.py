@@ -1,4 +1,4 @@
-"""The statements of changes of several tags."""
+"""The statements of changes of several tags, or repositories."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class ItemRow(NamedTuple):
     before: str | None
     outcome: int
     why: str | None
+    renamed: str | None
 
 
 class CountRow(NamedTuple):
-    """How many tags of a change became what."""
+    """How many items of a change became what."""
 
     outcome: int
     total: int
@@ -69,7 +70,16 @@ class RequestRow(NamedTuple):
 class PointRow(NamedTuple):
     """What a tag points to."""
 
+    name: str
     digest: str
+
+
+class RepositoryRow(NamedTuple):
+    """A repository, and its place in its history."""
+
+    id: int
+    path: str
+    seq: int
 
 
 _CHANGE = """
@@ -93,8 +103,9 @@ END = Command("update tag_change set ended_at = :now where id = :id and ended_at
 DROP = Command("delete from tag_change where id = :id")
 ADD_ITEMS = Command(
     """
-    insert into tag_change_item (change_id, name, was, before, outcome, why)
-    select :id, v.value ->> 0, v.value ->> 1, v.value ->> 2, cast(v.value ->> 3 as bigint), v.value ->> 4
+    insert into tag_change_item (change_id, name, was, before, outcome, why, renamed)
+    select :id, v.value ->> 0, v.value ->> 1, v.value ->> 2, cast(v.value ->> 3 as bigint), v.value ->> 4,
+      v.value ->> 5
     from each(:rows) v
     """
 )
@@ -107,15 +118,16 @@ END_ITEM = Command(
 END_WAITING = Command("update tag_change_item set outcome = :outcome, why = :why where change_id = :id and outcome = 0")
 UNDO_ITEMS = Command(
     """
-    insert into tag_change_item (change_id, name, was, now, before)
-    select :id, i.name, i.was, i.now, i.before from tag_change_item i where i.change_id = :undoes and i.outcome = 1
+    insert into tag_change_item (change_id, name, was, now, before, renamed)
+    select :id, i.name, i.was, i.now, i.before, i.renamed from tag_change_item i
+    where i.change_id = :undoes and i.outcome = 1
     """
 )
 DROP_ITEMS = Command("delete from tag_change_item where change_id = :id and name = any(:names)")
 COUNTS = Query(
     "select outcome, count(*) as total from tag_change_item where change_id = :id group by outcome", CountRow
 )
-_ITEM = "select name, was, now, before, outcome, why from tag_change_item where change_id = :id"
+_ITEM = "select name, was, now, before, outcome, why, renamed from tag_change_item where change_id = :id"
 ITEMS = Query(_ITEM + " and name > :after order by name limit :limit", ItemRow)
 ITEMS_DOWN = Query(_ITEM + " and name < :before order by name desc limit :limit", ItemRow)
 ITEMS_OF = Query(_ITEM + " and outcome = :outcome and name > :after order by name limit :limit", ItemRow)
@@ -127,9 +139,9 @@ FACTS = Query(
     """,
     FactRow,
 )
-POINTS = Query(
+POINT = Query(
     """
-    select c.digest from repository r join tag t on t.repo_id = r.id and t.name = :name
+    select t.name, c.digest from repository r join tag t on t.repo_id = r.id and t.name = any(:names)
     join content c on c.id = t.content_id
     where r.path = :path and r.gone_at is null
     """,
@@ -137,11 +149,19 @@ POINTS = Query(
 )
 LAST_BY = Query(
     """
-    select j.request from journal j
-    where j.repo_id = :repo_id and j.seq > 0 and j.seq = (
-      select max(e.seq) from tag_event e where e.repo_id = :repo_id and e.name = :name
+    select j.request from journal j join repository r on r.id = j.repo_id
+    where r.path = :path and r.gone_at is null and j.seq > 0 and j.seq = (
+      select max(e.seq) from tag_event e where e.repo_id = r.id and e.name = :name
     )
     order by j.id limit 1
+    """,
+    RequestRow,
+)
+REPOSITORIES = Query("select id, path, seq from repository where path = any(:paths) and gone_at is null", RepositoryRow)
+GONE_BY = Query(
+    """
+    select j.request from repository r join journal j on j.repo_id = r.id and j.seq = r.seq
+    where r.id = :id and r.gone_at is not null order by j.id limit 1
     """,
     RequestRow,
 )
