@@ -43,11 +43,13 @@ MORE = (
 
 @dataclass
 class House:
-    """A registry that is hostile all through, and who looks at it. `seen`: as the administrator has it."""
+    """A registry that is hostile all through, and who looks at it. `seen`: as the administrator has it; `closed`: some
+    pages while it is read-only."""
 
     laid: Laid
     browsers: dict[str, Browser] = field(default_factory=dict)
     seen: dict[str, tuple[Page, Reading]] = field(default_factory=dict)
+    closed: list[Page] = field(default_factory=list)
 
     def get(self, path: str, name: str = "administrator") -> Page:
         return self.browser(name).get(self.laid.filled.server.url + path)
@@ -71,6 +73,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             page = house.get(path)
             if "html" in str(page.headers["Content-Type"]):
                 house.seen[path] = page, Reading(page.text)
+        with house.laid.read_only():
+            me = house.get("/me")
+            house.closed = [house.get("/admin/health"), house.browser("administrator").submit(me, "/me/profile")]
         yield house
 
 
@@ -122,7 +127,15 @@ def test_every_field_is_shown_where_the_table_says(house: House) -> None:
     assert {each.key for each in FIELDS if mark(each.key) not in everything} <= NOWHERE
 
 
-NOWHERE = {"role.description", "use.claim", "use.group", "job.line"}
+def test_why_the_registry_is_read_only_stays_text(house: House) -> None:
+    assert [page.status for page in house.closed] == [200, 503]
+    for page in house.closed:
+        reading = Reading(page.text)
+        assert mark("mode.reason") in reading.marks, page.url
+        assert reading.wrong == [], page.url
+
+
+NOWHERE = {"role.description", "use.claim", "use.group", "export.query"}
 """What no page shows: it is for the API and the command line."""
 
 
@@ -237,6 +250,17 @@ def look(eyes: Eyes, house: House, paths: list[str], width: int) -> None:
 def test_nothing_runs_in_a_browser(eyes: Eyes, house: House, part: int) -> None:
     """A few pages that show every field, in turns at a desk and on a phone."""
     look(eyes, house, covering(house)[part::PARTS], NARROW if part % 2 else WIDE)
+
+
+@pytest.mark.walk
+def test_nothing_runs_while_the_registry_is_read_only(eyes: Eyes, house: House) -> None:
+    with house.laid.read_only():
+        look(eyes, house, ["/admin/health"], NARROW)
+        sheet = eyes.signed_in(house.laid.filled.server, house.laid.filled.people["administrator"], WIDE)
+        sheet.goto(house.laid.filled.server.url + "/me")
+        sheet.get_by_role("button", name="Save", exact=True).click()
+        sheet.get_by_role("heading", name="The registry is read-only now").wait_for()
+        checked(sheet, axe=False)
 
 
 @pytest.mark.walk

@@ -8,13 +8,14 @@ repositories and tags take letters, digits and a few signs alone (hostile_fields
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
 from tests.browser.filled import NAMESPACE, REPOSITORY, Filled, Pusher, push_image
 from tests.browsing import Browser
+from tests.cli.program import holdfast
 from tests.console.listener import Listener
 from tests.databases import Tables
 from tests.management.api import Asker, segment
@@ -73,9 +74,10 @@ class Laid:
         with ExitStack() as ends:
             self.admin = Asker.named(filled.server, filled.server.admin.username, filled.server.admin.password)
             ends.callback(self.admin.close)
+            self._images()
+            self._asked()
             self._people()
             self._namespaces()
-            self._images()
             self._provider()
             self._federation()
             self._sharing()
@@ -172,6 +174,52 @@ class Laid:
         )
         push_image(pusher, "gone")
         pusher.delete("gone")
+
+    # -- what is asked for on pages, and done by jobs ----------------------------------------------------------------
+
+    def _asked(self) -> None:
+        """Several tags that are changed, and lists as files; and of both what only a failure writes."""
+        server, browser = self.filled.server, Browser()
+        page = browser.get(f"{server.url}/sign-in")
+        admin = {"name": server.admin.username, "password": server.admin.password}
+        assert browser.submit(page, "/sign-in", **admin).status == 303
+        push_image(Pusher(self.admin.connection, APP), "several")
+        said = {"User-Agent": agent("agent.asked")}
+        made: list[str] = []
+        for action, more in (
+            (f"/r/{APP}/-/selected", {"do": "label", "pick": "several"}),
+            (f"/r/{APP}/-/selected", {"do": "label", "pick": "several"}),
+            ("/exports", {"q": line("export.query")[:200]}),
+            ("/exports", {}),
+        ):
+            fields = browser.get(f"{server.url}/r/{APP}/-/tags").forms()[action]
+            answer = browser.post(server.url + action, {**fields, **more}, said)
+            assert answer.status == 303, answer.text
+            made.append(answer.location.removeprefix(server.url))
+        wish = {"name": "org.example.odd", "text": line("change.text")}
+        assert browser.submit(browser.get(server.url + made[0]), f"{made[0]}/start", **wish).status == 303
+        for path in (made[0], made[2], made[3]):
+            self.until(lambda path=path: "data-poll" not in browser.get(server.url + path).text)  # type: ignore[misc]
+        tables = self.tables()
+        try:
+            change, file = (int(path.rpartition("/")[2]) for path in (made[0], made[3]))
+            why = text("change.why", 400)
+            tables.sql("update tag_change_item set why = ?, outcome = 2 where change_id = ?", why, change)
+            tables.sql("update list_file set why = ? where id = ?", text("export.why", 400), file)
+        finally:
+            tables.close()
+        self.extra += [*made, f"/r/{APP}/-/tags/several?view=config"]
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """The registry, while it refuses writes for a reason that is hostile."""
+        server = self.filled.server
+        where = ("--data", str(server.data))
+        holdfast(server.logs, "read-only", "on", "--reason", line("mode.reason"), *where)
+        try:
+            yield
+        finally:
+            holdfast(server.logs, "read-only", "off", *where)
 
     # -- what providers and issuers say ------------------------------------------------------------------------------
 

@@ -98,6 +98,13 @@ FIELDS: tuple[Field, ...] = (
     Field("job.error", "job.error", ("/jobs",)),
     Field("job.failed", "job.result", ()),
     Field("job.line", "job_line.text", ()),
+    # what is asked for on pages, and done by jobs
+    Field("change.text", "tag_change.wish", ("/r/team/hostile/-/tags/several?view=config",)),
+    Field("change.why", "tag_change_item.why", ()),
+    Field("agent.asked", "tag_change.origin", ()),
+    Field("agent.asked", "list_file.origin", ()),
+    Field("export.query", "list_file.query", ()),
+    Field("export.why", "list_file.why", ()),
     # what the journal repeats
     Field("display", "journal.data", ("/audit",)),
 )
@@ -113,12 +120,12 @@ use_process.id use_process.node
 _WORDS = """
 access_grant.actions access_grant.conditions access_grant.role access_request.action access_request.given
 access_use.action backup_hold.name event_cursor.name issuer.preset job.checkpoint job.dedupe job.kind job.worker
-journal.kind ledger.what ledger_delta.what list_file.list list_file.why mode.actor moving.origin moving.place
+journal.kind ledger.what ledger_delta.what list_file.list mode.actor moving.origin moving.place
 moving_constraint.definition moving_constraint.name moving_constraint.owner node.host node.kind node.version
 profile.density profile.theme profile.zone quota_warning.what refresh_token.service retention_item.skipped
 retention_plan.cause retention_plan.owner retention_schedule.cron role.actions schedule.cron schedule.name
 schema_migration.name search_term.field secret.name setting.name signing_key.purpose tag.version_key tag_change.kind
-tag_change_item.why unusual_alert.action unusual_alert.cause unusual_place.kind web_session.method
+unusual_alert.action unusual_alert.cause unusual_place.kind web_session.method
 webhook.content_type webhook.shape webhook.why webhook_attempt.error webhook_attempt.request webhook_delivery.kind
 """
 _NAMES = """
@@ -154,16 +161,12 @@ COPIES: dict[str, str] = {
     "insight_platform.platform": "a platform that a config names, once a job has looked",
     "issuer.cached": "keys that the issuer published: no page shows them",
     "issuer.jwks": "keys that somebody pinned: no page shows them",
-    "list_file.origin": "the address and the client of who asked for a file, as journal.origin",
-    "list_file.query": "the filter of a list: a file shows what it found, no page the filter",
     "list_file_part.data": "what other tables have, as comma-separated values: tests/console/test_exports.py",
     "link.platforms": "platforms that configs name, once a job has looked",
-    "mode.reason": "what the operator of the host says by `holdfast read-only`: no page shows it",
+    "mode.reason": "what the operator says by `holdfast read-only`, while it is: Laid.read_only",
     "retention_item.reason": "a sentence of the program about the rule",
     "search_term.said": "names and values of annotations and labels, once a job has looked",
     "search_term.term": "the same in lower case",
-    "tag_change.origin": "the address and the client of who asked for a change of several tags, as journal.origin",
-    "tag_change.wish": "what a change of several tags is to do: a target, or an annotation, as the manifest has it",
     "unusual_place.name": "names of clients, once the detector has looked",
     "use_feed.uses": "what was used, until the tellers have told it",
 }
