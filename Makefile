@@ -17,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test test-slow test-walk test-all check bench soak screenshots tools lock clean
+.PHONY: help run install test test-slow test-walk test-again test-all check bench soak screenshots tools lock clean
 
 help:
 	@echo 'make run [PORT=5000] [DATA=./data] [ARGS=...]  install what is missing and start a registry on 127.0.0.1'
@@ -66,6 +66,10 @@ test: check
 
 test-slow: install
 	$(PYTEST) -m slow $(ARGS)
+
+# What failed last, one test at a time.
+test-again: install
+	$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none $(ARGS)
 
 # Some ten minutes of a browser: before a release, and after a change of the frame.
 test-walk: install

@@ -14,10 +14,10 @@ SLOW = (
 NONE = "========================== no tests ran in 0.10s =========================="
 
 
-def closing(place: Path, *lines: str, runs: int = 2) -> tuple[int, list[str], str]:
+def closing(place: Path, *lines: str, runs: int = 2, alone: int = 0) -> tuple[int, list[str], str]:
     output = place / "output"
     output.write_text("\n".join(["collecting ...", "==== short test summary info ====", *lines, "rc 0", ""]))
-    command = [sys.executable, str(PROGRAM), str(output), str(runs)]
+    command = [sys.executable, str(PROGRAM), str(output), str(runs), *([str(alone)] if alone else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout.splitlines(), done.stderr
 
@@ -41,3 +41,17 @@ def test_a_run_that_did_not_finish_is_an_error(tmp_path: Path, lines: tuple[str,
 
 def test_where_nothing_ran_it_says_so(tmp_path: Path) -> None:
     assert closing(tmp_path, NONE, runs=1)[1][-1].strip("= ") == "no tests ran in 0.10s (0:00:00)"
+
+
+def test_what_failed_once_and_passed_alone_has_passed(tmp_path: Path) -> None:
+    status, said, _ = closing(tmp_path, FAST, SLOW, alone=2)
+    assert status == 0
+    assert said[:2] == [FAST, SLOW.replace("\x1b[32m", "").replace("\x1b[1m", "").replace("\x1b[0m", "")]
+    assert said[-1].strip("= ") == "152 passed, 4 skipped, 1 errors in 3665.50s (1:01:06)"
+    assert "153 passed, 4 skipped in" in closing(tmp_path, FAST, SLOW, alone=3)[1][-1]
+
+
+def test_a_run_that_did_not_finish_is_not_made_good_by_it(tmp_path: Path) -> None:
+    status, said, _ = closing(tmp_path, FAST, alone=2)
+    assert status == 1
+    assert "1 errors in" in said[-1]
