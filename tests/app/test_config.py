@@ -87,6 +87,7 @@ DEFAULTS = {
     "signin.absolute": "24h",
     "signin.grace": "24h",
     "signin.key_life": "30d",
+    "signin.second_factor_required": "none",
     "usage.keep": "90d",
     "usage.rows": 100_000,
     "metrics.listen": None,
@@ -142,11 +143,17 @@ def test_the_environment_can_name_the_file_and_the_flag_wins(tmp_path: Path) -> 
     assert load({}, {"HOLDFAST_CONFIG": str(one)}, str(two)).settings.workers == 12
 
 
-def every_setting(place: Path) -> dict[str, str]:
-    """A value for every setting that each source may give, none of them the default."""
+def written(place: Path) -> tuple[Path, Path, Path]:
+    """Files that settings name: a certificate, its key, a password."""
     certificate, key, password = place / "c.pem", place / "k.pem", place / "p"
     for path, text in ((certificate, "x"), (key, "x"), (password, "correct horse\n")):
         path.write_text(text)
+    return certificate, key, password
+
+
+def every_setting(place: Path) -> dict[str, str]:
+    """A value for every setting that each source may give, none of them the default."""
+    certificate, key, password = written(place)
     return {
         "data": str(place / "d"),
         "listen": "[::1]:5001",
@@ -212,6 +219,7 @@ def every_setting(place: Path) -> dict[str, str]:
         "signin.absolute": "2h",
         "signin.grace": "3h",
         "signin.key_life": "4h",
+        "signin.second_factor_required": "everyone",
         "usage.keep": "2d",
         "usage.rows": "5000",
         "metrics.listen": "127.0.0.1:9090",

@@ -6,39 +6,17 @@ import base64
 import html
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.browsing import Browser, Page
+from tests.console.authenticator import App
 from tests.console.conftest import Place
 from tests.serving import Server, running_server
 
-from holdfast.access.signin.totp import code_of, step_at
-
 PASSWORD = "the long password of somebody"
 FLAGS = ("--outbound-allow", "127.0.0.0/8")
-
-_SOON = 8_000_000
-"""Within these microseconds a code is sent and looked at."""
-
-
-class App:
-    """An authenticator app: it shows codes, each once."""
-
-    def __init__(self, page: Page) -> None:
-        uri = html.unescape(re.findall(r"otpauth://[^\"]+", page.text)[0])
-        self.secret = base64.b32decode(parse_qs(urlsplit(uri).query)["secret"][0])
-        self.last = 0
-
-    def code(self) -> str:
-        """A code that was not used: of the half minute before the one that is in some seconds, or of those after it."""
-        step = max(step_at(time.time_ns() // 1000 + _SOON) - 1, self.last + 1)
-        assert step <= step_at(time.time_ns() // 1000) + 1, "the test spends more codes than a minute has"
-        self.last = step
-        return code_of(self.secret, step)
 
 
 class Person:

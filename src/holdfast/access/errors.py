@@ -21,6 +21,17 @@ class SecondFactorNeeded(Unauthenticated):
         )
 
 
+class SecondFactorMissing(SecondFactorNeeded):
+    """The password is right and does not suffice, for a second factor is required of the account, which has none."""
+
+    def __init__(self) -> None:
+        Unauthenticated.__init__(
+            self,
+            "this registry requires a second factor of this account, which has none: sign in with a browser and set it "
+            "up; then make a key at /me, and log in with it",
+        )
+
+
 class WrongCode(Exception):
     """The code of a second factor is wrong, or was used before."""
 

@@ -2,8 +2,9 @@
 the rights of this moment.
 
 Promises: a token counts no longer than what it was made of: the secret of a key (with that key's limits of now), a
-refresh token, a password, a rule of federation (and that of a pull request goes on reading only). Rights are read once
-a policy version and shared by the credentials of a subject.
+refresh token, a password, a rule of federation (and that of a pull request goes on reading only); and what rests on a
+password alone counts for nobody of whom a second factor is required. Rights are read once a policy version and shared
+by the credentials of a subject.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from holdfast.access.errors import Conflict, Unauthenticated
+from holdfast.access.errors import Conflict, SecondFactorMissing, Unauthenticated
 from holdfast.access.federation.presets import bounds_of
 from holdfast.access.identities_store import REFRESH_HELD, RULE_HELD, SECRET_HELD, VERIFIER
 from holdfast.access.keys.bounds import read_bounds
@@ -27,6 +28,7 @@ from holdfast.access.model import (
     SubjectKind,
 )
 from holdfast.access.policy.decide import Bound, Rights
+from holdfast.access.requirement import Required
 from holdfast.access.rights import grants_of, visibilities
 from holdfast.access.rights_store import ANONYMOUS_GRANTS, HOLDER, SUBJECT_GRANTS, VERSIONS
 from holdfast.access.throttle import Bounded
@@ -49,15 +51,16 @@ _Known = Bounded[tuple[int, Limits], _Kept]
 
 
 class Identities:
-    """Reads identities. One object a process."""
+    """Reads identities. `required`: of whom a password alone is not taken."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, required: Required = Required.NONE) -> None:
         self._db = db
+        self._required = required
         self._rights: _Known = Bounded(_REMEMBERED)
 
     async def of(self, found: Recognised) -> Identity:
         """Who `found` is now, with all rights. Raises `Unauthenticated` when the account may not be used, or what a
-        token was made of has ended."""
+        token was made of has ended; `SecondFactorMissing`."""
         return await self._db.snapshot(lambda reader: self._read(reader, found, self._rights))
 
     async def again(self, reader: Reader, who: Identity) -> Identity:
@@ -89,6 +92,9 @@ class Identities:
         held = await _held(reader, now, found)
         subject = Subject(found.account_id, holder.name, SubjectKind(holder.kind))
         rights = await _rights_of(reader, version, subject, held.bounds, kept)
+        person = subject.kind is SubjectKind.PERSON
+        if person and self._required.of(rights, now) and await _by_password_alone(reader, held):
+            raise SecondFactorMissing
         ends = [end for end in (held.until, holder.expires_at) if end]
         return Identity(subject, version, rights, held.credential, min(ends, default=0), held.ceiling, slow=held.slow)
 
@@ -159,6 +165,19 @@ async def _of_secret(reader: Reader, now: int, found: Recognised, secret: int) -
     slow = row.slowed_until is not None and row.slowed_until > now
     until = [end for end in (found.until, *ends, row.slowed_until if slow else 0) if end]
     return found._replace(until=min(until, default=0), bounds=read_bounds(row.limits), slow=slow)
+
+
+async def _by_password_alone(reader: Reader, found: Recognised) -> bool:
+    """Whether what a person was recognised by rests on a password, and the account has no second factor."""
+    kind = found.credential.kind
+    if kind is CredentialKind.REFRESH:
+        token = await reader.one(REFRESH_HELD, id=found.credential.id)
+        if token is not None and token.secret_id is not None:
+            return False
+    elif kind is not CredentialKind.PASSWORD:
+        return False
+    row = await reader.one(VERIFIER, id=found.account_id)
+    return row is None or row.factor is None
 
 
 async def _proof(reader: Reader, account: int) -> str:

@@ -41,6 +41,7 @@ from holdfast.access.model import (
 from holdfast.access.policy.decide import Rights
 from holdfast.access.policy.model import Circumstances
 from holdfast.access.request_limits import SLOW_RATE, RequestLimits
+from holdfast.access.requirement import Required
 from holdfast.access.standing import T, check_permit, prove, settled
 from holdfast.access.store import POLICY_VERSION
 from holdfast.access.throttle import Bounded
@@ -98,7 +99,8 @@ class _Login(NamedTuple):
 
 class Access:
     """One process's view of who may do what. `open_to_all`: everyone may do everything. `limits`: of requests, None:
-    there are none; each surface asks them once for each request, and `slowed` where the identity is slow."""
+    there are none; each surface asks them once for each request, and `slowed` where the identity is slow. `required`:
+    of whom a password alone is not taken."""
 
     def __init__(
         self,
@@ -108,6 +110,7 @@ class Access:
         open_to_all: bool = False,
         limits: RequestLimits | None = None,
         meters: Meters | None = None,
+        required: Required = Required.NONE,
     ) -> None:
         meters = meters or Meters()
         self._remembered = meters.tally(IDENTITIES, "known")
@@ -117,7 +120,7 @@ class Access:
         self._db = db
         self._ways = ways or Ways()
         self._open = Identity(ANONYMOUS, UNCHECKED, Rights.EVERYTHING) if open_to_all else None
-        self._identities = Identities(db)
+        self._identities = Identities(db, required)
         self._hash_key = os.urandom(32)
         self._known: Bounded[bytes, Identity] = Bounded(_REMEMBERED)
 

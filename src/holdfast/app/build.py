@@ -16,6 +16,7 @@ from holdfast.access.keyring import load_key
 from holdfast.access.keys.keychain import Keychain
 from holdfast.access.keys.service import HASH_KEY
 from holdfast.access.master import MasterKey
+from holdfast.access.requirement import Required
 from holdfast.access.service import Access
 from holdfast.access.usage.watch import Watch
 from holdfast.api.frame import Gate
@@ -268,7 +269,10 @@ async def _recognition(
     federating = open_federation(db, settings, outbound, watch.login)
     certificates = Certificates(db, watch.login) if settings.login.identity_header is not None else None
     ways = logins.ways._replace(machines=federating.federation, certificates=certificates)
-    access = Access(db, ways, open_to_all=settings.open, limits=request_limits(settings), meters=meters)
+    required = Required(settings.signin.second_factor_required)
+    access = Access(
+        db, ways, open_to_all=settings.open, limits=request_limits(settings), meters=meters, required=required
+    )
     return _Recognition(signing_in, logins, federating, access)
 
 

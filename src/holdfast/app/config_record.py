@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
+from holdfast.access.requirement import Required
 from holdfast.app import config_addresses as addresses
 from holdfast.app import config_kinds as kinds
 from holdfast.app import config_stores as stores
@@ -302,7 +303,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Signin:
-    """Browsers' sessions, and the keys of people who sign in with a provider."""
+    """Browsers' sessions, second factors, and the keys of people who sign in with a provider."""
 
     idle: Annotated[
         timedelta,
@@ -313,13 +314,14 @@ class Signin:
         About(kinds.duration(timedelta(minutes=1), timedelta(days=90)), "The longest that a browser stays signed in."),
     ] = timedelta(hours=24)
     grace: Annotated[
-        timedelta,
-        About(_DURATION, "How long the keys of people hold while their sign-in provider does not answer."),
+        timedelta, About(_DURATION, "How long the keys of people hold while their sign-in provider does not answer.")
     ] = timedelta(hours=24)
     key_life: Annotated[
-        timedelta,
-        About(_DURATION, "How long they hold after a sign-in, where the provider cannot be asked again."),
+        timedelta, About(_DURATION, "How long they hold after a sign-in, where the provider cannot be asked again.")
     ] = timedelta(days=30)
+    second_factor_required: Annotated[
+        str, About(kinds.choice(*Required), "Of whom a second factor is required beside the password.")
+    ] = Required.NONE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,8 +349,7 @@ class Metrics:
     """Who may read `/metrics`, beside accounts that may operate, and where."""
 
     listen: Annotated[
-        Listen | None,
-        About(addresses.listen(), "A listener of its own for /metrics: plain HTTP without a credential."),
+        Listen | None, About(addresses.listen(), "A listener of its own for /metrics: plain HTTP without a credential.")
     ] = None
     worker_listen: Annotated[
         Listen | None, About(addresses.listen(), "The same for a `holdfast worker` that runs alone.")
@@ -403,8 +404,7 @@ class Settings:
         None
     )
     public_url: Annotated[
-        str | None,
-        About(addresses.origin_url(), "How clients reach this registry; needed beyond loopback."),
+        str | None, About(addresses.origin_url(), "How clients reach this registry; needed beyond loopback.")
     ] = None
     trusted_proxies: Annotated[
         tuple[Network, ...],

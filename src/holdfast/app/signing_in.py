@@ -10,6 +10,7 @@ from datetime import timedelta
 from holdfast.access.identities import Identities
 from holdfast.access.keyring import load_key
 from holdfast.access.master import MasterKey
+from holdfast.access.requirement import Required
 from holdfast.access.signin.discovery import Discovery
 from holdfast.access.signin.exchange import Exchange
 from holdfast.access.signin.flow import Flow
@@ -72,6 +73,7 @@ async def open_signing_in(
         settings.signin.idle // timedelta(microseconds=1),
         settings.signin.absolute // timedelta(microseconds=1),
         settings.signin.key_life // timedelta(microseconds=1),
+        Required(settings.signin.second_factor_required),
     )
     discovery, exchange = Discovery(outbound), Exchange(outbound)
     providers = Providers(db, seal, outbound, discovery, place.origin)

@@ -75,7 +75,7 @@ class SignInPages:
             Route("POST", _CODE, self.with_code),
             Route("GET", "/sign-in/{provider}", self.begin),
             Route("GET", "/sign-in/{provider}/callback", self.finish),
-            Route("POST", "/sign-out", self.sign_out),
+            Route("POST", "/sign-out", self.sign_out, enrolling=True),
         ]
 
     async def form(self, visit: Visit) -> Answer:

@@ -233,6 +233,7 @@ class Frame:
             "here": visit.here,
             "back": visit.here if visit.method in ("GET", "HEAD") else "",
             "running": visit.running,
+            "confined": visit.confined,
             "look": visit.look,
             "now": self.now(),
             "toast": visit.toast,
@@ -245,7 +246,7 @@ class Frame:
         }
 
     def _nav(self, visit: Visit) -> list[Shown]:
-        if visit.caller is None:
+        if visit.caller is None or visit.confined:
             return []
         permit = visit.caller.at("")
         found: list[NavItem] = [item for item in self.added.nav if item.seen(permit)]

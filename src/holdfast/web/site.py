@@ -1,8 +1,8 @@
 """The pages as one ASGI application: routes, who asks, refusals as pages, and what every answer says.
 
 Promises (rules 5 and 19): no answer may run or load anything but our own script and style, stand in a frame, or be
-kept; a session is looked up for every page, and is no credential anywhere else; one line of the access log a request,
-without its query.
+kept; a session is looked up for every page, and is no credential anywhere else; who has to set up a second factor is
+led there from everywhere; one line of the access log a request, without its query.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
-from holdfast.access.errors import Denied, StalePermit, Throttled, TooManyRequests, Unauthenticated, Unknown
+from holdfast.access.errors import (
+    Denied,
+    SecondFactorMissing,
+    StalePermit,
+    Throttled,
+    TooManyRequests,
+    Unauthenticated,
+    Unknown,
+)
 from holdfast.access.model import Identity
 from holdfast.access.standing import reading
 from holdfast.journal.model import Origin
@@ -49,6 +57,8 @@ _RETRY = "5"
 _FORESEEN = (502, 503, 507)
 _HIDDEN = (Denied, Unknown, RepositoryUnknown, ManifestUnknown, BlobUnknown)
 """Refusals that being signed in might end."""
+_ENROLMENT = "/me/second-factor"
+"""Where who has to set up a second factor does so."""
 _COMPRESSED = 1024
 """Bytes from which on a page is compressed."""
 _LEVEL = 5
@@ -57,11 +67,13 @@ Handler = Callable[[Visit], Awaitable[Answer]]
 
 class Route(NamedTuple):
     """A page: its method, its path, and who answers. In the path `{tag}` is one segment, `{repository:name}` a name of
-    any depth; no part of a name is `-`, so that `/-/` ends it."""
+    any depth; no part of a name is `-`, so that `/-/` ends it. `enrolling`: it is open to who has to set up a second
+    factor first."""
 
     method: str
     path: str
     handler: Handler
+    enrolling: bool = False
 
 
 class Heard(NamedTuple):
@@ -73,7 +85,7 @@ class Heard(NamedTuple):
 
 class _Compiled(NamedTuple):
     pattern: re.Pattern[str]
-    methods: dict[str, Handler]
+    methods: dict[str, Route]
 
 
 More = Callable[[Visit, Exception], Mapping[str, object]]
@@ -99,9 +111,9 @@ class Site:
         self._heard = heard or Heard()
         self._more = more
         self.routes = tuple(routes)
-        table: dict[str, dict[str, Handler]] = {}
+        table: dict[str, dict[str, Route]] = {}
         for route in routes:
-            table.setdefault(route.path, {})[route.method] = route.handler
+            table.setdefault(route.path, {})[route.method] = route
         self._routes: dict[str, list[_Compiled]] = {}
         for path, methods in table.items():
             self._routes.setdefault(path.split("/", 2)[1], []).append(_Compiled(_pattern(path), methods))
@@ -150,17 +162,17 @@ class Site:
             match = route.pattern.fullmatch(visit.path)
             if match is None:
                 continue
-            handler = route.methods.get("GET" if reads else visit.method)
-            if handler is None:
+            chosen = route.methods.get("GET" if reads else visit.method)
+            if chosen is None:
                 raise NoMethod(", ".join(sorted({*route.methods, *({"HEAD"} if "GET" in route.methods else ())})))
             visit.named = match.groupdict()
             try:
-                return await self._handle(visit, handler)
+                return await self._handle(visit, chosen)
             except StalePermit:  # rights changed meanwhile, and nothing was done: decide anew, once
-                return await self._handle(visit, handler, anew=True)
+                return await self._handle(visit, chosen, anew=True)
         raise NoPage
 
-    async def _handle(self, visit: Visit, handler: Handler, *, anew: bool = False) -> Answer:
+    async def _handle(self, visit: Visit, route: Route, *, anew: bool = False) -> Answer:
         frame = self._frame
         cookie = visit.headers.get("cookie", "")
         visit.session = await frame.sessions.find(frame.cookies.read(cookie, SESSION))
@@ -171,10 +183,13 @@ class Site:
         if frame.access.limits is not None and not anew:
             await frame.access.limits.count(who, visit.origin)
         if visit.session is not None:
+            visit.confined = frame.sessions.must_enrol(visit.session, who)
+            if visit.confined and not route.enrolling:
+                raise SecondFactorMissing
             visit.look = await frame.looks(visit.session.account_id)
-            visit.running = 0 if visit.partial else await frame.running(visit.caller)
+            visit.running = 0 if visit.partial or visit.confined else await frame.running(visit.caller)
         visit.toast = frame.toasts.read(frame.cookies.read(cookie, COOKIE))
-        return await frame.access.settled(who, lambda: handler(visit))
+        return await frame.access.settled(who, lambda: route.handler(visit))
 
     async def _who(self, visit: Visit, *, anew: bool) -> Identity:
         """Who asks, with the rights of this moment."""
@@ -199,6 +214,8 @@ class Site:
         ):
             again = None if reads else again_page(self._frame, visit, "Your sign-in has ended.")
             return again or redirect(f"/sign-in?next={quote(visit.here)}" if reads else "/sign-in")
+        if isinstance(error, SecondFactorMissing):
+            return redirect(_ENROLMENT)
         if isinstance(error, ForeignForm) and visit.session is not None:
             again = again_page(self._frame, visit, "This page was of an earlier sign-in.")
             if again is not None:

@@ -55,7 +55,8 @@ class Toast(NamedTuple):
 class Visit:
     """One request. `session`: of the browser, None when nobody is signed in; `caller`: who that is, with the rights of
     this moment; `named`: the parts of the path that the route names; `running`: how many jobs the header tells of;
-    `wrong`: what is wrong with fields of the form that was sent, by their names."""
+    `wrong`: what is wrong with fields of the form that was sent, by their names; `confined`: nothing is open but
+    setting up a second factor."""
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str, address: str) -> None:
         self.method: str = scope["method"]
@@ -76,6 +77,7 @@ class Visit:
         self.toast: Toast | None = None
         self.running = 0
         self.wrong: dict[str, str] = {}
+        self.confined = False
 
     def number(self, name: str) -> int:
         """The part `name` of the path, as a number. Raises `NoPage`."""

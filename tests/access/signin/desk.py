@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tests.access.house import HERE, SECOND, House
 
 from holdfast.access.model import Identity
+from holdfast.access.requirement import Required
 from holdfast.access.signin.model import Session
 from holdfast.access.signin.sealing import Seal
 from holdfast.access.signin.second_factor import SecondFactors
@@ -30,10 +31,15 @@ class Alice(NamedTuple):
 class Desk:
     """Sessions and second factors of a house."""
 
-    def __init__(self, house: House, throttle: ThrottleSettings = ThrottleSettings(free=1000)) -> None:  # noqa: B008
+    def __init__(
+        self,
+        house: House,
+        throttle: ThrottleSettings = ThrottleSettings(free=1000),  # noqa: B008
+        required: Required = Required.NONE,
+    ) -> None:
         self.house = house
         seal = Seal(bytes(32))
-        self.sessions = Sessions(house.db, seal, house.identified, SigninSettings())
+        self.sessions = Sessions(house.db, seal, house.identified, SigninSettings(required=required))
         self.told: list[tuple[str, bool]] = []
         self.factors = SecondFactors(
             house.db,

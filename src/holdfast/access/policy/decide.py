@@ -175,6 +175,18 @@ class Rights:
         )
         return bounded and granted and not denied
 
+    def ever(self, action: Action, now: int) -> bool:
+        """Whether a grant that has not ended at `now` (microseconds) gives an action on the installation, whatever its
+        conditions are, and whatever is denied."""
+        return any(
+            grant.effect is Effect.ALLOW
+            and action in grant.actions
+            and grant.tag is None
+            and RepositoryGlob.parse(grant.repository).everything
+            and not 0 < grant.expires_at <= now
+            for grant in self.grants
+        )
+
     def everywhere(self, action: Action, circumstances: Circumstances) -> bool:
         """Whether the action is allowed in every repository, that there is or will be, at all tags."""
         spoken = [grant for grant in self.grants if action in grant.actions]

@@ -72,7 +72,8 @@ class SignedIn(NamedTuple):
 
 class Session(NamedTuple):
     """A browser session. `key` names it in lists; `until`: when it ends if it is not used, at the latest its end;
-    `keys_until`: when the person has to sign in again for keys to hold, None: the provider is asked instead."""
+    `keys_until`: when the person has to sign in again for keys to hold, None: the provider is asked instead. `bare`: a
+    password alone is behind it, for the account has no second factor."""
 
     key: str
     account_id: int
@@ -87,3 +88,4 @@ class Session(NamedTuple):
     groups_note: str
     from_provider: bool
     keys_until: int | None
+    bare: bool = False

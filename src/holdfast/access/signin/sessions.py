@@ -1,7 +1,8 @@
 """Browser sessions: a random cookie each, of which the database holds a keyed hash.
 
 Promises: a session ends when it was idle too long, at its absolute end, at sign-out, when it is revoked, and with its
-account, on every node at the next request, for every request reads its row; a cookie is new at each sign-in. What a
+account, on every node at the next request, for every request reads its row; a cookie is new at each sign-in. Of whom a
+second factor is required, and who has none, has a session that is good for setting it up (`must_enrol`). What any
 session is good for is the pages alone: `/v2` and the token endpoint read no cookie.
 """
 
@@ -163,6 +164,14 @@ class Sessions:
         """Who is behind a session, with the rights of this moment. Raises `Unauthenticated`."""
         return await self._identify(Recognised(session.account_id, Credential(CredentialKind.SESSION), session.until))
 
+    def requires_factor(self, who: Identity) -> bool:
+        """Whether a second factor is required of somebody, if he signs in by a password."""
+        return self._settings.required.of(who.rights, self._db.now())
+
+    def must_enrol(self, session: Session, who: Identity) -> bool:
+        """Whether who is behind a session has to set up a second factor before anything else is open to him."""
+        return session.bare and self.requires_factor(who)
+
     async def of(self, caller: Identity) -> list[Session]:
         """The caller's own sessions, the one used last first."""
         now = self._db.now()
@@ -239,6 +248,7 @@ class Sessions:
             row.groups_note or "",
             row.provider is not None,
             None if row.unasked_since is None else row.unasked_since + self._settings.key_life,
+            bool(row.bare) and row.method.partition("+")[0] == PASSWORD,
         )
 
     def _hash(self, cookie: str) -> bytes:

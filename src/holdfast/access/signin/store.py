@@ -60,6 +60,7 @@ class SessionRow(NamedTuple):
     groups_note: str | None
     provider: int | None
     unasked_since: int | None
+    bare: int
 
 
 class CheckRow(NamedTuple):
@@ -236,8 +237,10 @@ USE_CALLBACK = Command(
 )
 _SESSION = """
     select w.hash, w.account_id, a.name, a.display, w.method, w.made_at, w.seen_at, w.expires_at, w.address, w.agent,
-      a.groups_note, a.provider, case when p.wrapped is null then p.checked_at end as unasked_since
+      a.groups_note, a.provider, case when p.wrapped is null then p.checked_at end as unasked_since,
+      case when f.confirmed_at is null and coalesce(a.verifier, a.password) is not null then 1 else 0 end as bare
     from web_session w join account a on a.id = w.account_id left join provider_session p on p.account_id = a.id
+    left join second_factor f on f.account_id = a.id
 """
 _LIVE = " and w.expires_at > :now and w.seen_at > :idle_since and a.disabled_at is null and a.gone_at is null"
 SESSION = Query(_SESSION + " where w.hash = :hash" + _LIVE, SessionRow)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from holdfast.access.errors import Conflict, Invalid, Throttled, WrongCode
 from holdfast.access.signin.second_factor import SecondFactors
 from holdfast.console.me.parts import NOT_KEPT
 from holdfast.console.me.qr import qr_code
+from holdfast.web.caller import Caller
 from holdfast.web.frame import Crumb, Frame
 from holdfast.web.site import Route
 from holdfast.web.visit import Answer, Visit
@@ -25,9 +27,9 @@ class FactorPages:
     def routes(self) -> list[Route]:
         """Every route of these pages."""
         return [
-            Route("GET", "/me/second-factor", self.show),
-            Route("POST", "/me/second-factor", self.begin),
-            Route("POST", "/me/second-factor/confirm", self.confirm),
+            Route("GET", "/me/second-factor", self.show, enrolling=True),
+            Route("POST", "/me/second-factor", self.begin, enrolling=True),
+            Route("POST", "/me/second-factor/confirm", self.confirm, enrolling=True),
             Route("GET", "/me/second-factor/disable", self.before_disabling),
             Route("POST", "/me/second-factor/disable", self.disable),
             Route("GET", "/me/recovery-codes", self.before_renewing),
@@ -68,8 +70,7 @@ class FactorPages:
 
     async def before_disabling(self, visit: Visit) -> Answer:
         """What goes, and the form."""
-        self._frame.signed_in(visit)
-        return self._page(visit, "me-factor-disable.html", "Disable", said="")
+        return self._disabling(visit, self._frame.signed_in(visit))
 
     async def disable(self, visit: Visit) -> Answer:
         """Ask for no codes any more."""
@@ -78,14 +79,16 @@ class FactorPages:
 
         async def disable() -> Answer:
             await self._factors.disable(caller.who, fields.get("code", ""), origin=visit.origin)
+            if self._frame.sessions.requires_factor(caller.who):
+                return self._frame.done(visit, "/me/second-factor", "The second factor is disabled: set up another one")
             return self._frame.done(visit, "/me/sign-in", "The second factor is disabled: your password suffices")
 
-        return await self._tried(visit, disable, "me-factor-disable.html", "Disable")
+        return await self._tried(visit, disable, partial(self._disabling, visit, caller))
 
     async def before_renewing(self, visit: Visit) -> Answer:
         """What becomes void, and the form."""
         self._frame.signed_in(visit)
-        return self._page(visit, "me-factor-renew.html", "New recovery codes", said="")
+        return self._renewing(visit)
 
     async def renew(self, visit: Visit) -> Answer:
         """Fresh recovery codes, shown this once."""
@@ -96,15 +99,25 @@ class FactorPages:
             codes = await self._factors.renew_codes(caller.who, fields.get("code", ""), origin=visit.origin)
             return self._codes(visit, codes, fresh=False)
 
-        return await self._tried(visit, renew, "me-factor-renew.html", "New recovery codes")
+        return await self._tried(visit, renew, partial(self._renewing, visit))
 
-    async def _tried(self, visit: Visit, work: Callable[[], Awaitable[Answer]], template: str, title: str) -> Answer:
+    def _disabling(self, visit: Visit, caller: Caller, status: int = 200, said: str = "") -> Answer:
+        required = self._frame.sessions.requires_factor(caller.who)
+        return self._page(visit, "me-factor-disable.html", "Disable", status=status, said=said, required=required)
+
+    def _renewing(self, visit: Visit, status: int = 200, said: str = "") -> Answer:
+        return self._page(visit, "me-factor-renew.html", "New recovery codes", status=status, said=said)
+
+    async def _tried(
+        self, visit: Visit, work: Callable[[], Awaitable[Answer]], form: Callable[[int, str], Answer]
+    ) -> Answer:
+        """What `work` answers, or the `form` once more, with a status and what was wrong."""
         try:
             return await work()
         except WrongCode:
-            return self._page(visit, template, title, status=400, said=visit.told(Invalid("code", _WRONG)))
+            return form(400, visit.told(Invalid("code", _WRONG)))
         except Throttled as error:
-            return self._page(visit, template, title, status=429, said=_slowed(error))
+            return form(429, _slowed(error))
         except Conflict:
             return self._frame.done(visit, "/me/sign-in", "There is no second factor")
 
@@ -128,7 +141,7 @@ class FactorPages:
         headers: tuple[tuple[str, str], ...] = (),
         **values: object,
     ) -> Answer:
-        crumbs = [Crumb("Your account", "/me"), Crumb("Sign-in", "/me/sign-in"), Crumb(title)]
+        crumbs = [] if visit.confined else [Crumb("Your account", "/me"), Crumb("Sign-in", "/me/sign-in"), Crumb(title)]
         given: dict[str, object] = {"crumbs": crumbs, **values}
         return self._frame.page(visit, template, status=status, headers=headers, fragment="", **given)
 
