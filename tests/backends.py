@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import pytest
+from tests.ports import free_port
 
 from holdfast.db.postgres_schema import lay
 
@@ -51,13 +52,6 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not on this machine: run `make tools`")
     return found
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _as_postgres() -> dict[str, Any]:

@@ -13,8 +13,9 @@ from pathlib import Path
 import obstore
 import pytest
 from obstore.store import S3Store
-from tests.backends import free_port, reachable, until
+from tests.backends import reachable, until
 from tests.buckets import REGION, Bucket, numbers
+from tests.ports import free_port
 
 _CEPH = """\
 [global]

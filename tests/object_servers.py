@@ -20,10 +20,11 @@ from email.utils import formatdate
 from functools import cache
 from pathlib import Path
 
-from tests.backends import free_port, program, reachable, until
+from tests.backends import program, reachable, until
 from tests.buckets import REGION, Bucket, numbers
 from tests.ceph import RadosServer
 from tests.gcs import GoogleStandIn
+from tests.ports import free_port
 
 
 @dataclass

@@ -25,7 +25,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from tests.serving import free_port, pause
+from tests.ports import free_port
+from tests.serving import pause
 
 READY_SECONDS = 30.0
 

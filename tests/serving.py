@@ -14,7 +14,6 @@ import os
 import re
 import select
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from tests import warm
 from tests.pairs import Pair, chosen, place_of
+from tests.ports import free_port
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -51,15 +51,6 @@ class Credentials:
     def basic(self) -> str:
         """Give the value of an `Authorization` header for Basic (RFC 7617)."""
         return "Basic " + b64encode(self.pair.encode()).decode("ascii")
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """Give a TCP port that nobody held a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def pause(seconds: float) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.serving import free_port
+from tests.ports import free_port
 
 from holdfast.app.config import Listen, Settings, load
 from holdfast.app.doctor import Verdict, examine, obstacles

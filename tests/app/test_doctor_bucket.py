@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.backends import free_port
 from tests.buckets import Bucket
 from tests.faults.proxy import Answered, Call, CutAnswer, Fault, Proxy
 from tests.object_servers import bucket
+from tests.ports import free_port
 
 from holdfast.app.config import load
 from holdfast.app.doctor import examine

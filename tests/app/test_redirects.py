@@ -11,7 +11,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from tests.serving import free_port
+from tests.ports import free_port
 
 from holdfast.app.redirects import is_missing_object
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import apsw
 import pytest
 from tests.cli.program import holdfast
-from tests.serving import Server, ServerFailed, free_port, pause, printed_admin, running_server
+from tests.ports import free_port
+from tests.serving import Server, ServerFailed, pause, printed_admin, running_server
 
 PATIENCE = 30.0
 BODY = b"0123456789abcdef" * 8192

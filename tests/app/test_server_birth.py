@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.serving import free_port
+from tests.ports import free_port
 
 _LOOKS = 50_000
 

@@ -15,7 +15,8 @@ from tests.backends import database_url
 from tests.databases import Tables
 from tests.faults.client import Caller, Ledger, Pushing
 from tests.pairs import Pair
-from tests.serving import Server, ServerFailed, free_port, running_server
+from tests.ports import free_port
+from tests.serving import Server, ServerFailed, running_server
 
 EMBEDDED = Pair.EMBEDDED
 ONE, TWO = (b64encode(bytes([n]) * 32).decode() for n in (1, 2))

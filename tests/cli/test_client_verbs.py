@@ -13,7 +13,8 @@ import pytest
 from tests.cli import program
 from tests.cli.shell import Shell
 from tests.pairs import BOTH, Pair, pairs, run_on
-from tests.serving import Credentials, Server, free_port, running_server
+from tests.ports import free_port
+from tests.serving import Credentials, Server, running_server
 
 PASSWORD = "Planted-Password-4711"
 DORA = "dora likes long words"

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from tests.cli.program import holdfast
-from tests.serving import free_port
+from tests.ports import free_port
 
 
 def test_a_sound_machine(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests import backends
 from tests.cli.program import holdfast
+from tests.ports import free_port
 
 from holdfast.db.migrate import migrate, migrations
 from holdfast.db.steps import newest_known
@@ -57,6 +58,6 @@ def test_where_there_is_no_registry_none_is_made(tmp_path: Path, verb: str) -> N
 
 
 def test_a_server_that_is_away_is_told_without_its_password(tmp_path: Path) -> None:
-    url = f"postgresql://holdfast:secret-word@127.0.0.1:{backends.free_port()}/x"
+    url = f"postgresql://holdfast:secret-word@127.0.0.1:{free_port()}/x"
     text = holdfast(tmp_path, "migrate", "status", HOLDFAST_DATABASE=url, status=2).stderr
     assert text == "holdfast: the database does not answer\n"

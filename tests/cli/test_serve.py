@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.program import holdfast
-from tests.serving import free_port, program, running_server
+from tests.ports import free_port
+from tests.serving import program, running_server
 
 
 @pytest.fixture

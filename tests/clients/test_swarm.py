@@ -13,7 +13,8 @@ from tests.clients.connecting import connect
 from tests.clients.engines import CLASSIC, Engine
 from tests.clients.programs import Client, Workshop
 from tests.clients.wire import Wire
-from tests.serving import Server, free_port, pause
+from tests.ports import free_port
+from tests.serving import Server, pause
 
 cell = pytest.mark.cell
 NAME = "docker swarm"

@@ -17,7 +17,8 @@ from pathlib import Path
 from tests import warm
 from tests.deploy.proxies import haproxy
 from tests.pairs import Pair, place_of
-from tests.serving import Server, free_port
+from tests.ports import free_port
+from tests.serving import Server
 
 NODES = 3
 _END = 30.0

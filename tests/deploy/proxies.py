@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.clients.programs import INSTALLED, find
-from tests.serving import free_port, pause, program
+from tests.ports import free_port
+from tests.serving import pause, program
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

@@ -16,7 +16,8 @@ import pytest
 from tests.clients.images import Blob
 from tests.clients.wire import Wire
 from tests.deploy.proxies import DEPLOY, nginx, replaced
-from tests.serving import Server, free_port, pause, running_server
+from tests.ports import free_port
+from tests.serving import Server, pause, running_server
 
 MIB = 1 << 20
 LOCATION = "/holdfast-files/"

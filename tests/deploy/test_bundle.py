@@ -14,7 +14,8 @@ from tests.backends import laid_database_url
 from tests.cli.program import holdfast
 from tests.clients import images
 from tests.clients.wire import Wire
-from tests.serving import free_port, running_server
+from tests.ports import free_port
+from tests.serving import running_server
 
 from holdfast.app.bundle_secrets import HIDDEN, Scrubber
 from holdfast.app.config import Settings, load

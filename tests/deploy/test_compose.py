@@ -13,7 +13,8 @@ import pytest
 from tests.clients.programs import SYSTEM, find
 from tests.deploy.proxies import DEPLOY, make_tls, nginx, replaced
 from tests.deploy.yaml_reader import read_yaml
-from tests.serving import free_port, program
+from tests.ports import free_port
+from tests.serving import program
 
 from holdfast import __version__
 from holdfast.app.config import load, options

@@ -19,7 +19,8 @@ from tests.clients import images
 from tests.clients.programs import SYSTEM, Client, find, make_home
 from tests.clients.wire import Wire
 from tests.deploy.proxies import DEPLOY, ROOT
-from tests.serving import Server, answers_ready, free_port, pause, printed_admin, running_server
+from tests.ports import free_port
+from tests.serving import Server, answers_ready, pause, printed_admin, running_server
 
 CONTAINER = DEPLOY / "container"
 IMAGE = "localhost/holdfast:test"

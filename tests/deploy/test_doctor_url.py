@@ -22,7 +22,8 @@ from tests.deploy.proxies import (
     nginx,
     nginx_site,
 )
-from tests.serving import Server, free_port, running_server
+from tests.ports import free_port
+from tests.serving import Server, running_server
 
 KINDS = {
     "nginx": (nginx, nginx_site),

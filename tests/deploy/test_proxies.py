@@ -24,7 +24,8 @@ from tests.deploy.proxies import (
     nginx,
     nginx_site,
 )
-from tests.serving import Server, free_port, running_server
+from tests.ports import free_port
+from tests.serving import Server, running_server
 
 Running = Callable[[Path, str, int], AbstractContextManager[int]]
 KINDS: dict[str, tuple[Running, Callable[..., str]]] = {

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from tests.clients.programs import INSTALLED, SYSTEM, find, private_environment
 from tests.docs.pages import HOW_TO, blocks
-from tests.serving import free_port
+from tests.ports import free_port
 
 PAGE = HOW_TO / "scale.md"
 MARKER = "<!-- cluster -->"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from tests.clients.programs import SYSTEM, find
 from tests.deploy.proxies import DEPLOY
-from tests.serving import answers_ready, free_port, pause, program
+from tests.ports import free_port
+from tests.serving import answers_ready, pause, program
 
 from holdfast.app.config import load
 

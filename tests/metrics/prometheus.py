@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.serving import free_port, pause
+from tests.ports import free_port
+from tests.serving import pause
 
 PATIENCE = 60.0
 

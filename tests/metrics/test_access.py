@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from tests.backends import PostgresServer
 from tests.metrics.scraping import PATIENCE, Scrape, ask, scrape
-from tests.serving import Server, free_port, pause, running_server
+from tests.ports import free_port
+from tests.serving import Server, pause, running_server
 
 TOKEN = "of the scraper, and of nobody else"
 

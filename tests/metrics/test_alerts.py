@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.cli.program import holdfast
 from tests.metrics.prometheus import PATIENCE, running_prometheus
-from tests.serving import Server, free_port, running_server
+from tests.ports import free_port
+from tests.serving import Server, running_server
 
 from holdfast.cli.metrics import RULES
 

@@ -13,7 +13,8 @@ from tests.cli.program import holdfast
 from tests.docs.pages import REFERENCE, ROOT, blocks, code, table
 from tests.metrics.prometheus import tool
 from tests.metrics.scraping import Scrape, declared, scrape, shown
-from tests.serving import free_port, running_server
+from tests.ports import free_port
+from tests.serving import running_server
 
 from holdfast.cli.metrics import DASHBOARD, RULES
 from holdfast.telemetry.family import Kind

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.metrics.scraping import Scrape, ask, scrape
-from tests.serving import Server, free_port, pause, running_server
+from tests.ports import free_port
+from tests.serving import Server, pause, running_server
 
 WORKERS = 4
 PATIENCE = 60.0

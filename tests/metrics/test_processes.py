@@ -15,7 +15,8 @@ from tests.faults.proxy import Proxy
 from tests.metrics.scraping import PATIENCE, Scrape, ask, scrape
 from tests.object_servers import s3_server
 from tests.pairs import Pair, place_of
-from tests.serving import free_port, pause, program, running_server
+from tests.ports import free_port
+from tests.serving import pause, program, running_server
 
 
 def _until(port: int, condition: Callable[[Scrape], bool], what: str, patience: float = PATIENCE) -> Scrape:

@@ -13,7 +13,7 @@ from tests.faults import oracle
 from tests.faults.client import Caller, Ledger, Pushing
 from tests.moving.homes import House, cluster, files, holdfast, master_key, move, served
 from tests.moving.test_move import push_image
-from tests.serving import free_port
+from tests.ports import free_port
 
 from holdfast.app.datadir import DataDirectory
 from holdfast.db.migrate import migrate, migrations

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import pytest
 from tests.clients.programs import INSTALLED, SYSTEM, private_environment
 from tests.docs import pages
-from tests.serving import free_port, pause
+from tests.ports import free_port
+from tests.serving import pause
 
 from holdfast.webhooks.signature import new_secret, signed_headers
 

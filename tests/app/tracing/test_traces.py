@@ -20,7 +20,8 @@ from tests.clients import images
 from tests.clients.programs import INSTALLED, Client, find, make_home
 from tests.management.api import Asker
 from tests.pairs import BOTH, Pair, pairs
-from tests.serving import Server, free_port, pause, running_server
+from tests.ports import free_port
+from tests.serving import Server, pause, running_server
 from tests.wire import content
 from tests.wire.client import basic, connected
 

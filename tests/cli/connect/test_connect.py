@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.cli.connect.place import DORA, PASSWORD, TARGETS, Place, login_in, made_robot
-from tests.serving import free_port
+from tests.ports import free_port
 from tests.warm import program
 
 

@@ -18,7 +18,8 @@ from tests.clients import images
 from tests.clients.images import Image
 from tests.clients.programs import INSTALLED, SYSTEM
 from tests.clients.wire import Wire
-from tests.serving import Server, free_port, pause, running_server
+from tests.ports import free_port
+from tests.serving import Server, pause, running_server
 
 _SBOM = "application/spdx+json"
 _HASHED = "$2y$05$abcdefghijklmnopqrstuu7uazGHzst4Lhr4yWGtTmH1iX7cKu3Ce"  # bcrypt of `the-word`
