@@ -193,7 +193,8 @@ def test_repositories_are_opened_and_what_was_said_of_them_comes_back(desk: Desk
     assert {said(name)[0] for name in before} == {"public"}
     assert desk.done(done, "undo")["counts"]["done"] == 2
     assert {name: said(name) for name in before} == before
-    desk.plan_repositories("private", 400, repositories=["changes/never-was"])
+    desk.plan_repositories("private", 404, repositories=["changes/never-was"])
+    desk.plan_repositories("private", 400, contains="no-such-name")
     assert desk.outcomes(desk.plan_repositories("private", visibility="public")) == {"open": "waits"}
 
 

@@ -105,7 +105,7 @@ class GivenRepositoryChange(RepositoryFilterShape):
     repositories: list[str] | None = Field(default=None, max_length=MOST_REPOSITORIES)
 
 
-class CountsView(Output):
+class OutcomesView(Output):
     """Items by what became of them: they wait (or would be changed), are changed, were left, were never to change."""
 
     waits: int
@@ -123,7 +123,7 @@ class ProtectionView(Output):
     then: str
 
 
-class ChangeView(Output):
+class BulkChangeView(Output):
     """A change. `path`: the repository whose tags, or the namespace (`""`: everything) whose repositories are changed;
     `state`: `looked at` changes nothing until it is started; `newer`: tags that would belong to it, but were put after
     it was looked at; `undoes`, `undone_by`: the change that it takes back, and by which it was; `job`: what does it."""
@@ -132,7 +132,7 @@ class ChangeView(Output):
     kind: Literal["delete", "retag", "label", "promote", "protect", "public", "private", "delete-repository"]
     path: str
     state: Literal["making", "looked at", "running", "ended"]
-    counts: CountsView
+    counts: OutcomesView
     newer: int
     target: str
     label: str
@@ -148,7 +148,7 @@ class ChangeView(Output):
     ended_at: Moment | None
 
 
-class ChangeItemView(Output):
+class BulkItemView(Output):
     """A tag or repository of a change. `was`: the digest when it was looked at, `now`: since the change; `renamed`: the
     name that the tag gets; `before`: what a tag at the target pointed to, or what was said of a repository's visibility
     (`""`: nothing); `why`: why it is not changed."""
@@ -169,7 +169,7 @@ class ChangeHandlers:
         self._access = access
         self._several = several
 
-    async def plan_tag_change(self, caller: Asking, given: GivenTagChange) -> ChangeView:
+    async def plan_tag_change(self, caller: Asking, given: GivenTagChange) -> BulkChangeView:
         """Look at what a change of several tags of a repository would do: nothing is changed before it is started.
 
         Only you see it. What became of each is told for 30 days.
@@ -181,14 +181,14 @@ class ChangeHandlers:
         picked = Picked(names, given.tag_filter())
         return await self._show(caller, await self._several.plan(permit, Kind(given.kind), picked, wish))
 
-    async def plan_repository_change(self, caller: Asking, given: GivenRepositoryChange) -> ChangeView:
+    async def plan_repository_change(self, caller: Asking, given: GivenRepositoryChange) -> BulkChangeView:
         """Look at what a change of several repositories would do: nothing is changed before it is started."""
         below = RepositoryName.parse(given.below) if given.below else ""
         permit = self._access.path(caller.who, below, caller.origin)
         picked = PickedRepositories(given.repositories, given.repository_filter())
         return await self._show(caller, await self._several.plan_repositories(permit, Kind(given.kind), picked))
 
-    async def show_change(self, caller: Asking, id: Id) -> ChangeView:
+    async def show_change(self, caller: Asking, id: Id) -> BulkChangeView:
         """Show a change that you looked at, and how far it is."""
         return await self._show(caller, id)
 
@@ -198,7 +198,7 @@ class ChangeHandlers:
         paging: Paged,
         id: Id,
         outcome: Annotated[Word | None, Query(description="Only with this outcome.")] = None,
-    ) -> Page[ChangeItemView]:
+    ) -> Page[BulkItemView]:
         """The tags or repositories of a change, by name: what would become of each, or what did and why not."""
         permit = self._access.path(caller.who, "", caller.origin)
         wanted = Outcome[outcome.upper()] if outcome is not None else None
@@ -206,17 +206,17 @@ class ChangeHandlers:
         page = await self._several.items(permit, id, wanted, paging.after_text(), "", paging.limit)
         return paging.part(page.items, lambda item: _item(change, item), page.next or None)
 
-    async def start_change(self, caller: Asking, id: Id) -> ChangeView:
+    async def start_change(self, caller: Asking, id: Id) -> BulkChangeView:
         """Let a change that was looked at be done, by a job with your rights; what moved since is left."""
         await self._several.start(self._access.path(caller.who, "", caller.origin), id)
         return await self._show(caller, id)
 
-    async def undo_change(self, caller: Asking, id: Id) -> ChangeView:
+    async def undo_change(self, caller: Asking, id: Id) -> BulkChangeView:
         """Take back what a change did, by another one, which is the answer; what was pushed since stays."""
         permit = self._access.path(caller.who, "", caller.origin)
         return await self._show(caller, await self._several.undo(permit, id))
 
-    async def _show(self, caller: Asking, id: int) -> ChangeView:
+    async def _show(self, caller: Asking, id: int) -> BulkChangeView:
         change = await self._several.show(self._access.path(caller.who, "", caller.origin), id)
         protection = None
         if change.kind is Kind.PROTECT and change.state is State.LOOKED_AT and change.counts.get(Outcome.WAITS):
@@ -225,14 +225,14 @@ class ChangeHandlers:
         return _view(change, protection)
 
 
-def _view(change: Change, protection: ProtectionView | None) -> ChangeView:
+def _view(change: Change, protection: ProtectionView | None) -> BulkChangeView:
     wish = change.wish
-    return ChangeView(
+    return BulkChangeView(
         id=change.id,
         kind=change.kind.value,
         path=change.path,
         state=change.state.value,
-        counts=CountsView(**{outcome.name.lower(): change.counts.get(outcome, 0) for outcome in Outcome}),
+        counts=OutcomesView(**{outcome.name.lower(): change.counts.get(outcome, 0) for outcome in Outcome}),
         newer=change.newer,
         target=wish.target,
         label=wish.name,
@@ -249,9 +249,9 @@ def _view(change: Change, protection: ProtectionView | None) -> ChangeView:
     )
 
 
-def _item(change: Change, item: Item) -> ChangeItemView:
+def _item(change: Change, item: Item) -> BulkItemView:
     of_tags = not change.kind.of_repositories
-    return ChangeItemView(
+    return BulkItemView(
         name=item.name,
         was=item.was if of_tags else None,
         now=item.now if of_tags else None,

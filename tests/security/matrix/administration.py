@@ -176,8 +176,8 @@ class Administration:
         return str(made.json["id"])
 
     def _theirs(self) -> dict[str, str]:
-        """The headers of a user who reads the namespace."""
-        user = self._thing("user")
+        """The headers of one more user, who reads the namespace."""
+        user = self._user(f"theirs-{next(self._number)}")
         self.world.api(201, "POST", "grants", {"subject": f"user:{user}", "role": "reader", "scope": "team/**"})
         return {"Authorization": basic(user, _PASSWORD), "Content-Type": "application/json"}
 

@@ -32,7 +32,7 @@ OF_SEVERAL: tuple[Operation, ...] = (
         "list or pull team",
         {"kind": "private", "repositories": ["team/app"]},
         201,
-        400,
+        404,
     ),
     Operation("show_change", "GET", "changes/{change}", "nobody", refused=404),
     Operation("show_change", "GET", "changes/999999999", "signed in", done=404),

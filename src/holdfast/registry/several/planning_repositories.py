@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.access.errors import Denied, Invalid
+from holdfast.access.errors import Denied, Invalid, Unknown
 from holdfast.access.grants.visibility import require_visibility
 from holdfast.access.model import PathPermit
 from holdfast.access.policy.model import Action
@@ -42,8 +42,10 @@ class RepositoryPlans:
                 outcome = Outcome.STAYS if why else Outcome.WAITS
                 before = None if kind is Kind.DELETE_REPOSITORY else said_of(permit, row.path)
                 items.append(Item(row.path, f"{row.id}.{row.seq}", None, before, outcome, why))
+        if not items and picked.names is not None:
+            raise Unknown("none of these repositories is there in your sight")
         if not items:
-            raise Invalid("pick", "none of these repositories is there")
+            raise Invalid("pick", "no repository passes this filter")
         return Planned(0, 0, 0, items)
 
     async def _matching(self, permit: PathPermit, wanted: RepositoryFilter) -> list[str]:
