@@ -171,6 +171,14 @@ FORMS: tuple[Written, ...] = (
         {"name": BELL, "text": "\0"},
         {"name": "org.example.kept", "text": "Kept"},
     ),
+    Written("/r/{repository:name}/-/changes/{change}/start", "/r/{repository}/-/changes/{promote}", {"target": WRONG}),
+    Written(
+        "/r/{repository:name}/-/changes/{change}/rename",
+        "/r/{repository}/-/changes/{retag}",
+        {"match": WRONG, "pattern": WRONG, "target": WRONG},
+        {"match": "v*", "pattern": "r*", "target": "team/kept"},
+    ),
+    Written("/n/{namespace:name}/-/changes/{change}/start", "/n/{namespace}/-/changes/{delete}", {"typed": "another"}),
     *(
         Written(
             f"/r/{{repository:name}}/-/{of}/retag",
@@ -274,7 +282,6 @@ APART: dict[str, str] = {
         for scope in ("r/{repository:name}", "n/{namespace:name}")
         for of in ("history/restore", "retention/plans/{plan}/apply")
     },
-    "/n/-/selected": "asks for the number of what is deleted, above one: test_repositories.py",
-    "/n/{namespace:name}/-/selected": "asks for the number of what is deleted, above one: test_repositories.py",
+    "/n/-/changes/{change}/start": "asks for what is typed as below a namespace",
 }
 """Routes of forms with a field that is there at times."""

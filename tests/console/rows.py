@@ -278,3 +278,28 @@ ROWS: tuple[Row, ...] = (
     Row("POST", "/unusual/canaries", "maintainer"),
     Row("POST", "/unusual/canaries/{canary}/remove", "maintainer"),
 )
+_HOSTILE = "needs what the filled registry has not: seen with hostile text all through (tests/browser/test_hostile.py)"
+UNSEEN: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("/n/{namespace:name}/-/access/federation/{rule}/remove", "/admin/sign-in/{name}/remove"),
+            *("/admin/sign-in/{name}", "/admin/sign-in/{name}/test", "/r/{repository:name}/-/retention/plans/{plan}"),
+            *("/webhooks/{webhook}/deliveries/{event}", "/unusual/alerts/{alert}"),
+        ),
+        _HOSTILE,
+    ),
+    "/r/{repository:name}/-/access/federation/{rule}/remove": "the page of a namespace's rule, which is seen",
+    "/r/{repository:name}/-/retention/plans/{plan}/apply": "the page of a namespace's plan, which is seen",
+    "/sign-in/-/code": "asks for a code: tests/console/test_second_factor.py",
+    "/sign-in/{provider}": "leads to a provider: tests/console/test_real_provider.py",
+    "/sign-in/{provider}/callback": "where a provider leads back to: tests/console/test_real_provider.py",
+    "/admin/sign-in/{name}/try": "leads to a provider: tests/console/test_trial.py",
+    "/admin": "leads to the first page of administration",
+    "/audit/export": "a file: tests/console/test_running.py",
+    "/exports/{id}/file": "a file: tests/console/test_exports.py",
+    "/jobs/-/running": "a part of the header: tests/console/test_needs.py",
+    "/search/suggest": "a part of the header: tests/console/test_search.py",
+    "/me/keys/{name}/rotate": "needs a key of one's own: tests/console/test_me.py",
+    "/me/keys/{name}/revoke": "needs a key of one's own: tests/console/test_me.py",
+}
+"""Pages without an example, and where they are seen instead."""

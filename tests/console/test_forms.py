@@ -142,6 +142,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         page = browser.get(f"{server.url}/sign-in")
         known_admin = {"name": server.admin.username, "password": server.admin.password}
         assert browser.submit(page, "/sign-in", **known_admin).status == 303
+        for at, do, picks in (
+            ("/r/team/app", "promote", ["v1.9"]),
+            ("/r/team/app", "retag", ["v1.9"]),
+            ("/n/team", "delete", ["team/app", "team/empty"]),
+        ):
+            fields = browser.get(f"{server.url}{at}{'/-/tags' if at[1] == 'r' else '?view=flat'}").forms()
+            asked = {**fields[f"{at}/-/selected"], "do": do, "pick": picks}
+            filled.names[do] = browser.post(f"{server.url}{at}/-/selected", asked).location.rpartition("/")[2]
         yield Desk(filled, browser, Browser())
 
 

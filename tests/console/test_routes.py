@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.browser.filled import ROLES, Filled, fill
 from tests.browsing import Browser
-from tests.console.rows import ROWS, SEEN_BY, Row
+from tests.console.rows import ROWS, SEEN_BY, UNSEEN, Row
 from tests.serving import running_server
 
 from holdfast.app.build import build, first_start
@@ -21,6 +22,7 @@ LOOKED_AT = [row for row in ROWS if row.method == "GET" and row.example]
 CHANGES = [row for row in ROWS if row.method == "POST" and row.path != "/sign-in"]
 PRIVATE = {"HOLDFAST_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8"}
 EVERYBODY = ("", *ROLES)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def site_of(tmp_path: Path) -> Site:
@@ -44,6 +46,12 @@ def test_every_page_has_a_row(tmp_path: Path) -> None:
     routes = {(route.method, route.path) for route in site_of(tmp_path).routes}
     assert routes == {(row.method, row.path) for row in ROWS}
     assert len(ROWS) == len(routes)
+
+
+def test_every_page_has_an_example_or_says_where_it_is_seen() -> None:
+    assert {row.path for row in ROWS if row.method == "GET" and not row.example} == set(UNSEEN)
+    places = {place for why in UNSEEN.values() for place in re.findall(r"tests/[a-z_/]+\.py", why)}
+    assert [place for place in places if not (ROOT / place).exists()] == []
 
 
 def test_rows_name_people() -> None:
