@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.app.doctor_check import Check, failed, ok, skipped, warning
-from holdfast.app.quantities import show_size
+from holdfast.app.quantities import read_size
 
 # File systems whose fsync, locks or shared memory do not hold between hosts, or end with the wire.
 NETWORK_TYPES = frozenset(
@@ -183,7 +183,7 @@ def check_space(data: Path, reserve: int) -> Check:
     name = "free space"
     space = os.statvfs(existing(data))
     free = space.f_bavail * space.f_frsize
-    seen = f"{_round(free)} free of {_round(space.f_blocks * space.f_frsize)}, reserve {show_size(reserve)}"
+    seen = f"{read_size(free)} free of {read_size(space.f_blocks * space.f_frsize)}, reserve {read_size(reserve)}"
     if free <= reserve:
         return failed(name, seen, "uploads are answered 507: free some space, or lower --storage-reserve")
     if free < 2 * reserve:
@@ -212,10 +212,3 @@ def _timed_sync(descriptor: int) -> float:
 
 def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
-
-
-def _round(size: int) -> str:
-    for unit, length in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20)):
-        if size >= length:
-            return f"{size / length:.1f} {unit}"
-    return f"{size} bytes"

@@ -16,7 +16,7 @@ from pathlib import Path
 from holdfast.app.config import Settings
 from holdfast.app.doctor_check import Check, Verdict
 from holdfast.app.doctor_disk import check_space
-from holdfast.app.quantities import show_size
+from holdfast.app.quantities import read_size
 from holdfast.blobs.errors import BlobError
 from holdfast.blobs.port import BlobStore
 from holdfast.console.health import Found, State
@@ -83,7 +83,7 @@ class Health:
         if not settings.needs_directory:
             return Found("Disk", State.OK, "nothing is kept on this host", "", "")
         check: Check = await asyncio.to_thread(check_space, settings.data, settings.storage.reserve)
-        limit = f"more than {show_size(settings.storage.reserve)} free"
+        limit = f"more than {read_size(settings.storage.reserve)} free"
         return Found("Disk", _STATES[check.verdict], check.seen, limit, self._here("collect"), check.advice)
 
     async def _database(self) -> Found:

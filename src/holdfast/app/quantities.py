@@ -67,6 +67,14 @@ def parse_size(text: str) -> int:
     return size
 
 
+def read_size(value: int) -> str:
+    """Bytes as people read them, with one digit after the point: `66.8 GiB`."""
+    for unit, length in reversed(UNITS_OF_SIZE.items()):
+        if value >= length > 1:
+            return f"{value / length:.1f} {unit}"
+    return f"{value} bytes"
+
+
 def show_size(value: int) -> str:
     """Write bytes with the largest unit that keeps the number whole (`512MiB`, `1000`)."""
     for unit, length in reversed(UNITS_OF_SIZE.items()):

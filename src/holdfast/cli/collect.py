@@ -14,11 +14,11 @@ from holdfast.app.config import ConfigError, Loaded, load, options
 from holdfast.cli.client import Client
 from holdfast.cli.output import Api, plain, refusals, show_table
 from holdfast.cli.settings_flags import DATABASE_FLAGS, settings_flags
+from holdfast.cli.sizes import size_text
 
 _HOST = (*DATABASE_FLAGS, "storage.url")
 _FLAGS = (*_HOST, "window", "lease", "collect.grace", "uploads.expire")
 _SHOWN = 20
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _EXAMPLES = """\b
 Examples:
   holdfast collect --dry-run                   what would go now, through the registry that you are logged in to
@@ -156,7 +156,7 @@ def _confirm(namespace: str, told: dict[str, Any]) -> None:
 
 def _show_preview(told: dict[str, Any], namespace: str | None) -> None:
     rows = [
-        (each["repository"], "manifest" if each["manifest"] else "blob", each["digest"], _size(each["bytes"]))
+        (each["repository"], "manifest" if each["manifest"] else "blob", each["digest"], size_text(each["bytes"]))
         for each in told["examples"][:_SHOWN]
     ]
     if rows:
@@ -165,11 +165,11 @@ def _show_preview(told: dict[str, Any], namespace: str | None) -> None:
     if total > len(rows):
         click.echo(f"... {total - len(rows):,} more")
     when = "would go now" if namespace is None else "would go: deleted ones now, others a lease later"
-    click.echo(f"{told['manifests']:,} manifests and {told['blobs']:,} blobs ({_size(told['bytes'])}) {when}")
+    click.echo(f"{told['manifests']:,} manifests and {told['blobs']:,} blobs ({size_text(told['bytes'])}) {when}")
     if told["repositories"]:
         click.echo(f"{told['repositories']:,} deleted repositories would be gone for good")
     if told["stored"]:
-        click.echo(f"{told['stored']:,} contents ({_size(told['stored_bytes'])}) are in no repository any more")
+        click.echo(f"{told['stored']:,} contents ({size_text(told['stored_bytes'])}) are in no repository any more")
     if total:
         click.echo("what only these keep is looked at a lease after them")
 
@@ -177,18 +177,9 @@ def _show_preview(told: dict[str, Any], namespace: str | None) -> None:
 def _show_done(done: dict[str, Any], namespace: str | None) -> None:
     click.echo(
         f"{done['links']:,} manifests and blobs left their repositories, {done['contents']:,} contents "
-        f"({_size(done['bytes'])}) are stored no more, {done['objects']:,} objects were deleted"
+        f"({size_text(done['bytes'])}) are stored no more, {done['objects']:,} objects were deleted"
     )
     if done["litter"]:
         click.echo(f"{done['litter']:,} objects were litter")
     if namespace is not None:
         click.echo(f"the history of {namespace} is cut off; what may be relied on yet goes a lease from now")
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in _UNITS:
-        if size < 1024 or unit == _UNITS[-1]:
-            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
-        size /= 1024
-    raise AssertionError("the last unit takes everything")

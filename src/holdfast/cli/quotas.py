@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from holdfast.cli.output import Api, client_verb, plain, show_table
-from holdfast.cli.sizes import human, parse_size
+from holdfast.cli.sizes import parse_size, size_text
 
 _QUOTA = """\b
 Examples:
@@ -49,7 +49,7 @@ def counted(used: dict[str, Any]) -> str:
     """What is used, as a sentence goes on."""
     repositories = "repository" if used["repositories"] == 1 else "repositories"
     tags = "tag" if used["tags"] == 1 else "tags"
-    return f"{human(used['bytes'])}, {used['repositories']} {repositories}, {used['tags']} {tags}"
+    return f"{size_text(used['bytes'])}, {used['repositories']} {repositories}, {used['tags']} {tags}"
 
 
 @click.group(epilog=_QUOTA)
@@ -119,7 +119,7 @@ _COLUMNS = ("PATH", "QUOTA", "USED", "LIMIT", "FULL", "")
 
 def _row(limit: dict[str, Any]) -> tuple[str, ...]:
     used, most = limit["used"], limit["limit"]
-    write = human if limit["quota"] == "bytes" else str
+    write = size_text if limit["quota"] == "bytes" else str
     full = "" if used is None or not most else f"{used * 100 // most} %"
     state = "" if not limit["nearly"] else ("used up" if used >= most else "nearly used up")
     return (

@@ -20,21 +20,11 @@ def parse_size(text: str) -> int:
     return int(found[1]) * factor + part
 
 
-def human(size: int) -> str:
-    """Bytes as people read them: `1.5 GiB`."""
-    amount, unit = float(size), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if abs(amount) < 1024:
-            break
-        amount, unit = amount / 1024, larger
-    return f"{size} B" if unit == "B" else f"{amount:.4g} {unit}"
-
-
 def size_text(count: int) -> str:
-    """Bytes with one digit after the point, in columns and progress: `1.4 GiB`."""
+    """Bytes as people read them, with one digit after the point: `1.4 GiB`."""
     value, unit = float(count), "B"
     for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if value < 1024:
+        if value < 1023.95:
             break
         value, unit = value / 1024, larger
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

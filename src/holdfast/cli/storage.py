@@ -11,7 +11,7 @@ import click
 from holdfast.cli.output import Api, client_verb, plain, show_table, when
 from holdfast.cli.progress import follow
 from holdfast.cli.quotas import counted
-from holdfast.cli.sizes import human
+from holdfast.cli.sizes import size_text
 
 _STORAGE = """\b
 Examples:
@@ -84,7 +84,7 @@ def _damage(api: Api, limit: int) -> None:
     api.show_list(
         found,
         ("DIGEST", "SIZE", "IN"),
-        lambda each: (each["digest"], human(each["size"]), each["repositories"]),
+        lambda each: (each["digest"], size_text(each["size"]), each["repositories"]),
         "nothing that is stored is known to be damaged",
     )
 
@@ -95,7 +95,7 @@ def _largest(api: Api, path: str, limit: int) -> None:
         ("DIGEST", "SIZE", "IN"),
         lambda each: (
             each["digest"],
-            human(each["size"]),
+            size_text(each["size"]),
             (each["repository"] or "no repository any more")
             + (f" and {each['repositories'] - 1} more" if each["repositories"] > 1 else ""),
         ),
@@ -107,7 +107,7 @@ def _days(api: Api, path: str) -> None:
     api.show_list(
         api.client.get("/storage/days", path=path)["items"],
         ("DAY", "LIVE", "HISTORY", "PENDING"),
-        lambda each: (each["day"], *(human(each[name]) for name in ("live", "history", "pending"))),
+        lambda each: (each["day"], *(size_text(each[name]) for name in ("live", "history", "pending"))),
         "nothing was counted here yet",
     )
 
@@ -126,15 +126,15 @@ def _sum(rows: Sequence[tuple[str, int]], total: tuple[str, int]) -> None:
     width = max(len(name) for name, _ in (*rows, total)) + 2
     digits = max(len(f"{value:,}") for _, value in (*rows, total))
     for name, value in rows:
-        click.echo(f"  {name:<{width}}{value:>{digits},}   {human(value)}")
-    click.echo(f"= {total[0]:<{width}}{total[1]:>{digits},}   {human(total[1])}")
+        click.echo(f"  {name:<{width}}{value:>{digits},}   {size_text(value)}")
+    click.echo(f"= {total[0]:<{width}}{total[1]:>{digits},}   {size_text(total[1])}")
 
 
 def _whole(found: dict[str, Any]) -> None:
     rows = [(name, found[name]) for name in ("live", "history", "pending", "uploads", "unaccounted")]
     _sum(rows, ("physical", found["physical"]["total"]))
     physical = found["physical"]
-    click.echo(f"in the blob store {human(physical['objects'])}, in the database {human(physical['inline'])}")
+    click.echo(f"in the blob store {size_text(physical['objects'])}, in the database {size_text(physical['inline'])}")
     _as_of(found["as_of"])
     scrub = found["scrub"]
     if not scrub["round"]:
@@ -158,9 +158,9 @@ def _part(found: dict[str, Any]) -> None:
             click.echo()
         _sum([(name, figure[name]) for name in ("live", "history", "pending")], ("total", figure["total"]))
         if figure["exclusive"] is not None:
-            click.echo(f"frees {human(figure['exclusive'])} if deleted")
+            click.echo(f"frees {size_text(figure['exclusive'])} if deleted")
         if figure["share"] is not None:
-            click.echo(f"a fair part of what lies there: {human(figure['share'])}")
+            click.echo(f"a fair part of what lies there: {size_text(figure['share'])}")
     _as_of(found["as_of"])
     used = found["used"]
     if used is not None:
@@ -173,8 +173,12 @@ def _table(rows: list[dict[str, Any]]) -> None:
     if operator:
         columns.append("FREES IF DELETED")
     cells = [
-        (row["path"], *(human(row[name]) for name in ("live", "history", "pending", "total")), _grown(row["growth"]))
-        + ((human(row["exclusive"] or 0),) if operator else ())
+        (
+            row["path"],
+            *(size_text(row[name]) for name in ("live", "history", "pending", "total")),
+            _grown(row["growth"]),
+        )
+        + ((size_text(row["exclusive"] or 0),) if operator else ())
         for row in rows
     ]
     show_table(columns, cells)
@@ -183,7 +187,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
 def _grown(growth: int | None) -> str:
     if growth is None:
         return ""
-    return ("+" if growth > 0 else "-" if growth < 0 else "") + human(abs(growth))
+    return ("+" if growth > 0 else "-" if growth < 0 else "") + size_text(abs(growth))
 
 
 def _as_of(moment: str | None) -> None:
