@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.web.formats import count, moment, short_digest, since, size, when
+from holdfast.web.formats import count, moment, short_digest, since, size, stated, when
 
 HOUR = 3600 * 1_000_000
 
@@ -58,3 +58,17 @@ def test_a_time_says_its_zone() -> None:
 def test_counts_and_digests() -> None:
     assert count(1234567) == "1,234,567"
     assert short_digest("sha256:" + "4f79c1e02a7b" + "0" * 52) == "sha256:4f79c1e02a7b"
+
+
+def test_a_time_that_others_wrote_is_written_as_times_are() -> None:
+    now = 1_700_003_600 * 1_000_000
+    written = stated("2023-11-14T22:13:20.123456789Z", now)
+    assert str(written) == str(when(1_700_000_000 * 1_000_000, now))
+    assert "1 h ago" in written
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2023-11-14", "0001-01-01T00:00:00Z", "<b>" + "x" * 99])
+def test_what_is_no_time_stands_as_it_was_written(text: str) -> None:
+    assert "<time" not in stated(text, 0)
+    assert "<b>" not in stated(text, 0)
+    assert len(stated(text, 0)) < 80

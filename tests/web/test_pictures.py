@@ -56,9 +56,26 @@ def test_areas_stand_on_each_other() -> None:
     assert top_of_low == bottom_of_high
 
 
+def test_one_value_alone_is_an_area_from_end_to_end() -> None:
+    (drawn,) = each(area([Series("live", [5])], ["2026-11"], "Storage"), "polygon")
+    left, right = ((drawn.get("points") or "").split())[:2]
+    assert left.split(",")[0] == "0.0"
+    assert right.split(",")[0] == "720.0"
+    assert left.split(",")[1] == right.split(",")[1]
+
+
+def test_few_bars_are_no_wider_than_many() -> None:
+    for labels in (["2026-11"], ["2026-10", "2026-11"]):
+        drawn = each(
+            bars([Series("pulls", [1] * len(labels)), Series("pushes", [2] * len(labels))], labels, "Use"), "rect"
+        )
+        thick = [bar for bar in drawn if bar.get("height") not in (None, "10")]
+        assert max(float(bar.get("width", "")) for bar in thick) <= 32
+
+
 def test_axes_of_bytes_end_at_a_round_number_of_their_unit() -> None:
     drawn = area([Series("live", [700 << 20])], ["a"], "Storage", lambda value: size(int(value)))
-    assert [text.text for text in each(drawn, "text")][-2:] == ["500.0 MiB", "1000.0 MiB"]
+    assert [text.text for text in each(drawn, "text")][-2:] == ["500 MiB", "1000 MiB"]
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,11 @@ class Boxes:
 
     def tag_column(self) -> Column:
         """The column of tags."""
-        return Column(KEY, _TITLE, self.of_tags, self.order)
+        return Column(KEY, _TITLE, self.of_tags, self.order, "number")
 
     def repository_column(self) -> Column:
         """The column of repositories."""
-        return Column(KEY, _TITLE, self.of_repositories)
+        return Column(KEY, _TITLE, self.of_repositories, kind="number")
 
     async def home(self, caller: Caller, _about: About) -> tuple[str, Mapping[str, Any]] | None:
         """Pulls and pushes by day of all that somebody may know as a whole."""

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _SECOND = 1_000_000
+_EPOCH, _FAR = 1970, 9998
+_MOST_STATED = 40
 _STEPS = ((60, "s"), (60, "min"), (24, "h"), (30, "d"), (12, "mo"))
 _ISOLATED = "\N{WHITE SQUARE}"
 
@@ -100,6 +102,17 @@ def when(at: int | None, now: int, zone: str = "") -> Markup:
     return Markup(
         '<time datetime="{}" title="{}"><span class="rel">{}</span><span class="abs">{}</span></time>'
     ).format(iso(at), absolute, relative, absolute)
+
+
+def stated(text: str, now: int, zone: str = "") -> Markup:
+    """A time that others wrote (RFC 3339), as `when` writes times; what is none stands as they wrote it."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not _EPOCH <= at.year <= _FAR:
+        return Markup("<bdi>{}</bdi>").format(plain(text[:_MOST_STATED]))
+    return when(int(at.timestamp()) * _SECOND, now, zone)
 
 
 def size_mark(given: int | None) -> Markup:

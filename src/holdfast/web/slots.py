@@ -71,12 +71,13 @@ class Column(NamedTuple):
     """A column of the table of tags, or of that of repositories. `cells`: what it says of each of these tags of a
     repository (or of these repositories, then the path is ''), asked once for a page of them; `order`: the names of a
     repository's tags by it (descending or not, after or before a cursor, at most so many), None: one cannot sort by
-    it."""
+    it; `kind`: as of web/listing.py: `number` stands right."""
 
     key: str
     title: str
     cells: Callable[[Caller, str, Sequence[str]], Awaitable[Mapping[str, Cell]]]
     order: Callable[[PathPermit, str, bool, str, str, int], Awaitable[Ordered]] | None = None
+    kind: str = ""
 
 
 class Tab(NamedTuple):

@@ -40,6 +40,7 @@ class Templates:
             urlpath=formats.urlpath,
             since=formats.since,
             when=formats.when,
+            stated=formats.stated,
             iso=formats.iso,
         )
 

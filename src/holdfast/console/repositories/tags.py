@@ -215,5 +215,5 @@ def _command(registry: Registry, name: RepositoryName, tag: str, line: Repositor
 
 
 def _columns(extra: tuple[Extra, ...]) -> list[Column]:
-    added = [Column(each.title, each.key if each.order is not None else "", falls=True) for each in extra]
+    added = [Column(each.title, each.key if each.order is not None else "", each.kind, falls=True) for each in extra]
     return [*_COLUMNS, *added]

@@ -14,6 +14,7 @@ _HEIGHT, _LEFT, _BOTTOM, _TOP = 200.0, 0.0, 24.0, 24.0
 _LINES = 3
 _KIBI = 1024.0
 _SPARK_WIDTH, _SPARK_HEIGHT = 96.0, 24.0
+_THICKEST = 32.0
 Written = Callable[[float], str]
 """How a value is written."""
 
@@ -39,13 +40,14 @@ def bars(series: Sequence[Series], labels: Sequence[str], title: str, written: W
     """Bars side by side for each label, one colour a series."""
     top = _nice(max([value for each in series for value in each.values] or [0]))
     width = (WIDTH - _LEFT) / max(len(labels), 1)
-    thick = max(width * 0.8 / max(len(series), 1), 1.0)
+    thick = min(max(width * 0.8 / max(len(series), 1), 1.0), _THICKEST)
+    left = (width - thick * len(series)) / 2 if len(labels) > 1 else 0.0
     drawn = [
         shape(
             "rect",
             titled(f"{labels[index]}: {written(value)} {each.name}"),
             class_=colour(number),
-            x=_LEFT + index * width + width * 0.1 + number * thick,
+            x=_LEFT + index * width + left + number * thick,
             y=_y(value, top),
             width=thick,
             height=_y(0, top) - _y(value, top),
@@ -60,11 +62,9 @@ def area(series: Sequence[Series], labels: Sequence[str], title: str, written: W
     """Areas of bytes on top of each other, the first at the bottom."""
     heights = list(accumulate((list(each.values) for each in series), _added, initial=[0.0] * len(labels)))
     top = _nice_bytes(max(heights[-1] or [0.0]))
-    step = (WIDTH - _LEFT) / max(len(labels) - 1, 1)
     drawn = []
     for number, each in enumerate(series):
-        upper = [(_LEFT + index * step, _y(value, top)) for index, value in enumerate(heights[number + 1])]
-        lower = [(_LEFT + index * step, _y(value, top)) for index, value in enumerate(heights[number])]
+        upper, lower = _across(heights[number + 1], top), _across(heights[number], top)
         points = _points([*upper, *reversed(lower)])
         drawn.append(shape("polygon", titled(each.name), class_=f"{colour(number)} soft", points=points))
         drawn.append(shape("polyline", class_=f"line l{number % _LINES + 1}", points=_points(upper)))
@@ -101,7 +101,9 @@ def _marks(top: float) -> tuple[float, ...]:
 
 def _scale(top: float, written: Written) -> Markup:
     """What the lines stand for: inside, above them, so that no size of letters cuts it off, and over what is drawn."""
-    return Markup("").join(label(written(value), _LEFT, _y(value, top) - 5) for value in _marks(top))
+    return Markup("").join(
+        label(written(value).replace(".0 ", " "), _LEFT, _y(value, top) - 5) for value in _marks(top)
+    )
 
 
 def _foot(labels: Sequence[str]) -> Markup:
@@ -120,6 +122,13 @@ def _said(series: Sequence[Series], labels: Sequence[str], written: Written) -> 
         if each.values
     ]
     return f"From {labels[0]} to {labels[-1]}. {'; '.join(said)}"
+
+
+def _across(values: list[float], top: float) -> list[tuple[float, float]]:
+    """The values from the left to the right; one alone is as high all the way."""
+    heights = [_y(value, top) for value in (values * 2 if len(values) == 1 else values)]
+    step = (WIDTH - _LEFT) / max(len(heights) - 1, 1)
+    return [(_LEFT + index * step, height) for index, height in enumerate(heights)]
 
 
 def _points(places: Iterable[tuple[float, float]]) -> str:
