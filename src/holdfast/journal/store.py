@@ -106,20 +106,21 @@ SET_ARCHIVED = Command("update audit_segment set archived_at = :now where n = :n
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
-_NEWEST = " and pos < :before order by pos desc limit :limit"
-_OLDEST = " and pos > :after order by pos limit :limit"
 _PLACED = _ROW + " where pos is not null"
-_OF_ACTOR = _PLACED + " and actor = :value"
-_OF_PATH = _PLACED + " and path = :value"
-_OF_REQUEST = _PLACED + " and request = :value"
-NEWEST = Query(_PLACED + _NEWEST, SealedRow)
-NEWEST_OF_ACTOR = Query(_OF_ACTOR + _NEWEST, SealedRow)
-NEWEST_OF_PATH = Query(_OF_PATH + _NEWEST, SealedRow)
-NEWEST_OF_REQUEST = Query(_OF_REQUEST + _NEWEST, SealedRow)
-OLDEST = Query(_PLACED + _OLDEST, SealedRow)
-OLDEST_OF_ACTOR = Query(_OF_ACTOR + _OLDEST, SealedRow)
-OLDEST_OF_PATH = Query(_OF_PATH + _OLDEST, SealedRow)
-OLDEST_OF_REQUEST = Query(_OF_REQUEST + _OLDEST, SealedRow)
+NEWEST = Query(_PLACED + " and pos < :before order by pos desc limit :limit", SealedRow)
+OLDEST = Query(_PLACED + " and pos > :after order by pos limit :limit", SealedRow)
+# What is looked for is a range and part of the order: by an equation PostgreSQL walks the places themselves when many
+# rows are of one actor, path or request, and so through all that are newer than the last of them.
+_NEWEST_OF = (
+    _PLACED + " and <by> >= :value and (<by>, pos) < (:value, :before) order by <by> desc, pos desc limit :limit"
+)
+_OLDEST_OF = _PLACED + " and <by> <= :value and (<by>, pos) > (:value, :after) order by <by>, pos limit :limit"
+NEWEST_OF_ACTOR = Query(_NEWEST_OF.replace("<by>", "actor"), SealedRow)
+NEWEST_OF_PATH = Query(_NEWEST_OF.replace("<by>", "path"), SealedRow)
+NEWEST_OF_REQUEST = Query(_NEWEST_OF.replace("<by>", "request"), SealedRow)
+OLDEST_OF_ACTOR = Query(_OLDEST_OF.replace("<by>", "actor"), SealedRow)
+OLDEST_OF_PATH = Query(_OLDEST_OF.replace("<by>", "path"), SealedRow)
+OLDEST_OF_REQUEST = Query(_OLDEST_OF.replace("<by>", "request"), SealedRow)
 AT = Query(_ROW + " where pos = any(:places) order by pos", SealedRow)
 POS_FROM = Query(
     "select pos as number from journal where at >= :at and pos is not null order by at, id limit 1", Number

@@ -134,40 +134,40 @@ PLACE_AT = Query(
     SeqRow,
 )
 # From name to name by the index, however many events a name has; every name that is passed is a row, in no order.
-# Scalars and no join: else PostgreSQL reads all events of the repository for a page.
+# Scalars, no join and no min(): else PostgreSQL reads all events of the repository for a page, or for each name of it,
+# where the other repositories have few.
+_LEFT = "from tag_event e where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name"
+_NEXT = "select e.name from tag_event e where e.repo_id = :repo_id and e.name > <name> order by e.name limit 1"
 STOOD = Query(
     """
     with recursive walk (name) as (
-      select (select min(e.name) from tag_event e where e.repo_id = :repo_id and e.name > :last)
+      select (<first>)
       union all
-      select (select min(e.name) from tag_event e where e.repo_id = :repo_id and e.name > w.name)
-      from walk w where w.name is not null
+      select (<next>) from walk w where w.name is not null
     )
-    select w.name,
-      (select e.at from tag_event e where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name) as at,
-      (select e.now_id from tag_event e where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name) as now_id,
-      (
-        select c.digest from tag_event e join content c on c.id = e.now_id
-        where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name
-      ) as digest,
+    select w.name, (select e.at <left>) as at, (select e.now_id <left>) as now_id,
+      (select c.digest from content c where c.id = (select e.now_id <left>)) as digest,
       case when exists (
-        select 1 from tag_event e
-        join link l on l.repo_id = e.repo_id and l.content_id = e.now_id
-        join content c on c.id = e.now_id
-        where e.repo_id = :repo_id and e.seq = w.seq and e.name = w.name
-          and l.gone_at is null and l.kind > 0 and c.state = 0
+        select 1 from link l
+        where l.repo_id = :repo_id and l.content_id = (select e.now_id <left>) and l.gone_at is null and l.kind > 0
+      ) and exists (
+        select 1 from content c where c.id = (select e.now_id <left>) and c.state = 0
       ) then 1 else 0 end as live,
       (
-        select c.digest from tag t join content c on c.id = t.content_id
-        where t.repo_id = :repo_id and t.name = w.name
+        select c.digest from content c where c.id = (
+          select t.content_id from tag t where t.repo_id = :repo_id and t.name = w.name
+        )
       ) as today
     from (
       select name, (
-        select max(s.seq) from tag_event s where s.repo_id = :repo_id and s.name = walk.name and s.seq <= :seq
+        select s.seq from tag_event s
+        where s.repo_id = :repo_id and s.name = walk.name and s.seq <= :seq order by s.seq desc limit 1
       ) as seq
       from walk where name is not null limit :limit
     ) as w
-    """,
+    """.replace("<first>", _NEXT.replace("<name>", ":last"))
+    .replace("<next>", _NEXT.replace("<name>", "w.name"))
+    .replace("<left>", _LEFT),
     StoodRow,
 )
 DIGESTS = Query("select id, digest from content where id = any(:ids)", DigestRow)
