@@ -150,6 +150,32 @@ def test_tags_are_promoted_and_taken_back(desk: Desk) -> None:
     assert desk.digests("bulk/stable") == old
 
 
+def test_tags_get_other_names_as_the_preview_shows_and_lose_them_again(desk: Desk) -> None:
+    push_image(desk.pusher(), "rc-2", seed="two")
+    push_image(desk.pusher(), "rc-1", seed="one")
+    push_image(desk.pusher(), "v2", seed="taken")
+    old = desk.digests()
+    asked = desk.ask("retag", ["rc-1", "rc-2", "b1"])
+    assert not any(each.endswith("/start") for each in asked.forms()), "the names come first"
+    rename = next(each for each in asked.forms() if each.endswith("/rename"))
+    wrong = desk.browser.submit(asked, rename, match="rc-*", pattern="v")
+    assert wrong.status == 400
+    assert 'value="rc-*"' in wrong.text
+    looked = desk.browser.follow(desk.browser.submit(desk.browser.get(asked.url), rename, match="rc-*", pattern="<b>*"))
+    assert "<b>1" not in looked.text
+    assert set(outcomes(looked).values()) == {"stays"}
+    again = next(each for each in looked.forms() if each.endswith("/rename"))
+    shown = desk.browser.follow(desk.browser.submit(looked, again, match="rc-*", pattern="v*"))
+    assert outcomes(shown) == {"rc-1": "retagged", "rc-2": "stays", "b1": "stays"}
+    for told in ('<bdi class="mono">v1</bdi>', "There is a tag v2 already", "Its name is not like rc-*"):
+        assert told in shown.text
+    assert desk.digests() == old
+    done = desk.begin(shown)
+    assert desk.digests() == {**old, "v1": old["rc-1"]}
+    assert outcomes(desk.begin(done)) == {"rc-1": "taken back"}
+    assert desk.digests() == old
+
+
 def test_tags_are_protected_by_a_rule_for_exactly_them(desk: Desk) -> None:
     def rules() -> str:
         return str(desk.house.api("GET", f"/settings/immutable?path={REPO}")["value"])
