@@ -40,6 +40,7 @@ _LOADED = (
     "holdfast.db.postgres",
 )
 _LENGTH = 4
+_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 
 
@@ -147,11 +148,19 @@ class Warm:
             self._socket.sendall(len(data).to_bytes(_LENGTH, "big") + data)
             return int.from_bytes(_exactly(self._socket, _LENGTH), "big", signed=True)
 
+    def end(self) -> None:
+        """End it, and wait until it has ended."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._process.wait(_SECONDS)
+
 
 @cache
 def warm() -> Warm:
     """The one of this process of tests; it ends when this process does."""
-    return Warm()
+    found = Warm()
+    atexit.register(found.end)
+    return found
 
 
 def begin(words: Sequence[str], env: Mapping[str, str], cwd: Path, out: Path, err: Path) -> Running:
