@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 from holdfast.access.errors import Invalid
-from holdfast.access.jobs import JobPage, Looked, SeenJobs, Whose
-from holdfast.console.spans_of_time import took
+from holdfast.access.jobs import Looked, SeenJobs, Whose
+from holdfast.console.job_words import (
+    ENDS,
+    NAMES,
+    TITLES,
+    fact_of,
+    left_of,
+    line_of,
+    lines_of,
+    rate_of,
+    table_of,
+    title_of,
+)
 from holdfast.jobs.model import LEFT, Job, JobState
-from holdfast.web.formats import size
 from holdfast.web.frame import Crumb, Frame, redirect
 from holdfast.web.listing import Column, Listing
 from holdfast.web.site import Route
@@ -33,68 +42,8 @@ _COLUMNS = (
     Column("Took", kind="number"),
     Column("Tries", kind="number"),
 )
-_TITLES = {
-    "change-repositories": "Change several repositories",
-    "change-tags": "Change several tags",
-    "collect": "Collect garbage",
-    "compact": "Join the pieces of a layer",
-    "compact-missed": "Look for pieces to join",
-    "delete-namespace": "Delete a namespace",
-    "export-list": "Write a list as a file",
-    "fill-lists": "Fill lists",
-    "fill-search": "Fill the search",
-    "refill-search": "Fill the search anew",
-    "purge": "Purge content",
-    "restore-namespace": "Restore a namespace",
-    "retention-apply": "Apply retention",
-    "retention-due": "Look what retention is due",
-    "retention-forget": "Forget old retention previews",
-    "retention-plan": "Preview retention",
-    "rotate-keys": "Rotate encryption keys",
-    "scrub": "Read everything and check it",
-    "storage": "Count storage",
-    "sweep": "Sweep what is due",
-    "sweep-litter": "Look for litter",
-    "webhooks-deliver": "Deliver webhooks",
-    "webhooks-replay": "Redeliver webhooks",
-}
-_TARGETS = ("path", "repository", "namespace", "target", "digest", "name", "webhook", "plan", "content")
-_ENDS = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-_MOST_ITEMS = 200
-_BYTES = ("bytes", "freed")
-_NAMES = "kept"
-"""The names alone of what a job left, beside `LEFT`."""
 _SHOWN = 2
 _REGULAR = 15
-
-
-class JobLine(NamedTuple):
-    """A job as a row shows it. `target` '': it has none; `by` '': the registry itself; `left`: text, '' not known."""
-
-    id: int
-    title: str
-    kind: str
-    target: str
-    state: str
-    ending: bool
-    done: int | None
-    total: int | None
-    said: str
-    by: str
-    started_at: int | None
-    waits_until: int | None
-    took: str
-    tries: str
-    error: str
-
-
-class Table(NamedTuple):
-    """A list in what came out of a job: `more` rows are not shown."""
-
-    name: str
-    columns: list[str]
-    rows: list[list[str]]
-    more: int
 
 
 class JobPages:
@@ -132,7 +81,7 @@ class JobPages:
             next=str(page.next) if page.next else None, previous=str(page.previous) if page.previous else None
         )
         now = self._frame.now()
-        unfinished = any(job.state not in _ENDS for job in page.jobs)
+        unfinished = any(job.state not in ENDS for job in page.jobs)
         return self._frame.page(
             visit,
             "jobs.html",
@@ -140,7 +89,7 @@ class JobPages:
             crumbs=[Crumb("Jobs")],
             listing=listing,
             columns=_COLUMNS,
-            jobs=_lines(page, now),
+            jobs=lines_of(page, now),
             states=STATES,
             kinds={"": "Any kind", **{kind: title_of(kind) for kind in await self._kinds(visit, operates=operates)}},
             whose={str(each): text for each, text in _WHOSE.items()},
@@ -168,7 +117,7 @@ class JobPages:
         await self._frame.changes(visit)
         caller = self._frame.signed_in(visit)
         job = await self._jobs.cancel(caller.who, visit.number("id"), origin=caller.origin)
-        said = "is cancelled" if job.state in _ENDS else "is told to end"
+        said = "is cancelled" if job.state in ENDS else "is told to end"
         return self._frame.done(visit, f"/jobs/{job.id}", f"Job {job.id} {said}")
 
     async def retry(self, visit: Visit) -> Answer:
@@ -191,40 +140,28 @@ class JobPages:
             fragment="job",
             crumbs=[Crumb("Jobs", "/jobs"), Crumb(f"Job {job.id}")],
             job=job,
-            line=_line(job, starters, self._frame.now()),
-            rate=_rate(job),
+            line=line_of(job, starters, self._frame.now()),
+            rate=rate_of(job),
             facts=[
-                (key, _fact(key, value)) for key, value in sorted(result.items()) if not isinstance(value, list | dict)
-            ],
-            left=_left(job),
-            tables=[
-                _table(key, value)
+                (key, fact_of(key, value))
                 for key, value in sorted(result.items())
-                if isinstance(value, list | dict) and key != LEFT and not (LEFT in result and key == _NAMES)
+                if not isinstance(value, list | dict)
+            ],
+            left=left_of(job),
+            tables=[
+                table_of(key, value)
+                for key, value in sorted(result.items())
+                if isinstance(value, list | dict) and key != LEFT and not (LEFT in result and key == NAMES)
             ],
             data=json.dumps(job.data, indent=2, sort_keys=True, ensure_ascii=False),
             lines=lines,
-            final=job.state in _ENDS,
+            final=job.state in ENDS,
             operates=await self._jobs.operates(caller.who, origin=caller.origin),
         )
 
     async def _kinds(self, visit: Visit, *, operates: bool) -> Sequence[str]:
         caller = self._frame.caller(visit)
-        return await self._jobs.kinds(caller.who, origin=caller.origin) if operates else sorted(_TITLES)
-
-
-def title_of(kind: str) -> str:
-    """What a kind of job does, in words."""
-    return _TITLES.get(kind) or kind.replace("-", " ").capitalize()
-
-
-def target_of(job: Job) -> str:
-    """What a job is about, '' where it is about the whole registry."""
-    for name in _TARGETS:
-        value = job.data.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            return f"{name} {value}" if isinstance(value, int) else value
-    return ""
+        return await self._jobs.kinds(caller.who, origin=caller.origin) if operates else sorted(TITLES)
 
 
 def _wanted(filters: Mapping[str, str], *, operates: bool) -> Looked:
@@ -238,77 +175,6 @@ def _wanted(filters: Mapping[str, str], *, operates: bool) -> Looked:
         (JobState[state.upper()],) if state else (),
         filters["kind"],
     )
-
-
-def _lines(page: JobPage, now: int) -> list[JobLine]:
-    return [_line(job, page.starters, now) for job in page.jobs]
-
-
-def _line(job: Job, starters: Mapping[int, str], now: int) -> JobLine:
-    progress = job.progress
-    ended = job.state in _ENDS
-    said = ""
-    if progress is not None:
-        said = f"{progress.done:,}" + (f" of {progress.total:,}" if progress.total is not None else "")
-        if progress.left is not None and not ended:
-            said += f", {took(progress.left * 1e6)} left"
-    run = None
-    if job.started_at is not None:
-        run = (job.ended_at if job.ended_at is not None else now) - job.started_at
-    return JobLine(
-        job.id,
-        title_of(job.kind),
-        job.kind,
-        target_of(job),
-        job.state.name.lower(),
-        job.cancel_at is not None and not ended,
-        progress.done if progress is not None else None,
-        progress.total if progress is not None else None,
-        said,
-        starters.get(job.account, ""),
-        job.started_at,
-        job.run_at if job.state is JobState.WAITING and job.run_at > now else None,
-        took(run),
-        f"{job.attempts} of {job.attempts_max}" if job.attempts_max < 1000 else f"{job.attempts}",
-        (job.error or "").strip(),
-    )
-
-
-def _rate(job: Job) -> str:
-    if job.progress is None or job.progress.rate is None:
-        return ""
-    rate = job.progress.rate
-    return f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second"
-
-
-def _left(job: Job) -> list[tuple[str, str]]:
-    """What a job could not do, and why."""
-    return [(_text(each.get("name", "")), _text(each.get("reason", ""))) for each in job.left if isinstance(each, dict)]
-
-
-def _table(name: str, value: list[Any] | dict[str, Any]) -> Table:
-    """A list or mapping of a result as rows."""
-    if isinstance(value, dict):
-        rows = [[str(key), _text(each)] for key, each in value.items()]
-        return Table(name, ["", ""], rows[:_MOST_ITEMS], max(0, len(rows) - _MOST_ITEMS))
-    shown = value[:_MOST_ITEMS]
-    columns = list(dict.fromkeys(key for each in shown if isinstance(each, dict) for key in each))
-    if not columns:
-        return Table(name, [name], [[_text(each)] for each in shown], len(value) - len(shown))
-    table = [[_text(each.get(key, "")) if isinstance(each, dict) else _text(each) for key in columns] for each in shown]
-    return Table(name, columns, table, len(value) - len(shown))
-
-
-def _fact(name: str, value: object) -> str:
-    return size(value) if name in _BYTES and isinstance(value, int) else _text(value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _number(text: str, field: str) -> int:
