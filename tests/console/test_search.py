@@ -63,6 +63,8 @@ def searching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searching]:
         ("app", "/r/team/app"),
         ("team", "/n/team"),
         ("too", "/n/team/tools"),
+        ("team/noth", "/n/team/nothing"),
+        ("Nothing", "/n/team/nothing"),
         ("v1.10", "/r/team/app/-/tags/v1.10"),
         ("team/app:v1.9", "/r/team/app/-/tags/v1.9"),
         ("127.0.0.1:5000/team/app:v1.9", "/r/team/app/-/tags/v1.9"),
@@ -102,6 +104,8 @@ def test_nobody_finds_what_he_may_not_see(searching: Searching) -> None:
                 found
             )
     assert "/r/open/base" in searching.find("open", "")
+    assert "/n/team/nothing" in searching.find("nothing", "reader")
+    assert "/n/team/nothing" not in searching.find("nothing", "stranger") + searching.suggest("nothing", "")
     assert searching.find("owner", "reader") == ["/search?q=owner&amp;match=substring"]
 
 

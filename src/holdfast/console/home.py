@@ -137,8 +137,7 @@ class HomePages:
         }
 
     async def _activity(self, permit: PathPermit) -> list[Group]:
-        page = await self._services.events.newest(permit, Filter.of(TYPES), None, _EVENTS, most=_LOOKED_AT)
-        return grouped(page.events)
+        return grouped(await self._services.events.latest(permit, Filter.of(TYPES), _EVENTS, _LOOKED_AT))
 
     async def _charts(self, visit: Visit, caller: Caller, permit: PathPermit) -> dict[str, Any]:
         storage = self._services.storage

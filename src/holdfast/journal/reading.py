@@ -6,12 +6,12 @@ go on; rows that were seen never change their place, so whoever walks sees each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.db.port import Database
 from holdfast.db.query import Query
-from holdfast.journal import store
+from holdfast.journal import latest_store, store
 from holdfast.journal.chain import SealedRow
 
 END = 1 << 62
@@ -81,6 +81,22 @@ async def newest(
         if len(rows) < _CHUNK:
             return Part(found, None)
     return Part(found, at)
+
+
+async def latest(
+    db: Database, wanted: Wanted, shown: Shown, patterns: Mapping[str, str], *, limit: int, most: int
+) -> list[SealedRow]:
+    """The last `limit` rows that are wanted and may be shown, the newest first, among the last `most` of all; the
+    database passes over those whose path is like none of the `patterns` (`like1` to `like4`)."""
+    at, size = await last_place(db) + 1, 2 * limit
+    least = max(at - most, 0)
+    found: list[SealedRow] = []
+    while True:
+        rows = await db.all(latest_store.LATEST, least=least, before=at, limit=size, **patterns)
+        found += [row for row in rows if wanted.has(row) and shown(row)]
+        if len(found) >= limit or len(rows) < size:
+            return found[:limit]
+        at, size = rows[-1].pos, _CHUNK
 
 
 async def oldest(db: Database, wanted: Wanted, shown: Shown, *, after: int = 0, limit: int) -> Part:

@@ -168,6 +168,31 @@ def test_labels_of_namespaces(place: Place) -> None:
     place.run(scenario)
 
 
+def test_namespaces_that_nothing_is_in(place: Place) -> None:
+    async def scenario(house: House) -> None:
+        await house.image("v1", repo="team/app")
+        for path in ("team/later", "deep/la_ter", "team/app", "team/app@7", "plan"):
+            house.sql("insert into namespace (path, description, made_at, made_by) values (?, '', 1, 'x')", path)
+        search = Search(house.db, house.settings)
+
+        async def those(text: str, permit: PathPermit | None = None, limit: int = 5) -> list[str]:
+            return await search.namespaces(permit or everything(), text, limit)
+
+        assert await those("la") == ["deep/la_ter", "team/later"]
+        assert await those("LA") == ["deep/la_ter", "team/later"]
+        assert await those("la", limit=1) == ["deep/la_ter"]
+        assert await those("la_t") == ["deep/la_ter"]
+        assert await those("team/l") == ["team/later"]
+        assert await those("deep") == ["deep", "deep/la_ter"]
+        for text in ("app", "ter", "%", "\\", "/", "l%r", "nowhere"):
+            assert await those(text) == [], text
+        assert await those("la", granted("reader team/**")) == ["team/later"]
+        assert await those("pl", granted("reader team/**")) == []
+        assert await those("la") == ["deep/la_ter", "team/later"]
+
+    place.run(scenario)
+
+
 def test_nobody_finds_what_he_may_not_see(place: Place) -> None:
     async def scenario(house: House) -> None:
         for repo in ("team/app", "hidden/app", "team/secret"):

@@ -19,7 +19,7 @@ from holdfast.registry.search.model import Hit, Kind
 from holdfast.web.caller import Caller
 from holdfast.web.formats import short_digest, urlpath
 
-_MOST = 5
+MOST_NAMESPACES = _MOST = 5
 _REQUEST = re.compile(r"[0-9a-f]{12}-[0-9a-f]{1,17}")
 _JOB = re.compile(r"(?:job[ -]?|#)?([0-9]{1,18})", re.IGNORECASE)
 _ICONS = {
@@ -59,8 +59,9 @@ def link_of(hit: Hit) -> Link:
     return Link(str(hit.kind), icon, hit.text, where, f"{here}/-/tags/{urlpath(hit.tag)}" if hit.tag else href)
 
 
-def namespaces_of(hits: Sequence[Hit], text: str) -> list[Link]:
-    """The namespaces that repositories among the hits lie in, and whose name, or its last part, begins with `text`."""
+def namespaces_of(hits: Sequence[Hit], text: str, made: Sequence[str]) -> list[Link]:
+    """The namespaces that repositories among the hits lie in, and whose name, or its last part, begins with `text`;
+    and those that somebody `made`."""
     wanted = text.casefold().rstrip("/")
     found: dict[str, None] = {}
     for hit in hits:
@@ -69,7 +70,8 @@ def namespaces_of(hits: Sequence[Hit], text: str) -> list[Link]:
             path = "/".join(parts[:end])
             if path.startswith(wanted) or parts[end - 1].startswith(wanted):
                 found[path] = None
-    return [Link("namespace", "namespace", path, "", f"/n/{urlpath(path)}") for path in list(found)[:_MOST]]
+    paths = dict.fromkeys([*list(found)[:_MOST], *made])
+    return [Link("namespace", "namespace", path, "", f"/n/{urlpath(path)}") for path in paths]
 
 
 class People:

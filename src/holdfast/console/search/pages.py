@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from holdfast.access.errors import Invalid
-from holdfast.console.search.found import Link, People, link_of, namespaces_of, unique
+from holdfast.console.search.found import MOST_NAMESPACES, Link, People, link_of, namespaces_of, unique
 from holdfast.registry.search.model import LEAST_HEX, Asked, Kind, Match, asked
 from holdfast.registry.search.service import Search
 from holdfast.web.frame import Frame
@@ -69,7 +69,8 @@ class SearchPages:
             return self._frame.page(visit, "search.html", fragment="rows", **values)
         try:
             wanted = _asked(text, kind, listing.filters["match"])
-            found = await self._search.find(self._frame.caller(visit).at(""), wanted, listing.after, listing.limit)
+            caller = self._frame.caller(visit)
+            found = await self._search.find(caller.at(""), wanted, listing.after, listing.limit)
         except Invalid as error:
             return self._frame.page(
                 visit, "search.html", status=400, fragment="rows", **{**values, "wrong": str(error)}
@@ -78,7 +79,8 @@ class SearchPages:
         values["complete"] = found.complete
         groups = _groups(link_of(hit) for hit in found.hits)
         if listing.first and not kind:
-            beside = [*namespaces_of(found.hits, text), *await self._people.find(self._frame.caller(visit), text)]
+            made = await self._search.namespaces(caller.at(""), text, MOST_NAMESPACES)
+            beside = [*namespaces_of(found.hits, text, made), *await self._people.find(caller, text)]
             groups = [(_PEOPLE, beside), *groups] if beside else groups
         values["groups"] = groups
         return self._frame.page(visit, "search.html", fragment="rows", **values)
@@ -90,8 +92,9 @@ class SearchPages:
         try:
             caller = self._frame.caller(visit)
             found = await self._search.find(caller.at(""), _asked(text, "", ""), "", _SUGGESTED)
+            made = await self._search.namespaces(caller.at(""), text, MOST_NAMESPACES)
             people = await self._people.find(caller, text)
-            links = [*people, *namespaces_of(found.hits, text), *(link_of(hit) for hit in found.hits)]
+            links = [*people, *namespaces_of(found.hits, text, made), *(link_of(hit) for hit in found.hits)]
         except Invalid:
             links = []  # nobody is told of half a word
         return self._frame.page(visit, "search-suggest.html", links=unique(links)[:_SUGGESTED])

@@ -23,6 +23,16 @@ class PushedRow(NamedTuple):
     pulled_at: int
 
 
+class LookedRow(NamedTuple):
+    """The same of a repository that is looked at; `reached`: the piece that was looked at ends here, whether or not it
+    is wanted."""
+
+    path: str
+    pushed_at: int
+    pulled_at: int
+    reached: bool
+
+
 # `operator` 1: of everybody. An upload that nothing came to for long ends before `late`.
 NEEDS = Query(
     """
@@ -40,11 +50,20 @@ NEEDS = Query(
     """,
     NeedRow,
 )
+# A piece of the order, by its index alone: what in it is like the patterns, and the last of all (`reached`), if it is
+# as long as it may be.
 PUSHED = Query(
     """
-    select path, pushed_at, pulled_at from repository
-    where gone_at is null and pushed_at > 0 and (pushed_at, path) < (:pushed_at, :path)
-    order by pushed_at desc, path desc limit :limit
-    """,
-    PushedRow,
+    select k.path, k.pushed_at, (select r.pulled_at from repository r where r.path = k.path) as pulled_at, 0 as reached
+    from (<piece> limit :limit) k
+    where k.path like :like1 or k.path like :like2 or k.path like :like3 or k.path like :like4
+    union all
+    select e.path, e.pushed_at, 0 as pulled_at, 1 as reached from (<piece> limit 1 offset :limit - 1) e
+    """.replace(
+        "<piece>",
+        "select path, pushed_at from repository"
+        " where gone_at is null and pushed_at > 0 and (pushed_at, path) < (:pushed_at, :path)"
+        " order by pushed_at desc, path desc",
+    ),
+    LookedRow,
 )

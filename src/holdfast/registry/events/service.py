@@ -25,6 +25,7 @@ from holdfast.registry.errors import EventsArchived
 from holdfast.registry.events import store
 from holdfast.registry.events.model import MOVES, TYPE_PREFIX, Event, event_of
 from holdfast.registry.events.showing import Eyes
+from holdfast.registry.reach.likes import likes_of_all
 
 MOST_MOVES = 500
 """The most moves of tags that an event lists; `more` says that there are others."""
@@ -120,6 +121,20 @@ class Events:
             most=most,
         )
         return EventPage(await self._seen(eyes, wanted, part.rows), part.next)
+
+    async def latest(self, permit: PathPermit, wanted: Filter, limit: int, most: int) -> list[Event]:
+        """The last events, the newest first, among the last `most` of all. Raises `StalePermit`."""
+        await check_reading(self._db, permit)
+        eyes = Eyes(permit)
+        rows = await reading.latest(
+            self._db,
+            wanted.wanted,
+            lambda row: _may_show(eyes, wanted, row),
+            likes_of_all(permit.rights),
+            limit=limit,
+            most=most,
+        )
+        return await self._seen(eyes, wanted, rows)
 
     async def show(self, permit: PathPermit, pos: int) -> Event:
         """The event at a place. Raises `Unknown`, `EventsArchived`, `StalePermit`."""

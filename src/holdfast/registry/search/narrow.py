@@ -1,11 +1,12 @@
 """Search for everybody else: repository by repository, through those alone that the caller may be told of.
 
-Promises: no row of a repository that is hidden is read; tags are those that may be named, manifests and blobs those
-that may be pulled; keys to go on after are names of repositories that are shown and what is shown in them.
+Promises: of a repository that is hidden no more is read than its name; tags are those that may be named, manifests and
+blobs those that may be pulled; keys to go on after are names of repositories that are shown and what is shown in them.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from holdfast.access.policy.decide import TagRights
 from holdfast.access.policy.model import Action
 from holdfast.db.port import Database
 from holdfast.oci.name import RepositoryName
+from holdfast.registry.reach.likes import containing, ending, likes
 from holdfast.registry.reach.service import Reach, Target
 from holdfast.registry.reach.spans import Span, Wanted, after, allowed, listed
 from holdfast.registry.search import store
@@ -23,6 +25,8 @@ from holdfast.registry.search.wide import found_digests
 
 _REPOSITORIES = 200
 _ROWS = 200
+_FASTER, _LONGEST = 4, 20_000
+"""How much longer each piece of names is that the database looks through, and how long at most."""
 _EXACTLY = "\x01"
 
 
@@ -53,24 +57,39 @@ class Narrow:
         rest = (
             [Span(path, path + _EXACTLY), *after(self._seen.spans, path)] if inside else after(self._seen.spans, path)
         )
-        looked = path
+        looked, size = path, _REPOSITORIES
+        patterns = self._patterns(kind)
         while rest:
             span, *others = rest
-            rows = await self._db.all(store.REPOSITORIES, low=span.low, high=span.high, limit=_REPOSITORIES)
-            mine = [row for row in rows if self._seen.matches(row.path) and self._asked.is_within(row.path)]
-            for row in await self._with_hits(kind, mine):
-                if page.full or (page.late and looked != path):
+            rows = await self._db.all(store.SIFTED, low=span.low, high=span.high, limit=size, **patterns)
+            reached = next((row.path for row in rows if row.reached), None)
+            found = sorted((row for row in rows if not row.reached), key=lambda row: row.path)
+            mine = [store.RepositoryRow(row.id, row.path) for row in found if self._is_mine(row.path)]
+            for first in range(0, len(mine), _REPOSITORIES):
+                some = mine[first : first + _REPOSITORIES]
+                for row in await self._with_hits(kind, some):
+                    if page.full or (page.late and looked != path):
+                        return Walked((looked,))
+                    stopped = await self._in(kind, page, row, inside if row.path == path else ())
+                    if stopped is not None:
+                        return Walked((row.path, *stopped))
+                    looked = row.path
+                looked = some[-1].path
+                more = reached is not None or bool(others) or looked != mine[-1].path
+                if more and (page.full or (page.late and looked != path)):
                     return Walked((looked,))
-                stopped = await self._in(kind, page, row, inside if row.path == path else ())
-                if stopped is not None:
-                    return Walked((row.path, *stopped))
-                looked = row.path
-            shown = [row.path for row in rows if self._seen.matches(row.path)]
-            looked = max([looked, *shown])
-            rest = after(rest, rows[-1].path) if len(rows) == _REPOSITORIES else others
-            if rest and (page.full or (page.late and looked != path)):
-                return Walked((looked,))
+            rest = others if reached is None else after(rest, reached)
+            size = min(_FASTER * size, _LONGEST)
+            await asyncio.sleep(0)  # others have their turn
         return Walked(None)
+
+    def _is_mine(self, path: str) -> bool:
+        return self._seen.matches(path) and self._asked.is_within(path)
+
+    def _patterns(self, kind: Kind) -> dict[str, str]:
+        """What the names of those repositories are like that are looked in: the parameters of a statement."""
+        text = containing(self._asked.folded) if kind is Kind.REPOSITORY else ending(self._asked.within)
+        return {**likes(self._permit.rights.shown(self._permit.here)), "text": text}
 
     async def _with_hits(self, kind: Kind, rows: list[store.RepositoryRow]) -> list[store.RepositoryRow]:
         """Those repositories in which there is something to look at."""

@@ -20,6 +20,7 @@ from holdfast.db.port import Database
 from holdfast.registry.reach.service import Reach
 from holdfast.registry.reach.spans import shown
 from holdfast.registry.search.labels import labelled
+from holdfast.registry.search.made import made
 from holdfast.registry.search.model import Asked, Hit, Kind
 from holdfast.registry.search.narrow import Narrow
 from holdfast.registry.search.scanning import Key, Page, Walked
@@ -81,6 +82,13 @@ class Search:
             raise _no_cursor()
         await check_reading(self._db, permit)  # still the rights that the hits were chosen by
         return Results(tuple(page.hits), after, not after or page.full)
+
+    async def namespaces(self, permit: PathPermit, text: str, limit: int) -> list[str]:
+        """At most `limit` namespaces that somebody made, or said something of, of which a part begins with `text`: also
+        those that nothing is in. Raises `StalePermit`."""
+        found = await made(self._db, permit, text, limit)
+        await check_reading(self._db, permit)
+        return found
 
     async def _walk(self, permit: PathPermit, asked: Asked, kind: Kind, page: Page, at: tuple[str, Key]) -> Walked:
         way, key = at

@@ -18,6 +18,15 @@ class RepositoryRow(NamedTuple):
     path: str
 
 
+class SiftedRow(NamedTuple):
+    """A repository that is looked in perhaps; `reached`: the piece that was looked at ends here, whether or not it is
+    one of those."""
+
+    id: int
+    path: str
+    reached: bool
+
+
 class SuffixRow(NamedTuple):
     """A repository and what its name ends with."""
 
@@ -75,6 +84,12 @@ class LabelRow(NamedTuple):
     repository: bool
 
 
+class NamespaceRow(NamedTuple):
+    """A namespace."""
+
+    path: str
+
+
 class IdRow(NamedTuple):
     """The id of something."""
 
@@ -125,6 +140,20 @@ REPOSITORIES = Query(
     select id, path from repository where path >= :low and path < :high and gone_at is null order by path limit :limit
     """,
     RepositoryRow,
+)
+# What in a piece is like the patterns, and the last of all (`reached`), if it is as long as it may be: by the index of
+# names alone. What is deleted has an '@' in its name.
+_PIECE = "select id, path from repository where path >= :low and path < :high order by path"
+SIFTED = Query(
+    """
+    select k.id, k.path, 0 as reached from (<piece> limit :limit) k
+    where k.path = replace(k.path, '@', '') and k.path like :text and (
+      k.path like :like1 or k.path like :like2 or k.path like :like3 or k.path like :like4
+    )
+    union all
+    select e.id, e.path, 1 as reached from (<piece> limit 1 offset :limit - 1) e
+    """.replace("<piece>", _PIECE),
+    SiftedRow,
 )
 UNNAMED = Query(
     """
@@ -256,6 +285,16 @@ LABELS = Query(
     where l.path >= :low and l.path < :high order by l.path, l.name limit :limit
     """,
     LabelRow,
+)
+# Not `not exists`: that may become a join over all repositories.
+MADE_NAMESPACES = Query(
+    """
+    select k.path from (select path from namespace where path > '' order by path limit :most) k
+    where k.path = replace(k.path, '@', '') and (k.path like :begins or k.path like :inside)
+      and (select 1 from repository r where r.path = k.path and r.gone_at is null) is null
+    limit :limit
+    """,
+    NamespaceRow,
 )
 FILLED = Query("select named, put_at, repo_id, content_id from search_filled where id = 1", FilledRow)
 SET_NAMED = Command("update search_filled set named = :named where id = 1")
