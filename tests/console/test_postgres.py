@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from html import unescape
 
 import pytest
-from tests.browser.filled import on_postgres
+from tests.browser.filled import fill, on_postgres
 from tests.browsing import Page
 from tests.console.rows import Row
-from tests.console.test_routes import LOOKED_AT, PRIVATE, Place, fill
+from tests.console.test_routes import LOOKED_AT, PRIVATE, Place
 from tests.serving import running_server
 
 _LATER = re.compile(r'hx-get="([^"]+)" hx-trigger="load"')

@@ -107,7 +107,7 @@ def _text(value: object) -> str:
 
 def _number(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**53:
-        raise Invalid(name, f"{name} is a whole number above 0")
+        raise Invalid(name, "write a whole number above 0")
     return value
 
 
