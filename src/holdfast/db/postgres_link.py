@@ -126,6 +126,9 @@ async def open_connection(
             "statement_timeout": str(int(options.statement_timeout * 1000)),
             "idle_in_transaction_session_timeout": str(_IDLE_IN_UNIT),
             "jit": "off",
+            # Lists walk an index in their order and stop. By a bitmap the server reads and sorts all of a repository
+            # first, where it expects few rows: of one that it knows from an average, or of tables not yet analyzed.
+            "enable_bitmapscan": "off",
             **settings,
         }
     several = "," in url.partition("://")[2].partition("?")[0]

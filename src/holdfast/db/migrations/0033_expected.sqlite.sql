@@ -1,0 +1,1 @@
+-- What PostgreSQL expects of one repository. SQLite looks rows up by their index anyway. Expand only.
