@@ -28,7 +28,7 @@ from joserfc.jwk import RSAKey
 from tests.ports import free_port
 from tests.serving import pause
 
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 
 
 @dataclass(slots=True)

@@ -9,10 +9,12 @@ whose cases are slow everywhere: another engine or store of the same kind stays.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.pairs import VARIABLE, Pair
 
 ROOT = Path(__file__).parent
 DEAR = ("browser/", "clients/", "cluster/", "deploy/", "docs/test_sessions.py", "faults/", "moving/")
@@ -112,6 +114,9 @@ VARIANTS = frozenset(
     }
 )
 
+ON_BOTH = ("wire/", "registry/")
+"""Where a case on PostgreSQL and a bucket stays beside its like on files: the protocol, and the core."""
+
 
 def mark_slow(items: Sequence[pytest.Item]) -> None:
     """Mark what `make test` leaves out. Who marks tests himself (`slow`, `walk`) is not asked again."""
@@ -127,7 +132,8 @@ def mark_slow(items: Sequence[pytest.Item]) -> None:
             quick = chosen == EVERY or item.name in chosen or first
         else:
             case = item.name.removeprefix(name).strip("[]")
-            quick = VARIANTS.isdisjoint(case.split("-"))
+            elsewhere = Pair.SEALED_CLUSTER in case and VARIABLE not in os.environ and not path.startswith(ON_BOTH)
+            quick = VARIANTS.isdisjoint(case.split("-")) and not elsewhere
         if not quick:
             item.add_marker(pytest.mark.slow)
 

@@ -26,7 +26,7 @@ from tests import warm
 from tests.pairs import Pair, chosen, place_of
 from tests.ports import free_port
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 STOP_SECONDS = 30.0
 program = warm.program
 

@@ -23,7 +23,7 @@ import pytest
 from tests.clients.programs import SYSTEM, private_environment
 from tests.serving import pause
 
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 STOP_SECONDS = 20.0
 
 
