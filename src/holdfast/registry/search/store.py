@@ -143,15 +143,16 @@ REPOSITORIES = Query(
 )
 # What in a piece is like the patterns, and the last of all (`reached`), if it is as long as it may be: by the index of
 # names alone. What is deleted has an '@' in its name.
-_PIECE = "select id, path from repository where path >= :low and path < :high order by path"
+_PIECE = "select path from repository where path >= :low and path < :high order by path"
 SIFTED = Query(
     """
-    select k.id, k.path, 0 as reached from (<piece> limit :limit) k
-    where k.path = replace(k.path, '@', '') and k.path like :text and (
+    select (select r.id from repository r where r.path = k.path) as id, k.path, 0 as reached
+    from (<piece> limit :limit) k
+    where k.path like :text and (
       k.path like :like1 or k.path like :like2 or k.path like :like3 or k.path like :like4
-    )
+    ) and k.path = replace(k.path, '@', '')
     union all
-    select e.id, e.path, 1 as reached from (<piece> limit 1 offset :limit - 1) e
+    select 0 as id, e.path, 1 as reached from (<piece> limit 1 offset :limit - 1) e
     """.replace("<piece>", _PIECE),
     SiftedRow,
 )
