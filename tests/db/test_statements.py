@@ -93,6 +93,7 @@ LISTS = (
     "holdfast.access.invitations.store",
     "holdfast.insights.ranking_store",
     "holdfast.insights.recent_store",
+    "holdfast.journal.latest_store",
     "holdfast.registry.attention.store",
     "holdfast.registry.events.store",
     "holdfast.registry.exporting.store",

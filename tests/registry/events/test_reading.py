@@ -89,6 +89,14 @@ def test_pages_hold_every_event_once_in_order(engine: Engine) -> None:
         assert (await Events(journal.db).oldest(ALL, Filter(), 500, 5)).next == 500
         assert await backwards(journal) == list(range(11, 0, -1))
         assert await walked(journal, Filter.of(repositories=["other"])) == [11]
+        latest = Events(journal.db).latest
+        assert [event.pos for event in await latest(ALL, EVERY, 3, 100)] == [11, 10, 9]
+        assert [event.pos for event in await latest(ALL, EVERY, 30, 4)] == [11, 10, 9, 8], "so many are looked at"
+        assert [event.pos for event in await latest(ALL, EVERY, 1, 100)] == [11]
+        for given in ("auditor other/**", "auditor **/team", "reader none/**"):
+            permit = may_manage("", given)
+            page = await Events(journal.db).newest(permit, EVERY, None, 100)
+            assert await latest(permit, EVERY, 100, 100) == page.events, given
         assert (await Events(journal.db).show(ALL, 11)).actor == "user:c"
         with pytest.raises(Unknown):
             await Events(journal.db).show(ALL, 12)
