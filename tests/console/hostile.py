@@ -175,8 +175,6 @@ class Laid:
         push_image(pusher, "gone")
         pusher.delete("gone")
 
-    # -- what is asked for on pages, and done by jobs ----------------------------------------------------------------
-
     def _asked(self) -> None:
         """Several tags that are changed, and lists as files; and of both what only a failure writes."""
         server, browser = self.filled.server, Browser()
@@ -203,8 +201,7 @@ class Laid:
         tables = self.tables()
         try:
             change, file = (int(path.rpartition("/")[2]) for path in (made[0], made[3]))
-            why = text("change.why", 400)
-            tables.sql("update tag_change_item set why = ?, outcome = 2 where change_id = ?", why, change)
+            tables.sql("update tag_change_item set why = ? where change_id = ?", text("change.why", 400), change)
             tables.sql("update list_file set why = ? where id = ?", text("export.why", 400), file)
         finally:
             tables.close()
@@ -213,13 +210,12 @@ class Laid:
     @contextmanager
     def read_only(self) -> Iterator[None]:
         """The registry, while it refuses writes for a reason that is hostile."""
-        server = self.filled.server
-        where = ("--data", str(server.data))
-        holdfast(server.logs, "read-only", "on", "--reason", line("mode.reason"), *where)
+        logs, where = self.filled.server.logs, ("--data", str(self.filled.server.data))
+        holdfast(logs, "read-only", "on", "--reason", line("mode.reason"), *where)
         try:
             yield
         finally:
-            holdfast(server.logs, "read-only", "off", *where)
+            holdfast(logs, "read-only", "off", *where)
 
     # -- what providers and issuers say ------------------------------------------------------------------------------
 
