@@ -12,6 +12,7 @@ import apsw
 import asyncpg
 import pytest
 from tests import backends
+from tests.ports import free_port
 
 from holdfast.db.errors import DatabaseError, TooNew, TooOld, Unsafe
 from holdfast.db.migrate import migrate, sqlite_standing
@@ -290,7 +291,7 @@ def test_an_unknown_user_and_a_missing_database_are_told_apart_from_silence() ->
         with pytest.raises(DatabaseError, match="refuses this user"):
             asyncio.run(prepare_schema(url))
     with pytest.raises(DatabaseError, match="does not answer"):
-        asyncio.run(prepare_schema(f"postgresql://holdfast@127.0.0.1:{backends.free_port()}/x"))
+        asyncio.run(prepare_schema(f"postgresql://holdfast@127.0.0.1:{free_port()}/x"))
     assert isinstance(asyncpg.PostgresError(), Exception)
 
 
