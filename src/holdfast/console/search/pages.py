@@ -79,9 +79,11 @@ class SearchPages:
         values["complete"] = found.complete
         groups = _groups(link_of(hit) for hit in found.hits)
         if listing.first and not kind:
-            made = await self._search.namespaces(caller.at(""), text, MOST_NAMESPACES)
-            beside = [*namespaces_of(found.hits, text, made), *await self._people.find(caller, text)]
-            groups = [(_PEOPLE, beside), *groups] if beside else groups
+            # Looked for where no repository is called so: a page asks the database a bounded number of things.
+            named = any(hit.kind is Kind.REPOSITORY for hit in found.hits)
+            made = [] if named else await self._search.namespaces(caller.at(""), text, MOST_NAMESPACES)
+            others = [*namespaces_of(found.hits, text, made), *await self._people.find(caller, text)]
+            groups = [(_PEOPLE, others), *groups] if others else groups
         values["groups"] = groups
         return self._frame.page(visit, "search.html", fragment="rows", **values)
 
@@ -91,8 +93,9 @@ class SearchPages:
         links: list[Link] = []
         try:
             caller = self._frame.caller(visit)
-            found = await self._search.find(caller.at(""), _asked(text, "", ""), "", _SUGGESTED)
+            wanted = _asked(text, "", "")
             made = await self._search.namespaces(caller.at(""), text, MOST_NAMESPACES)
+            found = await self._search.find(caller.at(""), wanted, "", _SUGGESTED)
             people = await self._people.find(caller, text)
             links = [*people, *namespaces_of(found.hits, text, made), *(link_of(hit) for hit in found.hits)]
         except Invalid:
