@@ -27,7 +27,8 @@ STATEMENTS = 12
 FRAME = 4
 """Statements of the frame: the session, the rights behind it (as of now), how the person likes pages, and how many of
 his jobs run."""
-LOOKED_AT = [row for row in ROWS if row.method == "GET" and row.example]
+MORE = [Row("GET", "/search", "everyone", "/search?q=what-nothing-is-called")]
+LOOKED_AT = [*(row for row in ROWS if row.method == "GET" and row.example), *MORE]
 
 
 class Cost(NamedTuple):

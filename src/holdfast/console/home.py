@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from holdfast.access.keys.soon import SoonKey, SoonKeys
 from holdfast.access.model import PathPermit
-from holdfast.access.policy.model import PUSH_ACTIONS, Action
+from holdfast.access.policy.globs import RepositoryGlob
+from holdfast.access.policy.model import PUSH_ACTIONS, Action, Effect
 from holdfast.access.requests.service import Requests
 from holdfast.console.activity import TYPES, Group, grouped
 from holdfast.console.commands import Registry, push
@@ -234,13 +235,12 @@ def _somewhere(permit: PathPermit) -> str:
     """A repository that the caller may make or push to, by his rights alone; '' none that could be named."""
     for action in (Action.CREATE_REPOSITORY, Action.CREATE_TAG):
         for grant in permit.rights.grants:
-            if action not in grant.actions or str(grant.effect.name) != "ALLOW":
+            if action not in grant.actions or grant.effect is not Effect.ALLOW:
                 continue
-            path = grant.repository.partition("*")[0].rstrip("/")
-            if grant.repository == "**":
-                return "team/app"
-            if path:
-                return path if grant.repository == path else f"{path}/app"
+            glob = RepositoryGlob.parse(grant.repository)
+            path = glob.home if glob.literal else f"{glob.home or 'team'}/app"
+            if glob.matches(path):
+                return path
     return ""
 
 

@@ -90,14 +90,21 @@ class Robots:
         return await self._change(caller, add)
 
     async def page(
-        self, caller: Identity, *, namespace: str | None = None, after: str = "", limit: int = 100, origin: Origin
+        self,
+        caller: Identity,
+        *,
+        namespace: str | None = None,
+        after: str = "",
+        limit: int = 100,
+        origin: Origin,
+        here: Circumstances | None = None,
     ) -> list[Robot]:
         """Up to `limit` robots by name, those after `after`, of one namespace or of all: those whose namespace the
-        caller manages, and the caller itself. Raises `Invalid`."""
+        caller manages, and the caller itself. `here`: the circumstances, where they are known. Raises `Invalid`."""
         check_after(after)
         if namespace is not None:
             namespace_path(namespace)
-        here = await circumstances_of(self._db, caller, origin)
+        here = here or await circumstances_of(self._db, caller, origin)
         found: list[Robot] = []
         limit = min(limit, PAGE_LIMIT)
         sees: dict[str, bool] = {}  # of a namespace: all its robots are seen, or none but the caller

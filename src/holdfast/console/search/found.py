@@ -107,7 +107,9 @@ class People:
 
     async def _robot(self, caller: Caller, text: str) -> list[Link]:
         try:
-            listed = await self._robots.page(caller.who, after=_before(text), limit=_MOST, origin=caller.origin)
+            listed = await self._robots.page(
+                caller.who, after=_before(text), limit=_MOST, origin=caller.origin, here=caller.at("").here
+            )
         except Invalid:
             return []
         return [
