@@ -55,3 +55,13 @@ def test_nobody_else_sees_them(place: Place) -> None:
     mark = browser.get(f"{place.url}/me").forms()["/sign-out"]["form"]
     assert browser.post(f"{place.url}/start", {"form": mark}).status in (403, 404)
     assert Browser().get(f"{place.url}/start").status == 303
+
+
+def test_the_commands_name_a_repository_that_may_be_pushed_to(place: Place) -> None:
+    place.api("POST", "/users", {"name": "bertha", "password": NEW})
+    for scope in ("team/b*/**", "work/core/**"):
+        place.api("POST", "/grants", {"subject": "user:bertha", "role": "maintainer", "scope": scope})
+    browser, _ = enter(place, "bertha", NEW)
+    page = browser.get(f"{place.url}/push")
+    assert "/work/core/app:first" in page.text
+    assert "/team/app:first" not in page.text
