@@ -92,6 +92,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/audit", "auditor", "/audit"),
     Row("GET", "/audit/export", "auditor"),
     Row("GET", "/jobs", "person", "/jobs"),
+    Row("GET", "/changes", "person", "/changes"),
     Row("GET", "/jobs/-/running", "person"),
     Row("GET", "/jobs/{id}", "operator", "/jobs/{job}"),
     Row("POST", "/jobs/{id}/cancel", "operator"),

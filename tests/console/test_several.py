@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
 from collections.abc import Iterator
@@ -217,13 +218,51 @@ def test_all_that_match_are_changed_and_no_more_however_many(desk: Desk) -> None
     assert len([tag for tag in desk.digests() if tag.startswith("many-")]) == 107
 
 
+def _signed_in(desk: Desk, name: str, role: str) -> Browser:
+    desk.house.api("POST", "/users", {"name": name, "password": "a-long-enough-password"})
+    desk.house.api("POST", "/grants", {"subject": f"user:{name}", "role": role, "scope": "**"})
+    browser = Browser()
+    page = browser.get(f"{desk.url}/sign-in")
+    assert browser.submit(page, "/sign-in", name=name, password="a-long-enough-password").status == 303
+    return browser
+
+
+def test_changes_are_listed_for_who_looked_at_them_and_who_owns_the_place(desk: Desk) -> None:
+    looked = desk.ask("protect", ["b1"])
+    way = looked.url.removeprefix(desk.url)
+    listed = desk.get(f"/changes?path={REPO}&state=looked+at").text
+    assert f'href="{way}"' in listed
+    assert "Protect 1 tag" in listed
+    assert 'href="/changes"' in desk.get("/jobs").text
+    assert f'href="/changes?path={REPO}"' in desk.get(f"{AT}/-/history").text
+    owner, maintainer = _signed_in(desk, "owning", "owner"), _signed_in(desk, "keeping", "maintainer")
+    assert way in owner.get(f"{desk.url}/changes").text
+    assert way not in maintainer.get(f"{desk.url}/changes").text
+    assert "No bulk changes" in maintainer.get(f"{desk.url}/changes").text
+    page = owner.get(looked.url)
+    assert page.status == 200
+    assert "alone can let it be done" in page.text
+    assert f"{way}/start" not in page.forms()
+    assert owner.submit(looked, f"{way}/start").status == 403
+    wrong = desk.browser.get(f"{desk.url}/changes?path=No/Name")
+    assert (wrong.status, 'aria-invalid="true"' in wrong.text) == (400, True)
+    assert desk.browser.get(f"{desk.url}/changes?state=none").status == 400
+    for _ in range(26):
+        desk.ask("protect", ["b1"])
+    first = desk.get("/changes?limit=25")
+    on = re.search(r'rel="next" href="([^"]+)"', first.text)
+    assert on is not None
+    second = desk.get(html.unescape(on[1]))
+    back = re.search(r'rel="prev" href="([^"]+)"', second.text)
+    assert back is not None
+    ways = [re.findall(rf'href="({AT}/-/changes/\d+)"', page.text) for page in (first, second)]
+    assert (len(ways[0]), set(ways[0]) & set(ways[1])) == (25, set())
+    assert re.findall(rf'href="({AT}/-/changes/\d+)"', desk.get(html.unescape(back[1])).text) == ways[0]
+
+
 def test_whoever_did_not_ask_is_told_nothing_of_it(desk: Desk) -> None:
     looked = desk.ask("delete", ["b1"])
-    desk.house.api("POST", "/users", {"name": "other", "password": "a-long-enough-password"})
-    desk.house.api("POST", "/grants", {"subject": "user:other", "role": "owner", "scope": "**"})
-    other = Browser()
-    page = other.get(f"{desk.url}/sign-in")
-    assert other.submit(page, "/sign-in", name="other", password="a-long-enough-password").status == 303
+    other = _signed_in(desk, "other", "maintainer")
     assert other.get(looked.url).status == 404
     assert desk.browser.get(looked.url.replace("bulk/app", "bulk/stable")).status == 404
     assert desk.browser.get(f"{desk.url}{AT}/-/changes/999999").status == 404

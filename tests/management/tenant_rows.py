@@ -149,6 +149,7 @@ ROWS = [
     ),
     Row("plan_repository_change", "POST", "/changes/repositories", {"kind": "public", "below": "N"}),
     Row("plan_repository_change", "POST", "/changes/repositories", {"kind": "private", "repositories": ["N/app"]}),
+    Row("list_changes", "GET", "/changes?path=N", None, ""),
     Row("show_change", "GET", "/changes/C"),
     Row("list_change_items", "GET", "/changes/C/items"),
     Row("start_change", "POST", "/changes/C/start"),

@@ -217,10 +217,8 @@ def test_a_key_changes_what_it_may_and_no_more_and_ends_with_its_work(desk: Desk
     assert (done["counts"]["done"], done["counts"]["stays"]) == (1, 1)
     assert desk.tags().keys() == {"b", "c"}
     other = own.do(201, "POST", "/changes/tags", {**given, "tags": ["b", "c"]})
-    for asker in (desk.admin, asking.named("admin", PASSWORD)):
-        assert asker.refused("unknown", "GET", f"/changes/{other['id']}")
-        assert asker.refused("unknown", "POST", f"/changes/{other['id']}/start")
-        assert asker.refused("unknown", "GET", f"/changes/{other['id']}/items")
+    for how in ("start", "undo"):
+        assert desk.admin.refused("denied", "POST", f"/changes/{other['id']}/{how}")
     # A key that ended lets nothing more be done in its name, though its account may.
     desk.push("one", "a")
     looked = key.do(201, "POST", "/changes/tags", {**given, "tags": ["a"]})
@@ -229,6 +227,58 @@ def test_a_key_changes_what_it_may_and_no_more_and_ends_with_its_work(desk: Desk
     assert ended["counts"]["left"] == 1
     assert "may not be used any more" in own.items(f"/changes/{ended['id']}/items")[0]["why"]
     assert "a" in desk.tags()
+
+
+def test_changes_are_found_by_who_looked_at_them_and_who_owns_the_place(desk: Desk, asking: Asking) -> None:
+    desk.push("one", "a", "b", "c")
+    desk.push("one", "a", to="hidden")
+    short = desk.name.rpartition("/")[2][-12:].strip("-")
+
+    def person(which: str, *rules: dict[str, Any]) -> Asker:
+        user = f"{short}-{which}"
+        desk.admin.do(201, "POST", "/users", {"name": user, "password": "a long pass phrase"})
+        for rule in rules:
+            desk.admin.do(201, "POST", "/grants", {"subject": f"user:{user}", **rule})
+        return asking.named(user, "a long pass phrase")
+
+    owning = {"role": "owner", "scope": f"{desk.name}/**"}
+    maker, owner = person("maker", {"role": "maintainer", "scope": f"{desk.name}/**"}), person("owner", owning)
+    operator = person("operator", {"role": "operator", "scope": "**"})
+    half = person("half", {"role": "owner", "scope": f"{desk.name}/hidden"}, {"role": "reader", "scope": "**"})
+    reader = person("reader", {"role": "reader", "scope": f"{desk.name}/**"})
+    where = {"repository": f"{desk.name}/app"}
+    first = maker.do(201, "POST", "/changes/tags", {"kind": "delete", "tags": ["a"], **where})
+    second = maker.do(201, "POST", "/changes/tags", {"kind": "delete", "tags": ["b", "none"], **where})
+    third = maker.do(201, "POST", "/changes/repositories", {"kind": "private", "below": desk.name})
+    desk.done(first, by=maker)
+
+    def found(asker: Asker, query: str = "") -> list[int]:
+        return [each["id"] for each in asker.items(f"/changes?path={desk.name}{query}", limit=1)]
+
+    newest = [third["id"], second["id"], first["id"]]
+    assert found(maker) == found(owner) == found(operator) == newest
+    assert [each["id"] for each in maker.items("/changes", limit=2)] == newest
+    assert found(half) == found(reader) == owner.items("/changes") == []
+    assert set(newest) <= {each["id"] for each in operator.items("/changes")}
+    assert found(owner, "&state=ended") == [first["id"]]
+    assert found(owner, "&state=looked at".replace(" ", "%20")) == newest[:2]
+    (told,) = owner.items(f"/changes?path={desk.name}/app&state=ended")
+    assert told == owner.do(200, "GET", f"/changes/{first['id']}")
+    assert (told["by"], told["counts"]["done"]) == (f"user:{short}-maker", 1)
+    for asker in (half, reader):
+        assert asker.refused("unknown", "GET", f"/changes/{first['id']}")
+        assert asker.refused("unknown", "GET", f"/changes/{first['id']}/items")
+    for asker in (owner, operator):
+        assert asker.refused("denied", "POST", f"/changes/{second['id']}/start")
+        assert asker.refused("denied", "POST", f"/changes/{first['id']}/undo")
+    assert owner.refused("invalid", "GET", "/changes?path=No/Name")
+    assert owner.refused("invalid", "GET", "/changes?state=none")
+    # Of another's change nobody is told of what is not in his sight.
+    hidden = {"subject": f"user:{short}-operator", "deny": ["list", "pull"], "scope": f"{desk.name}/hidden"}
+    desk.admin.do(201, "POST", "/grants", hidden)
+    told = {each["name"] for each in operator.items(f"/changes/{third['id']}/items")}
+    assert told == {f"{desk.name}/app"}
+    assert len(maker.items(f"/changes/{third['id']}/items")) == 2
 
 
 def test_lists_are_written_as_files(desk: Desk, admin: Asker, shell: Shell, tmp_path: Path) -> None:
@@ -274,6 +324,11 @@ def test_the_command_line_says_and_does_the_same(desk: Desk, shell: Shell) -> No
     assert "v2 points there already" in dry
     assert desk.tags().keys() == {"rc-1", "rc-2", "v2"}
     number = dry.rpartition("holdfast changes start ")[2].strip()
+    listed = shell.says("changes", "list", where)
+    assert (f"{number} " in listed, "retag 2 tags" in listed, "looked at" in listed) == (True, True, True)
+    (row,) = shell.json("changes", "list", desk.name, "--state", "looked at")["changes"]
+    assert str(row["id"]) == number
+    assert "no changes" in shell.says("changes", "list", where, "--state", "running")
     assert "--dry-run" in shell.refused("changes", "start", number, status=2)
     done = shell.says("changes", "start", number, "--yes")
     assert "1 changed, 0 left" in done

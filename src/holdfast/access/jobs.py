@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from holdfast.access.delegating import circumstances_of
 from holdfast.access.errors import Conflict, Denied, Unknown
-from holdfast.access.jobs_store import STARTERS
-from holdfast.access.model import Identity, PathPermit, Subject, SubjectKind
+from holdfast.access.model import Identity, PathPermit
 from holdfast.access.policy.model import Action
 from holdfast.access.standing import check_permit
+from holdfast.access.starters import starters_of
 from holdfast.db.port import Database, Unit
 from holdfast.jobs.lines import Line
 from holdfast.jobs.model import Job, JobState
@@ -98,9 +98,7 @@ class SeenJobs:
 
     async def starters(self, jobs: Sequence[Job]) -> dict[int, str]:
         """Who started these jobs, as actors, by account."""
-        ids = sorted({job.account for job in jobs if job.account})
-        rows = await self._db.all(STARTERS, ids=ids) if ids else []
-        return {row.id: Subject(row.id, row.name, SubjectKind(row.kind)).actor for row in rows}
+        return await starters_of(self._db, (job.account for job in jobs))
 
     async def kinds(self, caller: Identity, *, origin: Origin) -> Sequence[str]:
         """Every kind of which there are jobs; for operators."""

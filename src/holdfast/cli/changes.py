@@ -14,9 +14,15 @@ from holdfast.cli.progress import follow
 
 _CHANGES = """\b
 Examples:
+  holdfast changes list
   holdfast changes show 12
   holdfast changes start 12
   holdfast changes undo 12
+"""
+_LIST = """\b
+Examples:
+  holdfast changes list
+  holdfast changes list shop --state ended --json
 """
 _SHOW = """\b
 Examples:
@@ -32,6 +38,7 @@ Examples:
   holdfast changes undo 12 --yes
 """
 _SHOWN = 20
+_STATES = ("making", "looked at", "running", "ended")
 _OUTCOMES = ("waits", "done", "left", "stays")
 _TITLES = {
     "delete": "delete",
@@ -48,6 +55,25 @@ _TITLES = {
 @click.group(epilog=_CHANGES)
 def changes() -> None:
     """See, start and take back changes of several tags or repositories, which you looked at."""
+
+
+@changes.command("list", epilog=_LIST)
+@click.argument("path", required=False, default="")
+@click.option("--state", type=click.Choice(_STATES), help="Only in this state.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The most changes shown.")
+@client_verb
+def list_(api: Api, path: str, *, state: str | None, limit: int) -> None:
+    """List changes, newest first: those that you looked at, and others' where you run the registry or own PATH.
+
+    PATH, a repository or a namespace: only changes there and below. They are told for 30 days.
+    """
+    found = list(api.client.pages("/changes", most=limit, path=path or None, state=state))
+    if api.as_json:
+        api.show({"changes": found})
+    elif not found:
+        click.echo("no changes")
+    else:
+        show_table(("ID", "CHANGE", "WHERE", "STATE", "CHANGED", "LEFT", "BY", "MADE"), [_line(each) for each in found])
 
 
 @changes.command(epilog=_SHOW)
@@ -140,16 +166,29 @@ def _row(item: dict[str, Any]) -> tuple[str, str, str, str]:
     return item["outcome"], item["name"], item["renamed"] or "", item["why"]
 
 
+def _line(found: dict[str, Any]) -> tuple[str, ...]:
+    counts, total = found["counts"], sum(found["counts"].values())
+    what = f"{'take back: ' if found['undoes'] else ''}{_titled(found, total)}"
+    done = "" if found["state"] in ("making", "looked at") else f"{counts['done']:,}"
+    left = "" if found["state"] in ("making", "looked at") else f"{counts['left']:,}"
+    where, made = plain(found["path"] or "everything"), when(found["made_at"])
+    return str(found["id"]), what, where, found["state"], done, left, plain(found["by"]), made
+
+
 def _would(found: dict[str, Any], item: dict[str, Any]) -> str:
     new = f" as {plain(item['renamed'])}" if item["renamed"] else ""
     return f"{_TITLES[found['kind']]} {plain(item['name'])}{new}{', which moves' if new and item['before'] else ''}"
 
 
 def _title(found: dict[str, Any]) -> str:
+    count = found["counts"]["waits"] + found["counts"]["done"]
+    return f"{_titled(found, count)} in {plain(found['path'] or 'everything')}"
+
+
+def _titled(found: dict[str, Any], count: int) -> str:
     of_repositories = found["kind"] in ("public", "private", "delete-repository")
     one, many = ("repository", "repositories") if of_repositories else ("tag", "tags")
-    count = found["counts"]["waits"] + found["counts"]["done"]
-    return f"{_TITLES[found['kind']]} {counted(count, one, many)} in {plain(found['path'] or 'everything')}"
+    return f"{_TITLES[found['kind']]} {counted(count, one, many)}"
 
 
 def _said(found: dict[str, Any]) -> str:

@@ -72,8 +72,8 @@ class JobPages:
         page = await self._jobs.look(
             caller.who,
             wanted,
-            older=_number(listing.after, "after"),
-            newer=_number(listing.before, "before"),
+            older=listing.older,
+            newer=listing.newer,
             limit=listing.limit,
             origin=caller.origin,
         )
@@ -175,11 +175,3 @@ def _wanted(filters: Mapping[str, str], *, operates: bool) -> Looked:
         (JobState[state.upper()],) if state else (),
         filters["kind"],
     )
-
-
-def _number(text: str, field: str) -> int:
-    if not text:
-        return 0
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Invalid(field, "this is no place of this list")
-    return int(text)

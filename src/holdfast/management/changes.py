@@ -31,6 +31,7 @@ from holdfast.registry.several.service import Several
 
 _TEXT, _NAME = 128, 255
 Word = Literal["waits", "done", "left", "stays"]
+StateWord = Literal["making", "looked at", "running", "ended"]
 
 
 class TagFilterShape(Input):
@@ -126,12 +127,13 @@ class ProtectionView(Output):
 class BulkChangeView(Output):
     """A change. `path`: the repository whose tags, or the namespace (`""`: everything) whose repositories are changed;
     `state`: `looked at` changes nothing until it is started; `newer`: tags that would belong to it, but were put after
-    it was looked at; `undoes`, `undone_by`: the change that it takes back, and by which it was; `job`: what does it."""
+    it was looked at; `undoes`, `undone_by`: the change that it takes back, and by which it was; `job`: what does it;
+    `by`: who looked at it, who alone lets it be done and takes it back."""
 
     id: int
     kind: Literal["delete", "retag", "label", "promote", "protect", "public", "private", "delete-repository"]
     path: str
-    state: Literal["making", "looked at", "running", "ended"]
+    state: StateWord
     counts: OutcomesView
     newer: int
     target: str
@@ -144,6 +146,7 @@ class BulkChangeView(Output):
     undoes: int | None
     undone_by: int | None
     job: int | None
+    by: str
     made_at: Moment
     ended_at: Moment | None
 
@@ -172,7 +175,8 @@ class ChangeHandlers:
     async def plan_tag_change(self, caller: Asking, given: GivenTagChange) -> BulkChangeView:
         """Look at what a change of several tags of a repository would do: nothing is changed before it is started.
 
-        Only you see it. What became of each is told for 30 days.
+        Who operates the registry and who manages access there see it too; you alone can start it. What became of each
+        is told for 30 days.
         """
         repository = RepositoryName.parse(given.repository)
         permit = self._access.path(caller.who, repository, caller.origin)
@@ -188,8 +192,22 @@ class ChangeHandlers:
         picked = PickedRepositories(given.repositories, given.repository_filter())
         return await self._show(caller, await self._several.plan_repositories(permit, Kind(given.kind), picked))
 
+    async def list_changes(
+        self,
+        caller: Asking,
+        paging: Paged,
+        path: Annotated[str, Query(max_length=_NAME, description="Only at and below this path.")] = "",
+        state: Annotated[StateWord | None, Query(description="Only in this state.")] = None,
+    ) -> Page[BulkChangeView]:
+        """Changes of several tags or repositories, newest first: those that you looked at, for who operates the
+        registry all, and for who manages access to the whole of `path` all there. They are told for 30 days."""
+        permit = self._access.path(caller.who, RepositoryName.parse(path) if path else "", caller.origin)
+        wanted = State(state) if state is not None else None
+        page = await self._several.seen.look(permit, wanted, older=paging.after_number(), limit=paging.limit)
+        return paging.part(page.changes, lambda each: _view(each, None, page.makers[each.account]), page.next)
+
     async def show_change(self, caller: Asking, id: Id) -> BulkChangeView:
-        """Show a change that you looked at, and how far it is."""
+        """Show a change that you looked at, or that you see in the list, and how far it is."""
         return await self._show(caller, id)
 
     async def list_change_items(
@@ -217,15 +235,17 @@ class ChangeHandlers:
         return await self._show(caller, await self._several.undo(permit, id))
 
     async def _show(self, caller: Asking, id: int) -> BulkChangeView:
-        change = await self._several.show(self._access.path(caller.who, "", caller.origin), id)
+        permit = self._access.path(caller.who, "", caller.origin)
+        change = await self._several.show(permit, id)
         protection = None
         if change.kind is Kind.PROTECT and change.state is State.LOOKED_AT and change.counts.get(Outcome.WAITS):
-            permit = self._access.path(caller.who, change.path, caller.origin)
-            protection = ProtectionView.model_validate(await self._several.protection(permit, id))
-        return _view(change, protection)
+            there = self._access.path(caller.who, change.path, caller.origin)
+            protection = ProtectionView.model_validate(await self._several.protection(there, id))
+        makers = await self._several.seen.makers(permit, [change])
+        return _view(change, protection, makers[change.account])
 
 
-def _view(change: Change, protection: ProtectionView | None) -> BulkChangeView:
+def _view(change: Change, protection: ProtectionView | None, by: str) -> BulkChangeView:
     wish = change.wish
     return BulkChangeView(
         id=change.id,
@@ -244,6 +264,7 @@ def _view(change: Change, protection: ProtectionView | None) -> BulkChangeView:
         undoes=change.undoes or None,
         undone_by=change.undone or None,
         job=change.job or None,
+        by=by,
         made_at=change.made_at,
         ended_at=change.ended_at or None,
     )
@@ -270,6 +291,7 @@ def change_routes(access: Access, several: Several) -> Routes:
         "changes",
         Route("POST", "/tags", on.plan_tag_change, 201),
         Route("POST", "/repositories", on.plan_repository_change, 201),
+        Route("GET", "", on.list_changes),
         Route("GET", "/{id}", on.show_change),
         Route("GET", "/{id}/items", on.list_change_items),
         Route("POST", "/{id}/start", on.start_change, 202),

@@ -67,6 +67,16 @@ class Listing:
         return not self.after and not self.before
 
     @property
+    def older(self) -> int:
+        """Where this page begins in a list by falling number, 0: at its beginning, or upwards (`newer`)."""
+        return _number(self.after, "after")
+
+    @property
+    def newer(self) -> int:
+        """The number above which this page of such a list is, 0: not upwards."""
+        return _number(self.before, "before")
+
+    @property
     def chosen(self) -> str:
         """The sort as the query writes it."""
         return f"-{self.sort}" if self.descending else self.sort
@@ -138,6 +148,14 @@ def _limit(text: str) -> int:
         return DEFAULT_LIMIT
     if not text.isascii() or not text.isdigit() or int(text[:4]) not in LIMITS:
         raise Invalid("limit", f"a page has {', '.join(map(str, LIMITS))} rows")
+    return int(text)
+
+
+def _number(text: str, field: str) -> int:
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Invalid(field, "this is no place of this list")
     return int(text)
 
 

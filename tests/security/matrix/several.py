@@ -1,4 +1,5 @@
-"""The rows of several tags or repositories at once, and of lists as files: who asked alone sees them."""
+"""The rows of several tags or repositories at once, and of lists as files: who asked alone starts the one and reads
+the other."""
 
 from __future__ import annotations
 
@@ -34,11 +35,13 @@ OF_SEVERAL: tuple[Operation, ...] = (
         201,
         404,
     ),
-    Operation("show_change", "GET", "changes/{change}", "nobody", refused=404),
+    Operation("list_changes", "GET", "changes", "signed in"),
+    Operation("list_changes", "GET", "changes?path=team/app&state=ended", "signed in"),
+    Operation("show_change", "GET", "changes/{change}", "operator", refused=404),
     Operation("show_change", "GET", "changes/999999999", "signed in", done=404),
-    Operation("list_change_items", "GET", "changes/{change}/items", "nobody", refused=404),
-    Operation("start_change", "POST", "changes/{change}/start", "nobody", refused=404),
-    Operation("undo_change", "POST", "changes/{change}/undo", "nobody", refused=404),
+    Operation("list_change_items", "GET", "changes/{change}/items", "operator", refused=404),
+    Operation("start_change", "POST", "changes/{change}/start", "nobody", None, 202, 404, "operator"),
+    Operation("undo_change", "POST", "changes/{change}/undo", "nobody", None, 202, 404, "operator"),
     Operation("export_list", "POST", "exports", "signed in", {"list": "tags", "path": "team/app"}, 202),
     Operation("show_export", "GET", "exports/{export}", "nobody", refused=404),
     Operation("read_export", "GET", "exports/{export}/file", "nobody", refused=404),

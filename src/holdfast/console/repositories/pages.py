@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from holdfast.console.repositories import lists, overview, several, tags
+from holdfast.console.repositories import changes, lists, overview, several, tags
 from holdfast.registry.browsing.repositories import RepositoryTable
 from holdfast.registry.browsing.tags import TagTable
 from holdfast.registry.namespaces.repositories import Repositories
@@ -30,5 +30,6 @@ def repository_routes(frame: Frame, on: ListServices) -> list[Route]:
         *lists.ListPages(frame, lists.Services(on.table, on.repositories, on.several)).routes(),
         *overview.OverviewPages(frame, overview.Services(on.table, on.tags, on.settings, on.repositories)).routes(),
         *tags.TagPages(frame, tags.Services(on.table, on.tags, on.several)).routes(),
+        *changes.ChangePages(frame, on.several.seen).routes(),
         *several.SeveralPages(frame, several.Services(on.several, on.settings, on.table)).routes(),
     ]

@@ -167,7 +167,7 @@ class SeveralPages:
         if looked_at and change.kind is Kind.PROTECT and change.counts.get(Outcome.WAITS):
             protection = await self._services.several.protection(permit, at.id)
         held = await self._services.settings.show(permit, WINDOW) if looked_at and at.path else None
-        title, kind = _title(change), "n" if at.of_repositories else "r"
+        title, kind = title_of(change), "n" if at.of_repositories else "r"
         crumbs = (Crumb(title),) if at.of_repositories else (Crumb("Tags", at.back), Crumb(title))
         return self._frame.page(
             visit,
@@ -186,6 +186,8 @@ class SeveralPages:
             back=at.back,
             base=at.base(),
             change=change,
+            own=change.account == permit.subject.id,
+            by=(await self._services.several.seen.makers(permit, [change]))[change.account],
             counts={outcome.name.lower(): change.counts.get(outcome, 0) for outcome in Outcome},
             items=page.items,
             lines=await self._lines(permit, change, page.items),
@@ -204,7 +206,13 @@ class SeveralPages:
         return {line.path: line for line in found}
 
 
-def _title(change: Change) -> str:
+def place_of(change: Change) -> str:
+    """The address of a change."""
+    return _At(change.path, change.id, change.kind.of_repositories).base()
+
+
+def title_of(change: Change) -> str:
+    """What a change does, and to how many."""
     count = change.changing if change.state is State.LOOKED_AT else change.total
     if change.kind.of_repositories:
         title = f"{TITLES[change.kind]}: {count:,} {'repository' if count == 1 else 'repositories'}"

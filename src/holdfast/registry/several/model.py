@@ -119,7 +119,7 @@ class Change(NamedTuple):
     """A change. `path`: the repository whose tags, or the namespace whose repositories are changed. `counts`: its items
     by what became of them; `newer`: how many that would belong to it were put after it was looked at, and stay;
     `undoes`: the change that it takes back, `undone`: the one by which it was taken back, 0: none; `job`: what does it,
-    0: nothing yet. Times are microseconds, 0: not yet."""
+    0: nothing yet; `account`: of who looked at it. Times are microseconds, 0: not yet."""
 
     id: int
     path: str
@@ -133,6 +133,7 @@ class Change(NamedTuple):
     job: int
     made_at: int
     ended_at: int
+    account: int
 
     @property
     def changing(self) -> int:

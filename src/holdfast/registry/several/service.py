@@ -1,8 +1,9 @@
 """`Several`: what a change of several tags, or repositories, would do, letting it be done, and taking it back.
 
 Promises: what is done is what was looked at: the items that are written down with what they were, and nothing that was
-put since; nothing is changed by looking. Whoever looked at it alone sees it and lets it be done, by a job that asks for
-his rights again at each item (doing.py). Raises besides what is named: `StalePermit`, `holdfast.db.errors`.
+put since; nothing is changed by looking. Whoever looked at it alone lets it be done (who else sees it: seeing.py), by a
+job that asks for his rights again at each item (doing.py). Raises besides what is named: `StalePermit`,
+`holdfast.db.errors`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 
-from holdfast.access.errors import Conflict, Invalid, Unknown
+from holdfast.access.errors import Conflict, Invalid
 from holdfast.access.identities import lasting
 from holdfast.access.model import PathPermit
 from holdfast.access.standing import check_permit
@@ -32,13 +33,13 @@ from holdfast.registry.several.model import (
     Picked,
     PickedRepositories,
     Planned,
-    State,
     Wish,
 )
 from holdfast.registry.several.naming import check_naming
 from holdfast.registry.several.planning_repositories import RepositoryPlans
 from holdfast.registry.several.planning_tags import PIECE, TagPlans
 from holdfast.registry.several.protecting import Protecting, Protection
+from holdfast.registry.several.seeing import SeenChanges, change_of, own, seen
 
 _MOST_NAME, _MOST_TEXT = 256, 4096
 
@@ -51,6 +52,7 @@ class Several:
         self._tags = TagPlans(db, objects)
         self._repositories = RepositoryPlans(db)
         self._protecting = Protecting(db)
+        self.seen = SeenChanges(db)
 
     async def plan(self, permit: PathPermit, kind: Kind, picked: Picked, wish: Wish | None = None) -> int:
         """Write down what doing it to these tags of the permit's repository would do; gives the change's number.
@@ -74,7 +76,7 @@ class Several:
         """Look at the tags of a change again, with these new names; gives the number of a new change. Raises as `plan`,
         `Unknown`, `Conflict` when it was begun."""
         await check_permit(self._db, permit)
-        row = _own(permit, await self._db.all(store.CHANGE, id=id))
+        row = own(permit, await self._db.all(store.CHANGE, id=id))
         if row.kind != Kind.RETAG or row.job is not None or row.total is None:
             raise Conflict("these tags are not waiting for new names")
         names = [each.name for each in await self._db.all(store.ITEMS, id=id, after="", limit=MOST_TAGS)]
@@ -83,15 +85,17 @@ class Several:
     async def show(self, permit: PathPermit, id: int) -> Change:
         """A change of the permit's repository or namespace ('': of any). Raises `Unknown`."""
         await check_permit(self._db, permit)
-        row = _own(permit, await self._db.all(store.CHANGE, id=id))
-        return _change(row, await self._db.all(store.COUNTS, id=id))
+        row = seen(permit, await self._db.all(store.CHANGE, id=id))
+        return change_of(row, await self._db.all(store.COUNTS, id=id))
 
     async def items(  # noqa: PLR0917 - where a page of what begins
         self, permit: PathPermit, id: int, outcome: Outcome | None, after: str, before: str, limit: int
     ) -> Page:
-        """A page of its items by name, those of an outcome (None: all). Raises `Unknown`."""
+        """A page of its items by name, those of an outcome (None: all); of another's change without repositories that
+        the caller is not told of. Raises `Unknown`."""
         await check_permit(self._db, permit)
-        _own(permit, await self._db.all(store.CHANGE, id=id))
+        change = seen(permit, await self._db.all(store.CHANGE, id=id))
+        whole = change.account == permit.subject.id or not Kind(change.kind).of_repositories
         limit = min(limit, MOST_PAGE)
         if before:
             statement, where = (store.ITEMS_DOWN, store.ITEMS_OF_DOWN), {"before": before}
@@ -106,7 +110,8 @@ class Several:
         if before:
             page.reverse()
         on, back = (True, more) if before else (more, bool(after))
-        return Page(page, page[-1].name if page and on else "", page[0].name if page and back else "")
+        told = [item for item in page if whole or permit.shows(item.name)]
+        return Page(told, page[-1].name if page and on else "", page[0].name if page and back else "")
 
     async def protection(self, permit: PathPermit, id: int) -> Protection:
         """What protecting its tags does to the rules. Raises `Unknown`, `Denied`."""
@@ -115,7 +120,7 @@ class Several:
 
     async def start(self, permit: PathPermit, id: int, wish: Wish | None = None) -> int:
         """Let it be done; gives the job's number. `wish`: instead of what was said when it was looked at. Raises
-        `Unknown`, `Invalid`, `Conflict` when it was begun."""
+        `Unknown`, `Denied`, `Invalid`, `Conflict` when it was begun."""
         change = await self.show(permit, id)
         wish = change.wish if wish is None or change.kind is Kind.RETAG else wish
         if not change.kind.of_repositories:
@@ -125,7 +130,7 @@ class Several:
 
         async def begin(unit: Unit) -> int:
             await check_permit(unit, permit)
-            row = _own(permit, await unit.all(store.HOLD, id=id))
+            row = own(permit, await unit.all(store.HOLD, id=id))
             if row.job is not None or row.total is None:
                 raise Conflict("this was begun already" if row.job is not None else "this is still being looked at")
             return await _begin(unit, row, wish._asdict())
@@ -133,12 +138,13 @@ class Several:
         return await self._db.write(begin)
 
     async def undo(self, permit: PathPermit, id: int) -> int:
-        """Let what it did be taken back; gives the number of the change that does it. Raises `Unknown`, `Conflict`."""
+        """Let what it did be taken back; gives the number of the change that does it. Raises `Unknown`,
+        `Denied`, `Conflict`."""
         origin = json.dumps(lasting(permit)._asdict())
 
         async def begin(unit: Unit) -> int:
             await check_permit(unit, permit)
-            row = _own(permit, await unit.all(store.HOLD, id=id))
+            row = own(permit, await unit.all(store.HOLD, id=id))
             if row.undoes is not None or row.undone is not None or row.ended_at is None:
                 raise Conflict("this was taken back already, or is not done yet")
             of = {"account": row.account, "repo_id": row.repo_id, "path": row.path, "kind": row.kind, "seq": row.seq}
@@ -221,37 +227,6 @@ async def _begin(unit: Unit, row: store.ChangeRow, wish: dict[str, object]) -> i
     assert job is not None, "a change has one job"
     await unit.run(store.BEGIN, id=row.id, job=job, wish=json.dumps(wish))
     return job
-
-
-def _own(permit: PathPermit, rows: Sequence[store.ChangeRow]) -> store.ChangeRow:
-    """The change, if the caller made it, at the permit's path. Raises `Unknown`."""
-    for row in rows:
-        seen = Kind(row.kind).of_repositories or permit.shows(row.path)
-        if row.account == permit.subject.id and permit.path in ("", row.path) and seen:
-            return row
-    raise Unknown("there is no such change in your sight")
-
-
-def _change(row: store.ChangeRow, counts: Sequence[store.CountRow]) -> Change:
-    state = State.LOOKED_AT
-    if row.total is None:
-        state = State.MAKING
-    elif row.job is not None:
-        state = State.RUNNING if row.ended_at is None else State.ENDED
-    return Change(
-        row.id,
-        row.path,
-        Kind(row.kind),
-        Wish(**json.loads(row.wish)),
-        state,
-        {Outcome(each.outcome): each.total for each in counts},
-        row.newer,
-        row.undoes or 0,
-        row.undone or 0,
-        row.job or 0,
-        row.made_at,
-        row.ended_at or 0,
-    )
 
 
 def _item(row: store.ItemRow) -> Item:

@@ -47,6 +47,14 @@ class CountRow(NamedTuple):
     total: int
 
 
+class CountOfRow(NamedTuple):
+    """How many items of one of several changes became what."""
+
+    change_id: int
+    outcome: int
+    total: int
+
+
 class FactRow(NamedTuple):
     """What a repository knows of a manifest."""
 
@@ -89,6 +97,24 @@ _CHANGE = """
 """
 CHANGE = Query(_CHANGE + " where c.id = :id", ChangeRow)
 HOLD = Query(_CHANGE + " where c.id = :id for update", ChangeRow)
+_IN = """ and case when c.total is null then 0 when c.job is null then 1 when c.ended_at is null then 2 else 3 end
+    = any(:states)
+"""
+# The sum keeps the walk on the numbers, where the order is.
+_AT = """
+    where c.account + 0 >= :least and c.account + 0 <= :highest and
+      (c.path = :path or c.path >= :low and c.path < :high)
+"""
+_DOWN = _IN + " and c.id < :before order by c.id desc limit :limit"
+_UP = _IN + " and c.id > :after order by c.id limit :limit"
+_ANY = _CHANGE + " where c.account > 0"
+_BY = _CHANGE + " where c.account = :account"
+CHANGES = Query(_ANY + _DOWN, ChangeRow)
+CHANGES_UP = Query(_ANY + _UP, ChangeRow)
+CHANGES_BY = Query(_BY + _DOWN, ChangeRow)
+CHANGES_BY_UP = Query(_BY + _UP, ChangeRow)
+CHANGES_AT = Query(_CHANGE + _AT + _DOWN, ChangeRow)
+CHANGES_AT_UP = Query(_CHANGE + _AT + _UP, ChangeRow)
 OLD = Query("select id from tag_change where made_at < :before order by made_at, id limit 1", IdRow)
 ADD = Query(
     """
@@ -126,6 +152,13 @@ UNDO_ITEMS = Command(
 DROP_ITEMS = Command("delete from tag_change_item where change_id = :id and name = any(:names)")
 COUNTS = Query(
     "select outcome, count(*) as total from tag_change_item where change_id = :id group by outcome", CountRow
+)
+COUNTS_OF = Query(
+    """
+    select change_id, outcome, count(*) as total from tag_change_item where change_id = any(:ids)
+    group by change_id, outcome
+    """,
+    CountOfRow,
 )
 _ITEM = "select name, was, now, before, outcome, why, renamed from tag_change_item where change_id = :id"
 ITEMS = Query(_ITEM + " and name > :after order by name limit :limit", ItemRow)
