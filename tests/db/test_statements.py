@@ -20,6 +20,7 @@ NUMBERS = {
     "account",
     "account_id",
     "after",
+    "aliases",
     "at",
     "attempts_max",
     "cached_at",
@@ -44,6 +45,7 @@ NUMBERS = {
     "outcome",
     "priority",
     "provider",
+    "referrers",
     "repo_id",
     "robot_id",
     "run_at",
@@ -60,6 +62,7 @@ NUMBERS = {
     "until",
     "version",
 }
+_BOUND = re.compile(r"\b(?:limit|offset)\s+(?:[:\w]+\s*[-+]\s*)?:(\w+)")
 BLOBS = {"hash", "sealed", "secret", "wrapped_key"}
 HOT = (
     "holdfast.access.store",
@@ -246,7 +249,10 @@ def test_a_query_is_prepared_once(connection: apsw.Connection) -> None:
         connection.execute("savepoint before")
         connection.execute("pragma defer_foreign_keys = on")
         try:
-            connection.execute(text, values).fetchall()
+            try:
+                connection.execute(text, values).fetchall()
+            except apsw.Error as error:
+                raise AssertionError(f"{error}, asked with {values}") from error
             assert asked
             asked.clear()
             connection.execute(text, {name: {1: 2, b"1": b"2"}.get(value, "[2]") for name, value in values.items()})
@@ -256,3 +262,9 @@ def test_a_query_is_prepared_once(connection: apsw.Connection) -> None:
             connection.execute("rollback to before; release before")
 
     all_hold(holds, (each for each in ALL if isinstance(each.statement, Query)))
+
+
+def test_a_bound_is_a_number() -> None:
+    """Else the engine refuses it with the first row that it is asked for, and not before."""
+    wrong = {str(each): found for each in ALL if (found := set(_BOUND.findall(each.statement.text)) - NUMBERS)}
+    assert wrong == {}
