@@ -20,17 +20,19 @@ MANY = 20_000
 MOST = 1_000
 """Rows that a step may touch: a page is 101, and joins look each of them up."""
 FILL = """
-insert into repository (path, born, seq, last_at) select 'repo/' || i, 1, 1, 1 from generate_series(1, 2000) i;
+insert into repository (path, born, seq, last_at) select 'repo/' || i, 1, 1, 1 from generate_series(1, 5000) i;
 insert into content (digest, size, state) select 'sha256:' || i, 10, 0 from generate_series(1, {many}) i;
 insert into body select i, 'x'::bytea from generate_series(1, {many}) i;
 insert into link (repo_id, content_id, kind, media_type, artifact_type, subject, put_at)
   select 5, i, 1, 'm', 'x', case when i > {many} / 2 then 7 end, 1 from generate_series(1, {many}) i;
 insert into tag (repo_id, name, content_id, seq, version_key)
   select 5, 'tag' || i, i, 1, 'v' from generate_series(1, {many}) i;
-insert into link (repo_id, content_id, kind, put_at) select i, i, 1, 1 from generate_series(6, 2000) i;
+insert into link (repo_id, content_id, kind, put_at) select i, i, 1, 1 from generate_series(6, 5000) i;
 insert into tag (repo_id, name, content_id, seq, version_key)
-  select i, 'only', i, 1, 'v' from generate_series(6, 2000) i;
-insert into tag_event select i, 1, 'only', null, i, 1 from generate_series(6, 2000) i;
+  select i, 'only', i, 1, 'v' from generate_series(6, 5000) i;
+insert into link (repo_id, content_id, kind, put_at) select i, 3, 0, 1 from generate_series(6, 5000) i;
+insert into search_term select 'label', 'tag1', repo_id, content_id, 'x' from link where kind > 0;
+insert into tag_event select i, 1, 'only', null, i, 1 from generate_series(6, 5000) i;
 insert into tag_event select 5, i, 'tag' || i, null, i, 1 from generate_series(1, {many}) i;
 insert into edge select 5, i, 7 from generate_series({many} / 2 + 1, {many}) i;
 insert into edge select 5, i, i - 1 from generate_series(10, {many}) i;
@@ -54,6 +56,7 @@ VALUES: dict[str, str] = {
     "content_id": "50",
     "digest": "'sha256:50'",
     "digests": "array['sha256:50', 'sha256:51']",
+    "field": "'label'",
     "high": "'tag2'",
     "id": "50",
     "ids": "array[1, 2]",
@@ -69,6 +72,7 @@ VALUES: dict[str, str] = {
     "now": "1001",
     "opener": "1",
     "path": "'repo/5'",
+    "paths": "array['repo/5', 'repo/6', 'repo/7']",
     "platform": "' linux/amd64'",
     "prefixes": "array['', 'repo', 'repo/5']",
     "referrers": "50",
@@ -78,6 +82,7 @@ VALUES: dict[str, str] = {
     "subject": "'sha256:7'",
     "until": "2",
 }
+_REPOSITORIES = {"ids": "array[5, 6, 7]"}
 OWN_VALUES = {
     "journal.store.NEWEST_OF_ACTOR": {"value": "'user:many'", "before": "1000000"},
     "journal.store.NEWEST_OF_PATH": {"value": "'repo/5'", "before": "1000000"},
@@ -85,16 +90,19 @@ OWN_VALUES = {
     "journal.store.OLDEST_OF_ACTOR": {"value": "'user:late'"},
     "journal.store.OLDEST_OF_PATH": {"value": "'repo/6'"},
     "journal.store.OLDEST_OF_REQUEST": {"value": "'late'"},
+    "registry.browsing.repositories_store.NEWEST": _REPOSITORIES,
     "registry.browsing.store.ACTORS": {"rows": "'[[50], [51]]'"},
+    "registry.details.store.PLACES": {"ids": "array[3]"},
     "registry.history.store.EVENTS": {"before": "1000000"},
     "registry.history.store.PLACE_AT": {"at": "1000000"},
+    "registry.search.store.WITH_TAGS": _REPOSITORIES,
+    "registry.search.store.WITH_TERMS": _REPOSITORIES,
 }
 """Of statements for which other values are the worst: those of half of all rows, which lie furthest from the start."""
 KNOWN = {"all": "analyze", "nothing": "select 1"}
 """How a server comes to know what it knows of the tables."""
 UNKNOWN = {
     "registry.browsing.repositories_store.USED",
-    "registry.details.store.PLACES",
     "registry.history.rollback.store.LOCK",
     "registry.lastuse.store.LISTED",
     "registry.reach.store.LEASED",

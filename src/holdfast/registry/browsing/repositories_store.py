@@ -151,13 +151,15 @@ STANDING = Query(
     KeyRow,
 )
 HELD = Query(_HELD + " r.path > :low and r.path < :high order by r.path limit :limit", HeldRow)
-# Without the tags that belong to a digest (oci/name.py).
+# Without the tags that belong to a digest (oci/name.py). No join: that may become a walk over all links of each.
 _NEWEST = """
     (
-      select cast(l.kind as text) || ' ' || coalesce(l.artifact_type, '')
-      from tag t join link l on l.repo_id = t.repo_id and l.content_id = t.content_id
-      where t.repo_id = r.id and not (t.name >= 'sha256-' and t.name < 'sha256.' and length(t.name) >= 71)
-      order by t.seq desc, t.name desc limit 1
+      select cast(l.kind as text) || ' ' || coalesce(l.artifact_type, '') from link l
+      where l.repo_id = r.id and l.content_id = (
+        select t.content_id from tag t
+        where t.repo_id = r.id and not (t.name >= 'sha256-' and t.name < 'sha256.' and length(t.name) >= 71)
+        order by t.seq desc, t.name desc limit 1
+      )
     ) as said
 """
 NEWEST = Query("select r.id, " + _NEWEST + " from repository r where r.id = any(:ids)", NewestRow)  # noqa: S608

@@ -259,10 +259,11 @@ async def _sharing(  # noqa: PLR0917 - what sharing is told by
     seen: dict[str, bool] = {}
     places: dict[int, int] = {}
     ids = [row.id for row in rows]
-    for place in await reader.all(store.PLACES, ids=ids, repo_id=repo_id, limit=MOST_PLACES):
-        if place.path not in seen:
-            seen[place.path] = permit.shows(place.path) and permit.tags(Action.PULL, place.path).everything
-        if seen[place.path]:
-            places[place.id] = places.get(place.id, 0) + 1
+    for row in await reader.all(store.PLACES, ids=ids, repo_id=repo_id, limit=MOST_PLACES):
+        paths = (row.paths or "").split()
+        for path in paths:
+            if path not in seen:
+                seen[path] = permit.shows(path) and permit.tags(Action.PULL, path).everything
+        places[row.id] = sum(map(seen.__getitem__, paths))
     own = reading.tags.everything
     return {row.digest: Sharing(row.images if own else None, places.get(row.id, 0)) for row in rows}

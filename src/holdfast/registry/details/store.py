@@ -73,11 +73,11 @@ class SharingRow(NamedTuple):
     images: int
 
 
-class PlaceRow(NamedTuple):
-    """A repository that has a blob, too."""
+class PlacesRow(NamedTuple):
+    """A blob, and the paths of repositories that have it, too, apart by spaces; None: there are none."""
 
     id: int
-    path: str
+    paths: str | None
 
 
 class PushRow(NamedTuple):
@@ -157,20 +157,22 @@ SHARING = Query(
     """,
     SharingRow,
 )
-# The places of each blob in the order of their ids, so that what all repositories have is not walked through.
+# The places of each blob in the order of their ids, so that what all repositories have is not walked through. No join:
+# that may become one with all links.
 PLACES = Query(
     """
-    select c.id, r.path
-    from content c
-    join link l on l.content_id = c.id and l.repo_id <= (
-      select max(n.repo_id) from (
-        select f.repo_id from link f where f.content_id = c.id order by f.repo_id limit :limit
-      ) n
-    )
-    join repository r on r.id = l.repo_id
-    where c.id = any(:ids) and l.repo_id <> :repo_id and l.gone_at is null and r.gone_at is null
+    select c.id, (
+      select string_agg(p.path, ' ') from (
+        select (select r.path from repository r where r.id = f.repo_id and r.gone_at is null) as path
+        from (
+          select n.repo_id, n.gone_at from link n where n.content_id = c.id order by n.repo_id limit :limit
+        ) f
+        where f.repo_id <> :repo_id and f.gone_at is null
+      ) p
+    ) as paths
+    from content c where c.id = any(:ids)
     """,
-    PlaceRow,
+    PlacesRow,
 )
 LAST_PUSH = Query(
     """

@@ -240,12 +240,13 @@ TERMS = Query(
     """,
     TermRow,
 )
+# Not `exists`: that may become a join over all terms.
 WITH_TERMS = Query(
     """
-    select r.id from repository r where r.id = any(:ids) and exists (
+    select r.id from repository r where r.id = any(:ids) and (
       select 1 from search_term s
-      where s.repo_id = r.id and s.field = :field and s.term >= :low and s.term < :high
-    )
+      where s.repo_id = r.id and s.field = :field and s.term >= :low and s.term < :high order by s.term limit 1
+    ) is not null
     """,
     IdRow,
 )
@@ -257,14 +258,18 @@ TERMS_IN = Query(
     """,
     TermRow,
 )
+# What is below the tags first, by a limit that is never reached, then its terms: a server that expects few terms in a
+# range would begin with all that the repository has in it.
 _BELOW = """
-    select t.name as tag, s.term, s.content_id, s.said, c.digest
-    from tag t <way>
-    join link l on l.repo_id = t.repo_id and l.content_id = <at>
-    join search_term s on s.repo_id = l.repo_id and s.content_id = l.content_id
-    join content c on c.id = l.content_id
-    where t.repo_id = :repo_id and t.name = any(:names) and l.gone_at is null
-      and s.field = :field and s.term >= :low and s.term < :high
+    select b.tag, s.term, s.content_id, s.said, c.digest
+    from (
+      select t.name as tag, t.repo_id, <at> as content_id from tag t <way>
+      where t.repo_id = :repo_id and t.name = any(:names) limit 1000000
+    ) b
+    join link l on l.repo_id = b.repo_id and l.content_id = b.content_id
+    join search_term s on s.repo_id = b.repo_id and s.content_id = b.content_id
+    join content c on c.id = b.content_id
+    where l.gone_at is null and s.field || '' = :field and s.term || '' >= :low and s.term || '' < :high
 """
 _DOWN = "join edge e on e.repo_id = t.repo_id and e.keeper_id = t.content_id"
 _TWICE = _DOWN + " join edge f on f.repo_id = e.repo_id and f.keeper_id = e.kept_id"
