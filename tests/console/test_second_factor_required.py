@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.browsing import Browser, Page
 from tests.cli.program import holdfast
+from tests.cli.shell import Shell
 from tests.console.authenticator import App
 from tests.console.conftest import Place
 from tests.console.rows import ROWS
@@ -21,6 +22,7 @@ PASSWORD = "the long password of somebody"
 HERE = "/me/second-factor"
 OPEN = {("GET", HERE), ("POST", HERE), ("POST", f"{HERE}/confirm"), ("POST", "/sign-out")}
 SAID = "this registry requires a second factor of this account, which has none: sign in with a browser and set it up"
+_NIGHTLY = {"conditions": {"networks": ["192.0.2.0/24"]}}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -152,6 +154,40 @@ def test_who_becomes_an_administrator_is_asked_from_then_on(place: Place) -> Non
     assert other.get(f"{place.url}/me").location.startswith(f"{place.url}/sign-in"), "the other browser is signed out"
     place.api("DELETE", "/users/bob/second-factor")
     check_confined(place, enter(place, bob))
+
+
+def test_who_still_has_to_set_one_up_is_listed(place: Place, tmp_path: Path) -> None:
+    browser = enter(place, place.server.admin)
+    enrol(place, browser)
+    place.server.known_admin = Credentials("admin", place.make_key(browser))
+    for name in ("anna", "bert", "carl", "dora"):
+        place.api("POST", "/users", {"name": name, "password": None if name == "dora" else PASSWORD})
+    place.api("POST", "/groups", {"name": "keepers"})
+    place.api("PUT", "/groups/keepers/members/user:anna")
+    for subject in ("group:keepers", "user:dora"):
+        place.api("POST", "/grants", {"subject": subject, "role": "administrator", "scope": "**"})
+    place.api("POST", "/grants", {"subject": "user:bert", "role": "administrator", "scope": "**", **_NIGHTLY})
+    told = {each["name"]: each for each in place.api("GET", "/users")["items"]}
+    assert {name for name, each in told.items() if each["second_factor_required"]} == {"admin", "anna", "bert"}
+    assert told["anna"] == place.api("GET", "/users/anna")
+    assert listed(place, browser, "required") == ["anna", "bert"]
+    assert listed(place, browser, "missing") == ["anna", "bert", "carl"]
+    assert listed(place, browser, "on") == ["admin"]
+    text = browser.get(f"{place.url}/admin/users").text
+    assert text.count("second factor missing") == 2
+    assert "second factor missing" in browser.get(f"{place.url}/admin/users/anna").text
+    assert "second factor missing" not in browser.get(f"{place.url}/admin/users/carl").text
+    assert browser.get(f"{place.url}/admin/users?factor=none").status == 400
+    shell = Shell(tmp_path)
+    shell.run("login", place.url, "-u", "admin", "--password-stdin", stdin=place.server.admin.password + "\n")
+    rows = {row.split()[0]: "code missing" in row for row in shell.says("user", "list").splitlines()}
+    assert [name for name, missing in rows.items() if missing] == ["anna", "bert"]
+
+
+def listed(place: Place, browser: Browser, factor: str) -> list[str]:
+    """The users that the page shows by their second factor."""
+    text = browser.get(f"{place.url}/admin/users?factor={factor}").text
+    return re.findall(r'<th scope="row"><a class="name" href="/admin/users/([^"]+)"', text)
 
 
 def test_the_command_that_resets_an_administrator_leads_there_too(place: Place, server: Server, tmp_path: Path) -> None:

@@ -122,6 +122,16 @@ async def held_by(reader: Reader, kind: GranteeKind, id: int) -> list[Grant]:
     return await grants_of(reader, rows)
 
 
+async def administering(reader: Reader, now: int) -> list[Grantee]:
+    """Whom a grant that has not ended makes an administrator, whatever its conditions are, and whatever is denied
+    (`Rights.ever`). `now`: microseconds."""
+    return [
+        grant.grantee
+        for grant in await grants_of(reader, await reader.all(ON_EVERYTHING))
+        if grant.effect is Effect.ALLOW and Action.ADMINISTER in grant.actions and not 0 < grant.expires_at <= now
+    ]
+
+
 async def require_administrator_left(unit: Unit) -> None:
     """Raise `Conflict` unless, with what `unit` has written so far, a person remains who is not disabled and is an
     administrator without conditions and without end, by a grant of his own or of a local group."""

@@ -22,6 +22,7 @@ from holdfast.access.keys.soon import SoonKeys
 from holdfast.access.model import UNCHECKED, Identity
 from holdfast.access.policy.model import Action
 from holdfast.access.requests.service import Requests
+from holdfast.access.requirement import Required
 from holdfast.access.service import Access
 from holdfast.access.tokens.sessions import Sessions
 from holdfast.access.usage.service import Usage
@@ -117,7 +118,7 @@ def open_managed(
         history=History(db),
         rollback=Rollback(db, core.registry),
         undelete=Undelete(db, core.registry),
-        users=Users(db, logins.checker, logins.passwords),
+        users=Users(db, logins.checker, logins.passwords, Required(core.settings.signin.second_factor_required)),
         factors=signing_in.factors,
         groups=Groups(db),
         robots=Robots(db),

@@ -199,7 +199,9 @@ def password(api: Api, name: str, *, password_stdin: bool) -> None:
 def _by_password(user: dict[str, Any]) -> str:
     if not user["has_password"]:
         return "nothing yet"
-    return "password, code" if user["second_factor"] else "password"
+    if user["second_factor"]:
+        return "password, code"
+    return "password, code missing" if user["second_factor_required"] else "password"
 
 
 def _path(name: str) -> str:

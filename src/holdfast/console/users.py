@@ -20,6 +20,7 @@ from holdfast.web.site import Route
 from holdfast.web.visit import Answer, Visit
 
 _STATES = {"": "Any", "enabled": "Enabled", "disabled": "Disabled"}
+_FACTORS = {"": "Any", "on": "On", "missing": "Missing", "required": "Required and missing"}
 _COLUMNS = (Column("Name"), Column("Groups"), Column("Signs in by"), Column("Last sign-in"), Column("State"))
 _MOST = 200
 _PAGES = 20
@@ -62,14 +63,21 @@ class UserPages:
         """Users by name."""
         caller = require_administrator(self._frame, visit)
         query = visit.query if visit.method in ("GET", "HEAD") else {}
-        listing = Listing("/admin/users", query, ("name",), "name", ("q", "state"))
+        listing = Listing("/admin/users", query, ("name",), "name", ("q", "state", "factor"))
         if listing.filters["state"] not in _STATES:
             raise Invalid("state", "enabled or disabled")
+        if listing.filters["factor"] not in _FACTORS:
+            raise Invalid("factor", f"one of {', '.join(filter(None, _FACTORS))}")
         found: list[User] = []
+        required: set[int] = set()
         at: str | None = listing.after
         for _ in range(_PAGES):
             rows = await self._users.page(caller.who, after=at or "", limit=500, origin=caller.origin)
-            found += [user for user in rows if _fits(user, listing.filters)]
+            fitting = [user for user in rows if _fits(user, listing.filters)]
+            required |= (asked := await self._users.factor_required(fitting))
+            if listing.filters["factor"] == "required":
+                fitting = [user for user in fitting if user.id in asked]
+            found += fitting
             at = rows[-1].name if len(rows) == 500 else None
             if at is None or len(found) > listing.limit:
                 break
@@ -88,6 +96,8 @@ class UserPages:
             users=found,
             groups=await self._users.groups_of(caller.who, found, origin=caller.origin),
             states=_STATES,
+            factors=_FACTORS,
+            required=required,
             said=said,
             me=caller.who.subject.name,
         )
@@ -148,6 +158,7 @@ class UserPages:
             status=status,
             crumbs=[Crumb("Administration", "/admin"), Crumb("Users", "/admin/users"), Crumb(user.name)],
             user=user,
+            required=user.id in await self._users.factor_required([user]),
             groups=groups.get(user.id, []),
             errors={"new": "", **(errors or {})},
             at=_at(user.name),
@@ -218,6 +229,8 @@ class UserPages:
 def _fits(user: User, filters: Mapping[str, str]) -> bool:
     text, state = filters["q"].lower(), filters["state"]
     if state and (user.disabled_at is None) != (state == "enabled"):
+        return False
+    if (factor := filters["factor"]) and (bool(user.second_factor) != (factor == "on") or not user.has_password):
         return False
     return not text or any(text in (part or "").lower() for part in (user.name, user.display, user.description))
 

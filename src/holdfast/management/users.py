@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from fastapi import Response
 from pydantic import Field
 
@@ -20,7 +22,8 @@ _PASSWORD_LIMIT = 1024
 
 class UserView(Output):
     """A person. `provider`: the sign-in that the person comes by (null: a password here); `groups_note`: how the
-    provider's groups came last; `second_factor`: whether a code is asked for beside the password; `made_by`:
+    provider's groups came last; `second_factor`: whether a code is asked for beside the password;
+    `second_factor_required`: whether it is required of this person, who without one sets it up first; `made_by`:
     null when an older version made the user."""
 
     subject: str
@@ -31,6 +34,7 @@ class UserView(Output):
     groups_note: str | None
     has_password: bool
     second_factor: bool
+    second_factor_required: bool
     disabled: bool
     disabled_at: Moment | None
     made_at: Moment
@@ -71,7 +75,8 @@ class UserHandlers:
     async def list_users(self, caller: Asking, paging: Paged) -> Page[UserView]:
         """List users by name: all for an administrator, oneself for everyone else."""
         found = await self._users.page(caller.who, after=paging.after_text(), limit=paging.fetch, origin=caller.origin)
-        return paging.page(found, user_view, lambda user: user.name)
+        required = await self._users.factor_required(found)
+        return paging.page(found, lambda user: user_view(user, required), lambda user: user.name)
 
     async def create_user(self, caller: Asking, new: NewUser, response: Response) -> UserView:
         """Make a user, without any right. For administrators."""
@@ -83,11 +88,11 @@ class UserHandlers:
             display=new.display,
             origin=caller.origin,
         )
-        return _answered(made, response)
+        return await self._answered(made, response)
 
     async def show_user(self, caller: Asking, name: Segment, response: Response) -> UserView:
         """Show one user: any to an administrator, oneself to everyone else."""
-        return _answered(await self._users.get(caller.who, name, origin=caller.origin), response)
+        return await self._answered(await self._users.get(caller.who, name, origin=caller.origin), response)
 
     async def change_user(
         self, caller: Asking, name: Segment, change: UserChange, expected: Expected, response: Response
@@ -103,7 +108,7 @@ class UserHandlers:
             expected=before.changed if expected is None else expected,
             origin=caller.origin,
         )
-        return _answered(user, response)
+        return await self._answered(user, response)
 
     async def delete_user(self, caller: Asking, name: Segment) -> None:
         """Delete a user with keys, sessions, memberships and the grants that name it. For administrators.
@@ -114,11 +119,11 @@ class UserHandlers:
 
     async def disable_user(self, caller: Asking, name: Segment, response: Response) -> UserView:
         """Refuse a user from the next request on, by whatever credential. For administrators."""
-        return _answered(await self._users.disable(caller.who, name, origin=caller.origin), response)
+        return await self._answered(await self._users.disable(caller.who, name, origin=caller.origin), response)
 
     async def enable_user(self, caller: Asking, name: Segment, response: Response) -> UserView:
         """Let a disabled user in again, with the rights and keys of before. For administrators."""
-        return _answered(await self._users.enable(caller.who, name, origin=caller.origin), response)
+        return await self._answered(await self._users.enable(caller.who, name, origin=caller.origin), response)
 
     async def set_password(self, caller: Asking, name: Segment, new: NewPassword) -> None:
         """Set a password: one's own with the old one, anybody's as an administrator. Sessions end, keys stay."""
@@ -138,9 +143,13 @@ class UserHandlers:
         browser, at /me."""
         await self._factors.reset(caller.who, name, origin=caller.origin)
 
+    async def _answered(self, user: User, response: Response) -> UserView:
+        mark(response, user.changed)
+        return user_view(user, await self._users.factor_required([user]))
 
-def user_view(user: User) -> UserView:
-    """A user as the API shows it."""
+
+def user_view(user: User, required: Container[int]) -> UserView:
+    """A user as the API shows it. `required`: the ids of those of whom a second factor is required."""
     return UserView(
         subject=f"user:{user.name}",
         name=user.name,
@@ -150,17 +159,13 @@ def user_view(user: User) -> UserView:
         groups_note=user.groups_note,
         has_password=bool(user.has_password),
         second_factor=bool(user.second_factor),
+        second_factor_required=user.id in required,
         disabled=user.disabled_at is not None,
         disabled_at=user.disabled_at,
         made_at=user.made_at,
         made_by=user.made_by,
         signed_in_at=user.signed_in_at,
     )
-
-
-def _answered(user: User, response: Response) -> UserView:
-    mark(response, user.changed)
-    return user_view(user)
 
 
 def user_routes(users: Users, factors: SecondFactors) -> Routes:

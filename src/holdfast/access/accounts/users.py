@@ -34,12 +34,18 @@ from holdfast.access.accounts.store import (
     USER,
     USERS,
 )
-from holdfast.access.delegating import circumstances_of, require_administrator, require_administrator_left
+from holdfast.access.delegating import (
+    administering,
+    circumstances_of,
+    require_administrator,
+    require_administrator_left,
+)
 from holdfast.access.errors import Changed, Conflict, Denied, Unauthenticated, Unknown
 from holdfast.access.model import Identity, SubjectKind
 from holdfast.access.names import check_after, description_text, may_exist, user_name
 from holdfast.access.password import PasswordChecker, check_password
-from holdfast.access.policy.model import Action
+from holdfast.access.policy.model import Action, GranteeKind
+from holdfast.access.requirement import Required
 from holdfast.access.standing import begin_change
 from holdfast.db.port import Database, Reader, Unit
 from holdfast.journal.model import ChangeKind, Origin
@@ -58,10 +64,13 @@ _WITH_THE_USER = (
 
 
 class Users:
-    """The people of an installation."""
+    """The people of an installation. `required`: of whom a second factor is required."""
 
-    def __init__(self, db: Database, passwords: PasswordChecker, login: PasswordLogin) -> None:
+    def __init__(
+        self, db: Database, passwords: PasswordChecker, login: PasswordLogin, required: Required = Required.NONE
+    ) -> None:
         self._db = db
+        self._required = required
         self._passwords = passwords
         self._login = login
 
@@ -125,6 +134,23 @@ class Users:
         for row in await self._db.all(GROUPS_OF, ids=[user.id for user in users]):
             found.setdefault(row.account_id, []).append(row.name)
         return {account: sorted(names) for account, names in found.items()}
+
+    async def factor_required(self, users: Sequence[User]) -> set[int]:
+        """The ids of those of these users of whom a second factor is required (access/requirement.py): they sign in by
+        a password, and whoever has none yet sets it up before anything else is open to them. Three statements at
+        most."""
+        ids = {user.id for user in users if user.has_password}
+        if self._required is not Required.ADMINISTRATORS or not ids:
+            return ids if self._required is Required.EVERYONE else set()
+        grantees = await administering(self._db, self._db.now())
+        if any(grantee.kind is GranteeKind.ANONYMOUS for grantee in grantees):
+            return ids
+        accounts = {grantee.id for grantee in grantees if grantee.kind is GranteeKind.ACCOUNT}
+        groups = {grantee.name for grantee in grantees if grantee.kind is GranteeKind.GROUP}
+        if groups:
+            rows = await self._db.all(GROUPS_OF, ids=sorted(ids))
+            accounts |= {row.account_id for row in rows if f"group:{row.name}" in groups}
+        return ids & accounts
 
     async def get(self, caller: Identity, name: str, *, origin: Origin) -> User:
         """One user: any for an administrator, oneself for everyone else. Raises `Unknown`."""
