@@ -389,12 +389,12 @@ def test_explain_looks_at_address_and_time(place: Place, otto: Person) -> None:
     asked = "/explain?action=pull&repository=team/app&tag=v1"
     monday, sunday = "2026-11-23+12:00", "2026-11-22+12:00"
     for more, verdict in (
-        (f"&address=192.0.2.7&at={monday}", "Allowed"),
-        (f"&address=192.0.2.7&at={sunday}", "Denied"),
-        (f"&address=198.51.100.1&at={monday}", "Denied"),
+        (f"&address=192.0.2.7&at={monday}", "Allowed user:hans may"),
+        (f"&address=192.0.2.7&at={sunday}", "Denied user:hans may not"),
+        (f"&address=198.51.100.1&at={monday}", "Denied user:hans may not"),
     ):
         told = said(hans.get(asked + more).text)
-        assert f"{verdict} user:hans pull" in told, told
+        assert f"{verdict} pull team/app" in told, told
     assert "does not come from 192.0.2.0/24" in said(hans.get(f"{asked}&address=198.51.100.1&at={monday}").text)
 
 

@@ -27,6 +27,11 @@ Examples:
   holdfast who-may administer
 """
 _TARGET = "[REPO[:TAG]]"
+_SAID = {
+    "all": ("allowed", "may", ""),
+    "some": ("allowed at some tags", "may", " at some tags"),
+    "none": ("denied", "may not", ""),
+}
 
 
 @click.command(epilog=_WHY)
@@ -72,8 +77,8 @@ def who_may(api: Api, action: str, target: str | None) -> None:
 
 def _show(told: dict[str, Any]) -> None:
     target = told["repository"] if told["tag"] is None else f"{told['repository']}:{told['tag']}"
-    verdict = {"all": "allowed", "some": "allowed at some tags", "none": "denied"}[told["extent"]]
-    click.echo(f"{verdict}: {plain(told['subject'])} {plain(told['action'])} {plain(target)}")
+    verdict, may, where = _SAID[told["extent"]]
+    click.echo(f"{verdict}: {plain(told['subject'])} {may} {plain(told['action'])} {plain(target)}{where}")
     click.echo(f"because: {plain(told['reason'])}")
     if told["remedy"]:
         click.echo(f"would allow it: {plain(told['remedy'])}")
