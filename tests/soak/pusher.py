@@ -27,6 +27,8 @@ REPOSITORIES = ("soak/a", "soak/b", "soak/c")
 _TAGS = 8
 _REMEMBERED = 12
 _CLOCKS = 0.25
+"""Seconds that a tag stood at least that is rolled back to; the instant is half of it before the tag went, for the
+server's clock may be behind or ahead of this one by what a measurement takes on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,7 @@ class Pusher(threading.Thread):
         for tag, ware in before.tags.items():
             if tag not in shelf.tags or shelf.tags[tag].digest != ware.digest:
                 settled = at - self._tagged.get((repository, tag), at) > _CLOCKS
-                self._moved.append(Moved(repository, tag, ware, at, settled))
+                self._moved.append(Moved(repository, tag, ware, at - _CLOCKS / 2, settled))
         for tag, ware in shelf.tags.items():
             if tag not in before.tags or before.tags[tag].digest != ware.digest:
                 self._tagged[repository, tag] = time.time()
