@@ -26,7 +26,7 @@ from holdfast.registry.ledger.figures_store import DayRow
 from holdfast.registry.ledger.service import Below, Storage
 from holdfast.registry.quotas.managing import Standing
 from holdfast.web.caller import Caller
-from holdfast.web.charts.plots import Series, area
+from holdfast.web.charts.plots import Series, area, told
 from holdfast.web.charts.treemap import Part, treemap
 from holdfast.web.formats import count, size, urlpath
 from holdfast.web.frame import Crumb, Frame
@@ -146,7 +146,7 @@ class HomePages:
         days = await storage.days(permit) if permit.system(Action.OPERATE) else await self._sum(caller, below)
         panels = await self._frame.boxes(visit, Slot.HOME, About())
         return {
-            "stored": area_of(days, stored=permit.system(Action.OPERATE)) if len(days) > 1 else None,
+            "stored": area_of(days, stored=permit.system(Action.OPERATE)) if days else None,
             "stored_rows": day_rows(days, stored=permit.system(Action.OPERATE)),
             "tree": tree_of(below, flat=len(panels) % 2 == 1) if below else None,
             "tree_rows": [(each.path, size(_total(each)), count(each.figure.repositories)) for each in below[:50]],
@@ -256,7 +256,9 @@ def day_text(day: int) -> str:
 
 
 def area_of(days: list[DayRow], *, stored: bool) -> Markup:
-    """What lies there day by day: live, history, pending."""
+    """What lies there day by day: live, history, pending. Of one day alone it says what that is."""
+    if len(days) == 1:
+        return told(f"{size(sum(_three(days[0], stored=stored)))} so far. The chart begins with the second day.")
     values = [_three(row, stored=stored) for row in days]
     names = ("live", "history", "pending collection")
     series = [Series(name, [float(each[place]) for each in values]) for place, name in enumerate(names)]

@@ -148,7 +148,7 @@ class StoragePages:
         days = await self._storage.days(permit, _DAYS) if whole else []
         stored = not permit.path
         return {
-            "stored": area_of(days, stored=stored) if len(days) > 1 else None,
+            "stored": area_of(days, stored=stored) if days else None,
             "stored_rows": day_rows(days, stored=stored),
             "tree": tree_of(below) if below else None,
             "tree_rows": [

@@ -71,6 +71,11 @@ def area(series: Sequence[Series], labels: Sequence[str], title: str, written: W
     return _plot(series, labels, title, written, top, drawn)
 
 
+def told(text: str) -> Markup:
+    """What stands where there is too little for a picture."""
+    return Markup('<p class="muted">{}</p>').format(text)
+
+
 def legend(names: Sequence[str]) -> Markup:
     """Which colour is which series."""
     return shape("ul", Markup("").join(_entry(number, name) for number, name in enumerate(names)), class_="legend")
