@@ -13,7 +13,6 @@ from tests.serving import Credentials, Server
 
 PASSWORD = "the long password of somebody"
 _PANEL = re.compile(r'<div class="client" role="tabpanel" id="[a-z]+-([a-z]+)"')
-_FOLD = re.compile(r'<details class="fold client"[^>]*><summary>([^<]+)</summary>')
 _COPY = re.compile(r'data-copy="([^"]*)"')
 
 
@@ -54,10 +53,10 @@ class Console:
         return browser.follow(browser.post(self.server.url + action, {**page.forms()[action], **values}, said))
 
     def clients(self, path: str, who: Credentials) -> dict[str, list[str]]:
-        """What is copied for each client on a page that has them in tabs or folds: the commands, then what the client
-        has to be told before."""
+        """What is copied for each client on a page that has them in tabs: the commands, then what the client has to be
+        told before."""
         text = self.get(path, who).text
-        marks = list(_PANEL.finditer(text)) or list(_FOLD.finditer(text))
+        marks = list(_PANEL.finditer(text))
         ends = [each.start() for each in marks[1:]] + [text.index("</section>", marks[-1].start())]
         return {mark[1]: copied(text[mark.start() : end]) for mark, end in zip(marks, ends, strict=True)}
 

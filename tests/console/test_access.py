@@ -360,7 +360,7 @@ def test_explain_of_others_is_for_who_oversees(place: Place, otto: Person) -> No
     page = otto.get(there)
     assert page.status == 200
     told = said(page.text)
-    assert "Denied user:gina delete-tag team/app:v1" in told
+    assert "Denied user:gina may not delete-tag team/app:v1" in told
     assert "holdfast grant add user:gina maintainer 'team/app:v1'" in told
     granting = re.search(r'href="(/r/team/app/-/access/grants/new\?[^"]*)"', page.text)
     assert granting is not None
@@ -369,7 +369,7 @@ def test_explain_of_others_is_for_who_oversees(place: Place, otto: Person) -> No
     assert "Allowed user:gina" in said(otto.get(there).text), "the least grant allows it"
     assert "user:gina" in said(otto.get("/r/team/app/-/access/who?action=delete-tag&tag=v1").text)
     own = gina.get("/r/team/app/-/access/explain?subject=user:otto&action=pull")
-    assert "Allowed user:gina pull" in said(own.text), "about others nothing is said"
+    assert "Allowed user:gina may pull" in said(own.text), "about others nothing is said"
     assert gina.get("/r/team/app/-/access/who?action=pull").status == 404
     assert otto.get("/r/team/app/-/access/explain?subject=user:otto&action=pull&repository=other/x").status == 200
     assert otto.get("/r/team/app/-/access/explain?subject=user:gina&action=pull&repository=other/x").status == 404

@@ -36,19 +36,19 @@ SHAPES: Mapping[str, Named] = MappingProxyType(
         for each in (
             Named(
                 name=DEFAULT,
-                says="CloudEvents 1.0, one JSON document",
+                says="one JSON document",
                 make=cloudevents.structured,
                 usual=_IMAGES,
             ),
             Named(
                 name="cloudevents-binary",
-                says="CloudEvents 1.0, the attributes in headers",
+                says="attributes in headers",
                 make=cloudevents.binary,
                 usual=_IMAGES,
             ),
             Named(
                 name="distribution",
-                says="notifications of the reference registry",
+                says="the reference registry's",
                 make=distribution.envelope,
                 kinds=distribution.KINDS,
                 usual=distribution.KINDS,
@@ -85,13 +85,13 @@ SHAPES: Mapping[str, Named] = MappingProxyType(
             ),
             Named(
                 name="slack",
-                says="a line of text for Slack, Mattermost, Rocket.Chat",
+                says="Slack, Mattermost, Rocket.Chat",
                 make=chats.slack,
                 usual=_IMAGES,
             ),
             Named(
                 name="teams",
-                says="a card for Microsoft Teams",
+                says="Microsoft Teams",
                 make=chats.teams,
                 usual=_IMAGES,
             ),
