@@ -112,9 +112,14 @@ def seen(permit: PathPermit, rows: Sequence[store.ChangeRow]) -> store.ChangeRow
 def own(permit: PathPermit, rows: Sequence[store.ChangeRow]) -> store.ChangeRow:
     """The change, if the caller looked at it himself. Raises `Unknown`, `Denied` when he sees it as another's."""
     row = seen(permit, rows)
-    if row.account != permit.subject.id:
-        raise Denied("only who looked at a change lets it be done, or takes it back")
+    require_own(permit, row.account)
     return row
+
+
+def require_own(permit: PathPermit, account: int) -> None:
+    """Raise `Denied` unless it was the caller who looked at a change of this account."""
+    if account != permit.subject.id:
+        raise Denied("only who looked at a change lets it be done, or takes it back")
 
 
 def change_of(row: store.ChangeRow, counts: Sequence[store.CountRow]) -> Change:

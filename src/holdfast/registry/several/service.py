@@ -39,7 +39,7 @@ from holdfast.registry.several.naming import check_naming
 from holdfast.registry.several.planning_repositories import RepositoryPlans
 from holdfast.registry.several.planning_tags import PIECE, TagPlans
 from holdfast.registry.several.protecting import Protecting, Protection
-from holdfast.registry.several.seeing import SeenChanges, change_of, own, seen
+from holdfast.registry.several.seeing import SeenChanges, change_of, own, require_own, seen
 
 _MOST_NAME, _MOST_TEXT = 256, 4096
 
@@ -122,6 +122,7 @@ class Several:
         """Let it be done; gives the job's number. `wish`: instead of what was said when it was looked at. Raises
         `Unknown`, `Denied`, `Invalid`, `Conflict` when it was begun."""
         change = await self.show(permit, id)
+        require_own(permit, change.account)
         wish = change.wish if wish is None or change.kind is Kind.RETAG else wish
         if not change.kind.of_repositories:
             _check(RepositoryName.parse(change.path), change.kind, wish)
