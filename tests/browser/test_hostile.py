@@ -254,9 +254,10 @@ def test_nothing_runs_in_a_browser(eyes: Eyes, house: House, part: int) -> None:
 
 @pytest.mark.walk
 def test_nothing_runs_while_the_registry_is_read_only(eyes: Eyes, house: House) -> None:
+    # Signed in before: that needs to write.
+    sheet = eyes.signed_in(house.laid.filled.server, house.laid.filled.people["administrator"], WIDE)
     with house.laid.read_only():
         look(eyes, house, ["/admin/health"], NARROW)
-        sheet = eyes.signed_in(house.laid.filled.server, house.laid.filled.people["administrator"], WIDE)
         sheet.goto(house.laid.filled.server.url + "/me")
         sheet.get_by_role("button", name="Save", exact=True).click()
         sheet.get_by_role("heading", name="The registry is read-only now").wait_for()
