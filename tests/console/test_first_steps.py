@@ -59,9 +59,9 @@ def test_nobody_else_sees_them(place: Place) -> None:
 
 def test_the_commands_name_a_repository_that_may_be_pushed_to(place: Place) -> None:
     place.api("POST", "/users", {"name": "bertha", "password": NEW})
-    for scope in ("team/b*/**", "work/core/**"):
+    for scope in ("team/b*/**", "shop/core/**"):
         place.api("POST", "/grants", {"subject": "user:bertha", "role": "maintainer", "scope": scope})
     browser, _ = enter(place, "bertha", NEW)
     page = browser.get(f"{place.url}/push")
-    assert "/work/core/app:first" in page.text
+    assert "/shop/core/app:first" in page.text
     assert "/team/app:first" not in page.text
